@@ -1,0 +1,1 @@
+"""Commands of this repository: start it, look after it, check it."""
