@@ -1,0 +1,1 @@
+"""Who owns keys, credits and jobs."""

@@ -1,0 +1,1 @@
+"""Credits: integer rows, never an edited balance."""

@@ -1,0 +1,141 @@
+"""Move credits and add them up. Every function writes inside its caller's transaction.
+
+Whoever spends or lets expire locks the account row first, so that of two movements that together would overdraw, the
+second one waits and then sees what the first left.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from serve_app.accounts.models import Account
+from serve_app.credits.models import EntryKind, LedgerEntry
+from serve_app.errors import InsufficientCredits, KeyCapReached
+from serve_app.keys.models import ApiKey
+from serve_app.storage.pages import Page, Position, older_than, page
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """The price of one job."""
+
+    account_id: str
+    job_id: str
+    credits: int
+    key_id: str | None = None
+
+
+def credits_for(duration_s: float, credits_per_minute: int = 1) -> int:
+    """Price of a recording: every started minute counts in full (412 s at 1 a minute → 7)."""
+    return max(1, math.ceil(duration_s / 60)) * credits_per_minute
+
+
+async def balance(session: AsyncSession, account_id: str) -> int:
+    """Sum of an account's rows, after grants whose time is over were taken back."""
+    await _lock(session, account_id)
+    await _expire(session, account_id)
+    return await _sum(session, col(LedgerEntry.account_id) == account_id)
+
+
+async def grant(
+    session: AsyncSession, account_id: str, credits_: int, reason: str, expires_at: datetime | None = None
+) -> None:
+    """Add credits, for good or until `expires_at`."""
+    entry = LedgerEntry(
+        account_id=account_id, kind=EntryKind.GRANT, credits=credits_, reason=reason, expires_at=expires_at
+    )
+    session.add(entry)
+    await session.flush()
+
+
+async def charge(session: AsyncSession, price: Charge) -> int:
+    """Take the price of a job and return what remains.
+
+    Raises `InsufficientCredits` or `KeyCapReached` without taking anything.
+    """
+    remaining = await balance(session, price.account_id) - price.credits
+    if remaining < 0:
+        raise InsufficientCredits("", price.credits)
+    await _check_cap(session, price)
+    if price.credits:  # a demo costs nothing
+        session.add(_entry(price, EntryKind.CHARGE, -price.credits))
+        await session.flush()
+    return remaining
+
+
+async def give_back(session: AsyncSession, price: Charge, kind: EntryKind) -> None:
+    """Return a job's price, at most once however often and for whatever reason it is asked for."""
+    returned = select(LedgerEntry.id).where(
+        col(LedgerEntry.job_id) == price.job_id, col(LedgerEntry.kind).in_((EntryKind.RELEASE, EntryKind.REFUND))
+    )
+    await _lock(session, price.account_id)
+    if price.credits == 0 or (await session.exec(returned)).first() is not None:
+        return
+    session.add(_entry(price, kind, price.credits))
+    await session.flush()
+
+
+async def entries(session: AsyncSession, account_id: str, after: Position | None, limit: int) -> Page[LedgerEntry]:
+    """A page of an account's movements, newest first."""
+    older = older_than(after, col(LedgerEntry.created_at), col(LedgerEntry.id), int)
+    query = (
+        select(LedgerEntry)
+        .where(col(LedgerEntry.account_id) == account_id, *older)
+        .order_by(col(LedgerEntry.created_at).desc(), col(LedgerEntry.id).desc())
+        .limit(limit + 1)
+    )
+    return page((await session.exec(query)).all(), limit, lambda entry: Position(entry.created_at, str(entry.id)))
+
+
+async def _lock(session: AsyncSession, account_id: str) -> None:
+    await session.exec(select(col(Account.id)).where(col(Account.id) == account_id).with_for_update())
+
+
+async def _sum(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:
+    total = func.coalesce(func.sum(col(LedgerEntry.credits)), 0)
+    return int((await session.exec(select(total).where(*conditions))).one())
+
+
+async def _expire(session: AsyncSession, account_id: str) -> None:
+    """Take back what is left of grants whose time is over.
+
+    Credits that end soonest are spent first, so what a grant still holds at its end is the balance beyond the grants
+    that live on. Where a longer grant was in use before a shorter one came, this errs in the customer's favour.
+    """
+    ended = aliased(LedgerEntry)
+    taken_back = select(ended.grant_id).where(col(ended.account_id) == account_id, col(ended.grant_id).is_not(None))
+    mine = (col(LedgerEntry.account_id) == account_id, col(LedgerEntry.kind) == EntryKind.GRANT)
+    over = (*mine, col(LedgerEntry.expires_at) <= func.now(), col(LedgerEntry.id).not_in(taken_back))
+    due = (await session.exec(select(LedgerEntry).where(*over).order_by(col(LedgerEntry.expires_at)))).all()
+    for spent in due:
+        lives_on = or_(col(LedgerEntry.expires_at).is_(None), col(LedgerEntry.expires_at) > spent.expires_at)
+        beyond = await _sum(session, col(LedgerEntry.account_id) == account_id) - await _sum(session, *mine, lives_on)
+        left = min(spent.credits, max(0, beyond))
+        if left:
+            entry = LedgerEntry(account_id=account_id, kind=EntryKind.EXPIRY, credits=-left, grant_id=spent.id)
+            session.add(entry)
+            await session.flush()
+
+
+async def _check_cap(session: AsyncSession, price: Charge) -> None:
+    key = None if price.key_id is None else await session.get(ApiKey, price.key_id)
+    if key is None or key.monthly_cap is None:
+        return
+    this_month = col(LedgerEntry.created_at) >= func.date_trunc("month", func.now(), "UTC")
+    spent = -await _sum(session, col(LedgerEntry.key_id) == key.id, this_month)
+    if spent + price.credits > key.monthly_cap:
+        raise KeyCapReached(
+            f"This key may spend {key.monthly_cap} credits a month and has spent {spent}. Raise its cap or wait.",
+            price.credits,
+        )
+
+
+def _entry(price: Charge, kind: EntryKind, credits_: int) -> LedgerEntry:
+    return LedgerEntry(
+        account_id=price.account_id, kind=kind, credits=credits_, job_id=price.job_id, key_id=price.key_id
+    )

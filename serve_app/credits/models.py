@@ -1,0 +1,51 @@
+"""The credit_ledger table."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Identity, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from serve_app.storage.database import choice, optional_timestamp, timestamp
+
+
+class EntryKind(StrEnum):
+    """Why credits moved."""
+
+    GRANT = "grant"
+    """Credits were given or bought."""
+    CHARGE = "charge"
+    """A job was accepted."""
+    RELEASE = "release"
+    """A job was canceled before any work on it began."""
+    REFUND = "refund"
+    """A job failed and cannot be retried any more."""
+    EXPIRY = "expiry"
+    """What was left of a grant when its time was over."""
+
+
+class LedgerEntry(SQLModel, table=True):
+    """One movement. The balance of an account is the sum of its rows."""
+
+    __tablename__ = "credit_ledger"
+    __table_args__ = (
+        UniqueConstraint("job_id", "kind", name="one_entry_per_job_and_kind"),
+        CheckConstraint("credits <> 0", name="ledger_entry_moves_credits"),
+    )
+
+    id: int = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    account_id: str = Field(foreign_key="accounts.id", index=True)
+    kind: EntryKind = Field(sa_type=choice(EntryKind, "known_entry_kind"))
+    credits: int
+    """Positive into the account, negative out of it."""
+    job_id: str | None = Field(default=None, max_length=32)
+    key_id: str | None = Field(default=None, foreign_key="api_keys.id", index=True)
+    """The key that spent it, for monthly caps."""
+    expires_at: datetime | None = optional_timestamp()
+    """Of a grant: when what is left of it is taken back."""
+    grant_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("credit_ledger.id"), unique=True)
+    )
+    """Of an expiry: the grant it ends."""
+    reason: str = Field(default="", max_length=200)
+    created_at: datetime = timestamp()

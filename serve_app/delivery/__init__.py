@@ -1,0 +1,1 @@
+"""Tell the outside what was committed: both ways read the same events by sequence number."""

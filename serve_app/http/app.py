@@ -1,0 +1,38 @@
+"""Build the FastAPI app over a bundle of services. Ray serves it, and so can a test client."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from serve_app.http import errors
+from serve_app.http.request_id import RequestId
+from serve_app.http.routes import credits as account_credits
+from serve_app.http.routes import demo, health, jobs, keys, models, pages, quotes, transcripts
+from serve_app.http.tokens import JobTokens
+from serve_app.services import Services
+
+DESCRIPTION = """
+Upload an interview recording and a role title; get back, asynchronously, a speaker-labelled transcript, talk metrics
+and a scored assessment.
+
+Send `Authorization: Bearer lv_sk_…` with every request except the public model status.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """The whole API. Closes `services` on shutdown."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await services.close()
+
+    app = FastAPI(title="RecruitScreen API", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app.state.services = services
+    app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
+    app.add_middleware(RequestId)
+    errors.install(app)
+    for routes in (account_credits, demo, health, jobs, keys, models, pages, quotes, transcripts):
+        app.include_router(routes.router)
+    return app

@@ -1,0 +1,73 @@
+"""The page behind every `docs_url`, made from the error tree so that it cannot fall behind."""
+
+import html
+import inspect
+from collections.abc import Iterator
+
+from serve_app import errors
+from serve_app.errors import Internal, JobFailure, RecruitScreenError
+
+
+def documented() -> Iterator[type[RecruitScreenError]]:
+    """Every error a client can meet, in the order of the tree."""
+    seen = {"internal"}
+    yield RecruitScreenError
+    for cls in vars(errors).values():
+        if not inspect.isclass(cls) or not issubclass(cls, RecruitScreenError) or issubclass(cls, Internal):
+            continue
+        if cls.code not in seen:
+            seen.add(cls.code)
+            yield cls
+
+
+def rows() -> Iterator[tuple[str, str, str, str]]:
+    """(code, status, retryable, what it means) of each error."""
+    for cls in documented():
+        status = f"job fails ({cls.status})" if issubclass(cls, JobFailure) else str(cls.status)
+        meaning = inspect.cleandoc(cls.__doc__ or "").split("Second argument")[0].strip()
+        if cls is RecruitScreenError:
+            meaning = cls.default
+        yield cls.code, status, "yes" if cls.retryable else "no", meaning
+
+
+def as_html() -> str:
+    """The page."""
+    body = "".join(
+        f'<tr id="{code}"><td><code>{code}</code></td><td>{status}</td><td>{retryable}</td>'
+        f"<td>{html.escape(meaning)}</td></tr>"
+        for code, status, retryable, meaning in rows()
+    )
+    return PAGE.replace("{body}", body)
+
+
+def as_markdown() -> str:
+    """The same for docs/errors.md."""
+    lines = [f"| `{code}` | {status} | {retryable} | {meaning} |" for code, status, retryable, meaning in rows()]
+    return MARKDOWN + "\n".join(line.replace("\n", " ") for line in lines) + "\n"
+
+
+MARKDOWN = """# Errors
+
+Made from `serve_app/errors.py` by `python -m scripts.admin write-error-docs`; a test fails when it is out of date.
+
+Every error answers `{"detail": {"error", "message", "code", "retryable", "request_id", "docs_url"}}`, some with more
+fields. A job that fails carries its code as `detail` of the last event and as `error.code`.
+
+| code | status | retry? | meaning |
+| --- | --- | --- | --- |
+"""
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>RecruitScreen API errors</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430 }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .5rem .6rem;
+border-bottom: 1px solid #dde3ea } tr:target { background: #fff5d6 } code { font-size: .95em }
+</style>
+<h1>Errors</h1>
+<p>Every error answers <code>{"detail": {"error", "message", "code", "retryable", "request_id", "docs_url"}}</code>.
+Quote the <code>request_id</code> when you ask for help.</p>
+<table><thead><tr><th>code</th><th>status</th><th>retry?</th><th>meaning</th></tr></thead><tbody>{body}</tbody></table>
+</html>
+"""

@@ -1,0 +1,91 @@
+"""Errors as clients see them: `{"detail": {"error", "message", "code", "retryable", "request_id", "docs_url", …}}`.
+
+Nothing else may reach a client: no traceback, no type name, no path.
+"""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from serve_app.errors import InsufficientCredits, InvalidField, RateLimited, RecruitScreenError
+from serve_app.http.request_id import request_id
+from serve_app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FRAMEWORK_ERRORS = {
+    400: ("invalid_request", "The request could not be read."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method."),
+    413: ("file_too_large", "The upload is larger than this product accepts."),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception in our form."""
+    settings: Settings = app.state.services.settings
+
+    async def ours(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RecruitScreenError)
+        if error.status >= 500:
+            log.error("request %s: %s", request_id(request), error.code, exc_info=error)
+        return respond(request, settings, error.status, describe(error, settings), headers_for(error))
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:]) or "body"
+        detail = {"error": "invalid_field", "message": f"{field}: {first['msg']}", "field": field}
+        return respond(request, settings, 422, detail)
+
+    async def framework(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        # A form that cannot be parsed is an invalid request like any other; the API has no 400.
+        status = 422 if error.status_code == 400 else error.status_code
+        code, message = FRAMEWORK_ERRORS.get(error.status_code, ("http_error", "The request was refused."))
+        return respond(request, settings, status, {"error": code, "message": message}, dict(error.headers or {}))
+
+    async def unknown(request: Request, error: Exception) -> JSONResponse:
+        log.error("request %s failed", request_id(request), exc_info=error)
+        return respond(request, settings, 500, describe(RecruitScreenError(), settings))
+
+    app.add_exception_handler(RecruitScreenError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(Exception, unknown)
+
+
+def describe(error: RecruitScreenError, settings: Settings) -> dict[str, Any]:
+    """The fields of `detail` that an error carries of itself."""
+    detail: dict[str, Any] = {"error": error.code, "message": error.message, "retryable": error.retryable}
+    if error.status == 500:
+        detail["message"] = RecruitScreenError.default
+    if isinstance(error, InsufficientCredits):
+        detail |= {"credits_needed": error.credits_needed, "upgrade_url": settings.pricing_url}
+    if isinstance(error, InvalidField):
+        detail["field"] = error.field
+    return detail
+
+
+def headers_for(error: RecruitScreenError) -> dict[str, str]:
+    """Headers that belong to an error."""
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after_s)}
+    return {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+
+
+def respond(
+    request: Request, settings: Settings, status: int, detail: dict[str, Any], headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """`detail` completed with what every error carries."""
+    common = {
+        "code": detail["error"],
+        "retryable": False,
+        "request_id": request_id(request),
+        "docs_url": f"{settings.docs_url}#{detail['error']}",
+    }
+    return JSONResponse({"detail": common | detail}, status, headers)

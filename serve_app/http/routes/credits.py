@@ -1,0 +1,35 @@
+"""An account's credits and how they moved."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from serve_app.credits import ledger
+from serve_app.http.deps import CurrentCaller, Services
+from serve_app.http.schemas import Credits, Listed, Movement, errors
+from serve_app.jobs import service as jobs
+from serve_app.storage.pages import Limit, Position
+
+router = APIRouter(prefix="/v1/credits", tags=["credits"], responses=errors(401, 429))
+
+
+@router.get("")
+async def show(who: CurrentCaller, bundle: Services) -> Credits:
+    """What can be spent, and what is held for jobs under way."""
+    async with bundle.database.transaction() as session:
+        balance = await ledger.balance(session, who.account_id)
+        return Credits(balance=balance, held=await jobs.held_credits(session, who.account_id))
+
+
+@router.get("/ledger", responses=errors(422))
+async def movements(
+    who: CurrentCaller, bundle: Services, limit: Annotated[Limit, Query()] = 20, cursor: str | None = None
+) -> Listed[Movement]:
+    """Every movement, newest first. The balance is their sum."""
+    async with bundle.database.transaction() as session:
+        page = await ledger.entries(session, who.account_id, Position.read(cursor), limit)
+    return Listed(
+        data=[Movement.of(entry) for entry in page.rows],
+        has_more=page.next_cursor is not None,
+        next_cursor=page.next_cursor,
+    )

@@ -1,0 +1,48 @@
+"""Anonymous demos: free, short, and few."""
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from serve_app.accounts.service import demo_account
+from serve_app.errors import NotFound
+from serve_app.http.deps import Services, client_address, tokens
+from serve_app.http.routes.jobs import MAX_BODY
+from serve_app.http.schemas import SubmittedJob, errors
+from serve_app.http.upload import OPENAPI_FORM, submit_form
+from serve_app.jobs.intake import Draft, Intake
+
+router = APIRouter(prefix="/v1/demo", tags=["demo"])
+
+
+class DemoJob(SubmittedJob):
+    """The 202 of a demo. Nobody has a key for it, so its addresses carry a token that opens this job alone."""
+
+    token: str = Field(description="Opens status_url and events_url as `?token=` for an hour.")
+
+
+@router.post(
+    "/{vertical}/jobs",
+    status_code=202,
+    responses=errors(404, 413, 422, 429),
+    openapi_extra=OPENAPI_FORM,
+    max_body_size=MAX_BODY,
+)
+async def submit(request: Request, vertical: str, bundle: Services) -> DemoJob:
+    """Try a product without an account. Limited per address and in total; 429 says when to try again."""
+    spec = bundle.catalog.get(vertical)
+    if spec.demo is None:
+        raise NotFound("This product has no demo.")
+    await bundle.limiter.hit("demo-address", spec.demo.per_address, client_address(request, bundle.settings))
+    await bundle.limiter.hit("demo-total", spec.demo.total, spec.slug)
+    async with bundle.database.transaction() as session:
+        account_id = await demo_account(session)
+    async with submit_form(request, spec.as_demo()) as form:
+        draft = Draft(account_id, None, spec.as_demo(), form.fields.inputs())
+        intake = Intake(bundle.database, bundle.blobs, bundle.queue)
+        accepted = await asyncio.shield(intake.take(draft, form.upload))
+    token = tokens(request).issue(accepted.job_id)
+    job = SubmittedJob.of(accepted)
+    urls = {"status_url": f"{job.status_url}?token={token}", "events_url": f"{job.events_url}?token={token}"}
+    return DemoJob(**job.model_dump() | urls, token=token)

@@ -1,0 +1,148 @@
+"""Submit jobs, look at them, follow them, end them."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
+
+from serve_app.credits import ledger
+from serve_app.delivery import sse
+from serve_app.http.deps import CurrentCaller, OpenedVertical, OwnedJob, ReadableJob, Services, tokens
+from serve_app.http.schemas import DeletedJob, JobSummary, JobView, Listed, StreamToken, SubmittedJob, errors
+from serve_app.http.tokens import LIFETIME_S
+from serve_app.http.upload import FORM_OVERHEAD, OPENAPI_FORM, submit_form
+from serve_app.jobs import actions
+from serve_app.jobs import service as jobs
+from serve_app.jobs.intake import Draft, Intake
+from serve_app.jobs.models import JobState
+from serve_app.jobs.service import Accepted, Filter
+from serve_app.storage.pages import Limit, Position
+from serve_app.verticals.spec import AudioInput
+
+router = APIRouter(prefix="/v1", tags=["jobs"], responses=errors(401, 429))
+
+MAX_BODY = AudioInput().max_bytes + FORM_OVERHEAD
+LONGEST_WAIT_S = 60
+
+
+class ListQuery(BaseModel):
+    """Which jobs to list."""
+
+    status: JobState | None = None
+    vertical: Annotated[str, Field(max_length=64)] | None = None
+    limit: Limit = 20
+    cursor: Annotated[str, Field(max_length=500)] | None = None
+
+
+@router.post(
+    "/{vertical}/jobs",
+    status_code=202,
+    responses=errors(402, 403, 404, 413, 422),
+    openapi_extra=OPENAPI_FORM,
+    max_body_size=MAX_BODY,
+)
+async def submit(
+    request: Request,
+    who: CurrentCaller,
+    spec: OpenedVertical,
+    bundle: Services,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+) -> SubmittedJob:
+    """Upload a recording; returns at once, the work is asynchronous. Send an `Idempotency-Key` to retry safely."""
+    async with submit_form(request, spec) as form:
+        fields = form.fields
+        draft = Draft(who.account_id, who.key.id, spec, fields.inputs(), fields.metadata or {}, idempotency_key)
+        intake = Intake(bundle.database, bundle.blobs, bundle.queue)
+        # Shielded: Serve cancels the handler of a client that hangs up, which must not tear charge and job apart.
+        return SubmittedJob.of(await asyncio.shield(intake.take(draft, form.upload)))
+
+
+@router.get("/jobs", responses=errors(422))
+async def listed(
+    who: CurrentCaller,
+    bundle: Services,
+    wanted: Annotated[ListQuery, Query()],
+) -> Listed[JobSummary]:
+    """The account's jobs, newest first."""
+    scope = None if who.key.opens_all else who.key.scope
+    async with bundle.database.transaction() as session:
+        page = await jobs.listed(
+            session,
+            who.account_id,
+            Filter(wanted.status, scope or wanted.vertical),
+            Position.read(wanted.cursor),
+            wanted.limit,
+        )
+    return Listed(
+        data=[JobSummary.of(job) for job in page.rows],
+        has_more=page.next_cursor is not None,
+        next_cursor=page.next_cursor,
+    )
+
+
+@router.get("/jobs/{job_id}", responses=errors(404))
+async def show(
+    job: ReadableJob,
+    bundle: Services,
+    wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for the job's end.")] = 0,
+) -> JobView:
+    """A job's state, and its result or error once it is over."""
+    if wait:
+        await sse.until_over(bundle.database, bundle.bus, job.id, wait)
+        async with bundle.database.transaction() as session:
+            job = await jobs.owned(session, job.account_id, job.id)
+    return JobView.of(job)
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=errors(404))
+async def events(
+    job: ReadableJob, bundle: Services, last_event_id: Annotated[str | None, Header()] = None
+) -> AsyncIterator[ServerSentEvent]:
+    """The job's whole history, then what happens next, as `text/event-stream`; ends with the job.
+
+    `status` events carry `{"status", "detail", "terminal"}`; `progress` events carry a percentage beside them.
+    A browser's `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`.
+    """
+    after = int(last_event_id) if last_event_id and re.fullmatch(r"\d{1,9}", last_event_id) else 0
+    async for event in sse.follow(bundle.database, bundle.bus, job.id, after):
+        yield ServerSentEvent(event=event.kind, id=str(event.seq), data=event.data)
+
+
+@router.post("/jobs/{job_id}/stream-token", responses=errors(404))
+async def stream_token(job: OwnedJob, request: Request) -> StreamToken:
+    """A token that opens this job's state and events for an hour, in the query of the address."""
+    token = tokens(request).issue(job.id)
+    return StreamToken(token=token, expires_in_s=LIFETIME_S, events_url=f"/v1/jobs/{job.id}/events?token={token}")
+
+
+@router.post("/jobs/{job_id}/cancel", responses=errors(404, 409))
+async def cancel(job: OwnedJob, bundle: Services) -> JobView:
+    """Stop a job that is not over. Its credits are released if no work on it had begun."""
+    async with bundle.database.transaction() as session:
+        blob = await actions.cancel(session, job, bundle.settings.retention_s)
+    await bundle.blobs.delete(blob)
+    async with bundle.database.transaction() as session:
+        return JobView.of(await jobs.owned(session, job.account_id, job.id))
+
+
+@router.post("/jobs/{job_id}/retry", status_code=202, responses=errors(404, 409))
+async def retry(job: OwnedJob, who: CurrentCaller, bundle: Services) -> SubmittedJob:
+    """Run a failed job again, free of charge, until its `expires_at`."""
+    async with bundle.database.transaction() as session:
+        await actions.retry(session, job)
+        remaining = await ledger.balance(session, who.account_id)
+    await bundle.queue.hint(job.id)
+    return SubmittedJob.of(Accepted(job.id, 0, remaining))
+
+
+@router.delete("/jobs/{job_id}", responses=errors(404, 409))
+async def delete(job: OwnedJob, bundle: Services) -> DeletedJob:
+    """Erase a finished job's transcript, assessment and inputs; state, times and credits stay as a receipt."""
+    async with bundle.database.transaction() as session:
+        blob = await actions.erase(session, job)
+    await bundle.blobs.delete(blob)
+    return DeletedJob(job_id=job.id)

@@ -1,0 +1,34 @@
+"""What a recording would cost and take, without charging anything."""
+
+from fastapi import APIRouter, Request
+
+from serve_app.credits.ledger import credits_for
+from serve_app.http.deps import OpenedVertical, Services
+from serve_app.http.routes.jobs import MAX_BODY
+from serve_app.http.schemas import QuoteView, errors
+from serve_app.http.upload import OPENAPI_QUOTE, quote_form
+from serve_app.jobs import forecast
+from serve_app.jobs.intake import Intake
+from serve_app.models import registry
+from serve_app.models.tables import ModelState
+
+router = APIRouter(prefix="/v1", tags=["jobs"], responses=errors(401, 403, 404, 413, 422, 429))
+
+
+@router.post("/{vertical}/quote", openapi_extra=OPENAPI_QUOTE, max_body_size=MAX_BODY)
+async def quote(request: Request, spec: OpenedVertical, bundle: Services) -> QuoteView:
+    """Send `duration_s`, or the recording itself, which is measured and not kept."""
+    async with quote_form(request, spec) as given:
+        intake = Intake(bundle.database, bundle.blobs, bundle.queue)
+        duration_s = given if isinstance(given, float) else await intake.measure(spec, given)
+    async with bundle.database.transaction() as session:
+        status = await registry.status(session, bundle.roster)
+        work_s = await forecast.expected_s(session, spec.slug, duration_s)
+    cold = [model for model in status.models if model.state is not ModelState.WARM]
+    load_s = max((model.load_s_p50 or 0.0 for model in cold), default=0.0)  # cold models load side by side
+    return QuoteView(
+        credits=credits_for(duration_s, spec.price.credits_per_minute),
+        duration_s=round(duration_s, 1),
+        expected_s=round(work_s + load_s, 1),
+        cold=bool(cold),
+    )

@@ -1,0 +1,57 @@
+"""The transcript in the formats people take elsewhere."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from serve_app.errors import Conflict
+from serve_app.http.deps import OwnedJob
+from serve_app.http.schemas import errors
+from serve_app.pipeline import exports
+from serve_app.pipeline.types import Utterance
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=errors(401, 404, 409, 422, 429))
+
+
+class Format(StrEnum):
+    """Ways to write a transcript."""
+
+    JSON = "json"
+    TXT = "txt"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+WRITERS = {
+    Format.TXT: (exports.to_text, "text/plain; charset=utf-8"),
+    Format.SRT: (exports.to_srt, "application/x-subrip"),
+    Format.VTT: (exports.to_vtt, "text/vtt; charset=utf-8"),
+}
+
+
+@router.get(
+    "/{job_id}/transcript",
+    responses={200: {"content": {"text/plain": {}, "text/vtt": {}, "application/x-subrip": {}}}},
+)
+async def transcript(
+    job: OwnedJob, wanted: Annotated[Format, Query(alias="format", description="How to write it.")] = Format.JSON
+) -> Response:
+    """A finished job's transcript, as JSON, plain text, SRT or WebVTT."""
+    if job.result is None:
+        raise Conflict(f"The job is {job.state} and has no transcript.")
+    if wanted is Format.JSON:
+        return JSONResponse(job.result["transcript"])
+    write, media_type = WRITERS[wanted]
+    headers = {"Content-Disposition": f'attachment; filename="{job.id}.{wanted}"'}
+    text = write(_utterances(job.result), _names(job.result))
+    return PlainTextResponse(text, media_type=media_type, headers=headers)
+
+
+def _utterances(result: dict[str, Any]) -> list[Utterance]:
+    return [Utterance(row["start"], row["end"], row["speaker"], row["text"]) for row in result["transcript"]]
+
+
+def _names(result: dict[str, Any]) -> dict[str, str]:
+    return {label: f"{guess['role'].capitalize()} ({label})" for label, guess in result["speakers"].items()}

@@ -1,0 +1,145 @@
+"""Read a submit form, after the caller is known and with the limits enforced while the bytes arrive."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError
+from starlette.datastructures import FormData
+from starlette.datastructures import UploadFile as StarletteUploadFile
+
+from serve_app.errors import FileTooLarge, Invalid, InvalidField
+from serve_app.jobs.intake import Upload
+from serve_app.verticals.spec import VerticalSpec
+
+FORM_OVERHEAD = 1 << 20
+"""Room for the other fields and the multipart framing around the file."""
+MAX_TEXT_BYTES = 64 * 1024
+
+
+class SubmitFields(BaseModel):
+    """The text fields of a submit."""
+
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+
+    role_title: Annotated[str, Field(min_length=1, max_length=200, description="What the candidate interviews for.")]
+    duration_s: Annotated[float, Field(gt=0, description="Your own estimate; the recording itself decides.")] | None = (
+        None
+    )
+    job_description: Annotated[str, Field(max_length=20_000)] | None = None
+    num_speakers: Annotated[int, Field(ge=1, le=20)] | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description="ISO 639; detected when left out.")] | None = (
+        None
+    )
+    metadata: (
+        Annotated[
+            Json[dict[str, JsonValue]], Field(description="A JSON object of yours, returned with the job as it came.")
+        ]
+        | None
+    ) = None
+
+    def inputs(self) -> dict[str, Any]:
+        """What the pipeline is told."""
+        return self.model_dump(exclude_none=True, exclude={"duration_s", "metadata"})
+
+
+class QuoteFields(BaseModel):
+    """The text fields of a quote."""
+
+    duration_s: Annotated[float, Field(gt=0, le=24 * 3600)] | None = None
+
+
+F = TypeVar("F", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitForm:
+    """A complete form."""
+
+    upload: Upload
+    fields: SubmitFields
+
+
+OPENAPI_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "role_title"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "The recording, at most 100 MB."},
+                        **SubmitFields.model_json_schema()["properties"],
+                    },
+                }
+            }
+        },
+    }
+}
+"""The form is read by hand, after the key was checked; FastAPI would read 100 MB first. This documents it."""
+
+OPENAPI_QUOTE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "duration_s": {"type": "number", "exclusiveMinimum": 0, "description": "Seconds of audio."},
+                        "file": {"type": "string", "format": "binary", "description": "Or the recording itself."},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@asynccontextmanager
+async def submit_form(request: Request, spec: VerticalSpec) -> AsyncIterator[SubmitForm]:
+    """The request's form. Raises `InvalidField`, `Invalid` and `FileTooLarge`.
+
+    A body over the route's `max_body_size` is refused by the framework while it is being read.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Invalid("Send the recording as multipart/form-data with the fields 'file' and 'role_title'.")
+    async with request.form(max_files=1, max_fields=20, max_part_size=MAX_TEXT_BYTES) as form:
+        file = form.get("file")
+        if not isinstance(file, StarletteUploadFile):
+            raise InvalidField("'file' is missing: attach the recording as a file field called 'file'.", "file")
+        file = _checked(file, spec)
+        yield SubmitForm(Upload(file.file, file.filename or ""), _fields(form, SubmitFields))
+
+
+@asynccontextmanager
+async def quote_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Upload | float]:
+    """A recording, or the caller's own `duration_s` in seconds. Raises as `submit_form` does."""
+    async with request.form(max_files=1, max_fields=20, max_part_size=MAX_TEXT_BYTES) as form:
+        file = form.get("file")
+        if isinstance(file, StarletteUploadFile):
+            yield Upload(_checked(file, spec).file, file.filename or "")
+            return
+        duration_s = _fields(form, QuoteFields).duration_s
+        if duration_s is None:
+            raise InvalidField("Send 'duration_s' in seconds, or the recording as 'file'.", "duration_s")
+        yield duration_s
+
+
+def _checked(file: StarletteUploadFile, spec: VerticalSpec) -> StarletteUploadFile:
+    if (file.size or 0) > spec.input.max_bytes:
+        raise FileTooLarge(f"The file is larger than {spec.input.max_bytes // 1_000_000} MB.")
+    return file
+
+
+def _fields(form: FormData, schema: type[F]) -> F:
+    texts = {name: value for name, value in form.items() if isinstance(value, str) and value != ""}
+    try:
+        return schema.model_validate(texts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        raise InvalidField(f"'{field}': {first['msg']}.", field) from None

@@ -1,0 +1,216 @@
+"""The only writer of a job's state.
+
+Every move is one conditional UPDATE (allowed source states, and the version the caller has seen) and one event row in
+the same transaction. The table of moves is data, so the diagram in the docs is drawn from it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, func, or_, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from serve_app.errors import IllegalTransition, LeaseLost
+from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobEvent, JobState
+from serve_app.storage.database import wake_after_commit
+
+QUEUED, LOADING, INFERENCE = JobState.QUEUED, JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE
+COMPLETED, FAILED, CANCELED = JobState.COMPLETED, JobState.FAILED, JobState.CANCELED
+
+MOVES: dict[JobState, frozenset[JobState]] = {
+    QUEUED: frozenset({QUEUED, LOADING, INFERENCE, FAILED, CANCELED}),
+    LOADING: frozenset({INFERENCE, QUEUED, FAILED, CANCELED}),
+    INFERENCE: frozenset({COMPLETED, QUEUED, FAILED, CANCELED}),
+    FAILED: frozenset({QUEUED}),
+    COMPLETED: frozenset(),
+    CANCELED: frozenset(),
+}
+RUNNING = frozenset({LOADING, INFERENCE})
+TERMINAL = frozenset({COMPLETED, FAILED, CANCELED})
+"""States that end a stream. A failed job may still be retried, which starts a new stretch of its history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an event says beside the state: a line for people, and data for programs."""
+
+    detail: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's right to run a job, valid while the job has this version."""
+
+    job: Job
+    version: int
+
+
+async def transition(
+    session: AsyncSession,
+    job_id: str,
+    to: JobState,
+    *,
+    seen: int | None = None,
+    note: Note = Note(),
+    **changes: Any,
+) -> int:
+    """Move a job to `to`, record it, and return its new version.
+
+    `seen` is the version the caller knows; None moves whatever is there. `changes` are columns written along.
+    Raises `LeaseLost` when the job has moved on since `seen`, `IllegalTransition` when its state does not lead to `to`.
+    """
+    sources = [state for state, nexts in MOVES.items() if to in nexts]
+    moved = (
+        await session.exec(
+            update(Job)
+            .where(col(Job.id) == job_id, col(Job.state).in_(sources), *_fence(seen))
+            .values(state=to, version=Job.version + 1, last_seq=Job.last_seq + 1, **_stamps(to), **changes)
+            .returning(col(Job.version), col(Job.last_seq))
+            .execution_options(synchronize_session=False)
+        )
+    ).first()
+    if moved is None:
+        raise await _why_not(session, job_id, to, seen)
+    session.add(
+        JobEvent(
+            job_id=job_id, seq=moved.last_seq, kind=EventKind.STATUS, status=to, detail=note.detail, data=note.data
+        )
+    )
+    if to in (COMPLETED, CANCELED):
+        await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
+    await session.flush()
+    wake_after_commit(session, topic(job_id))
+    return int(moved.version)
+
+
+async def report(session: AsyncSession, job_id: str, seen: int, note: Note) -> None:
+    """Record progress inside the present state. Raises `LeaseLost` when the job has moved on since `seen`."""
+    row = (
+        await session.exec(
+            update(Job)
+            .where(col(Job.id) == job_id, *_fence(seen))
+            .values(last_seq=Job.last_seq + 1)
+            .returning(col(Job.last_seq), col(Job.state))
+            .execution_options(synchronize_session=False)
+        )
+    ).first()
+    if row is None:
+        raise LeaseLost
+    event = JobEvent(
+        job_id=job_id, seq=row.last_seq, kind=EventKind.PROGRESS, status=row.state, detail=note.detail, data=note.data
+    )
+    session.add(event)
+    await session.flush()
+    wake_after_commit(session, topic(job_id))
+
+
+async def requeue(session: AsyncSession, job_id: str, *, seen: int | None, after_s: float, note: Note) -> int:
+    """Give a job back to the queue, not to be claimed before `after_s` seconds have passed."""
+    return await transition(session, job_id, QUEUED, seen=seen, note=note, available_at=after(after_s))
+
+
+async def claim(session: AsyncSession, job_id: str, owner: str, lease_s: float) -> Claim | None:
+    """Take a queued job for `lease_s` seconds, or None when somebody else has it or it is not due."""
+    version = (
+        await session.exec(
+            update(Job)
+            .where(
+                col(Job.id) == job_id,
+                col(Job.state) == QUEUED,
+                col(Job.available_at) <= func.now(),
+                or_(col(Job.lease_until).is_(None), col(Job.lease_until) < func.now()),
+            )
+            .values(
+                version=Job.version + 1,
+                attempt=Job.attempt + 1,
+                lease_owner=owner,
+                lease_until=after(lease_s),
+                started_at=func.coalesce(Job.started_at, func.now()),
+            )
+            .returning(col(Job.version))
+            .execution_options(synchronize_session=False)
+        )
+    ).scalar()
+    if version is None:
+        return None
+    job = (await session.exec(select(Job).where(col(Job.id) == job_id))).one()
+    return Claim(job, int(version))
+
+
+async def renew(session: AsyncSession, job_id: str, seen: int, lease_s: float) -> None:
+    """Keep a claimed job for another `lease_s` seconds. Raises `LeaseLost` when it is no longer ours."""
+    kept = await session.exec(
+        update(Job)
+        .where(col(Job.id) == job_id, *_fence(seen))
+        .values(lease_until=after(lease_s))
+        .returning(col(Job.id))
+        .execution_options(synchronize_session=False)
+    )
+    if kept.first() is None:
+        raise LeaseLost
+
+
+async def expired(session: AsyncSession, limit: int = 100) -> Sequence[Job]:
+    """Jobs whose worker fell silent."""
+    query = select(Job).where(col(Job.state).in_(RUNNING), col(Job.lease_until) < func.now()).limit(limit)
+    return (await session.exec(query)).all()
+
+
+async def due(session: AsyncSession, limit: int = 100) -> Sequence[str]:
+    """Queued jobs that nobody holds, oldest first."""
+    query = (
+        select(col(Job.id))
+        .where(
+            col(Job.state) == QUEUED,
+            col(Job.available_at) <= func.now(),
+            or_(col(Job.lease_until).is_(None), col(Job.lease_until) < func.now()),
+        )
+        .order_by(col(Job.created_at))
+        .limit(limit)
+    )
+    return (await session.exec(query)).all()
+
+
+async def outlived(session: AsyncSession, limit: int = 100) -> Sequence[Job]:
+    """Finished jobs whose time to be retried or read is over, locked for the rest of the transaction."""
+    query = select(Job).where(col(Job.expires_at) < func.now(), col(Job.erased_at).is_(None)).limit(limit)
+    return (await session.exec(query.with_for_update(skip_locked=True))).all()
+
+
+async def erase(session: AsyncSession, job_id: str) -> None:
+    """Delete all content of a job that is over; what remains is a receipt of state, times and credits."""
+    gone: dict[str, Any] = {"inputs": {}, "labels": {}, "result": None, "blob": None, "erased_at": func.now()}
+    await session.exec(update(Job).where(col(Job.id) == job_id, col(Job.state).in_(TERMINAL)).values(**gone))
+    await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
+
+
+def topic(job_id: str) -> str:
+    """What readers of a job's events listen to."""
+    return f"job:{job_id}"
+
+
+def _fence(seen: int | None) -> list[Any]:
+    return [] if seen is None else [col(Job.version) == seen]
+
+
+def _stamps(to: JobState) -> dict[str, Any]:
+    if to in TERMINAL:
+        return {"finished_at": func.now(), "lease_owner": None, "lease_until": None}
+    if to is QUEUED:
+        return {"lease_owner": None, "lease_until": None, "finished_at": None, "expires_at": None}
+    return {}
+
+
+def after(seconds: float) -> Any:
+    """The database's clock in so many seconds."""
+    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+async def _why_not(session: AsyncSession, job_id: str, to: JobState, seen: int | None) -> Exception:
+    job = (await session.exec(select(Job).where(col(Job.id) == job_id))).first()
+    if job is not None and seen is not None and job.version != seen:
+        return LeaseLost()
+    return IllegalTransition(f"{job_id}: {job.state if job else 'gone'} does not lead to {to}")

@@ -1,0 +1,126 @@
+"""The tables of jobs, their events, their checkpoints and the idempotency keys they were submitted under."""
+
+import secrets
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from serve_app.credits.ledger import Charge
+from serve_app.storage.database import choice, optional_timestamp, timestamp
+
+
+class JobState(StrEnum):
+    """Public states of a job."""
+
+    QUEUED = "queued"
+    """Waiting for an executor."""
+    LOADING_WEIGHTS = "loading_weights"
+    """A model it needs is being loaded; skipped when all are warm."""
+    PROCESSING_INFERENCE = "processing_inference"
+    """A model is working on its input."""
+    COMPLETED = "completed"
+    """The result is there."""
+    FAILED = "failed"
+    """The error is there; may be retried without charge until it expires."""
+    CANCELED = "canceled"
+    """Its owner gave it up."""
+
+
+class Job(SQLModel, table=True):
+    """One recording on its way to an assessment. `state`, `version` and `last_seq` belong to `jobs.lifecycle`."""
+
+    __tablename__ = "jobs"
+
+    id: str = Field(default_factory=lambda: f"job_{secrets.token_hex(10)}", primary_key=True, max_length=32)
+    account_id: str = Field(foreign_key="accounts.id", index=True)
+    key_id: str | None = Field(default=None, foreign_key="api_keys.id")
+    vertical: str = Field(max_length=64)
+
+    state: JobState = Field(default=JobState.QUEUED, sa_type=choice(JobState, "known_job_state"), index=True)
+    version: int = 1
+    """Grows with every claim and every move: the fence that keeps a worker presumed dead from writing."""
+    last_seq: int = 1
+    """Sequence number of the newest event."""
+    attempt: int = 0
+    lease_owner: str | None = Field(default=None, max_length=64)
+    lease_until: datetime | None = optional_timestamp()
+    available_at: datetime = timestamp()
+    """Not to be claimed before this; moved into the future by back-off."""
+
+    inputs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    """The form fields of the product, e.g. role_title."""
+    labels: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    """The caller's own `metadata`, returned as it came."""
+    duration_s: float
+    credits: int
+    blob: str | None = None
+    """Key of the upload; None once it is deleted."""
+    blob_sha256: str = Field(max_length=64)
+    blob_bytes: int = Field(sa_type=BigInteger)
+
+    result: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    """JSON, not JSONB, which would sort the keys: scores stay in the order of the rubric."""
+    expires_at: datetime | None = optional_timestamp()
+    """When its content is erased; for a failed job also the end of the window in which it may be retried."""
+    erased_at: datetime | None = optional_timestamp()
+    """Content is gone, the row stays as a receipt."""
+    error_code: str | None = Field(default=None, max_length=64)
+    error_message: str | None = Field(default=None, max_length=1000)
+
+    created_at: datetime = timestamp()
+    started_at: datetime | None = optional_timestamp()
+    finished_at: datetime | None = optional_timestamp()
+
+
+def price_of(job: Job) -> Charge:
+    """What the job cost, and whom."""
+    return Charge(job.account_id, job.id, job.credits, job.key_id)
+
+
+class EventKind(StrEnum):
+    """Name of an event on the stream."""
+
+    STATUS = "status"
+    PROGRESS = "progress"
+
+
+class JobEvent(SQLModel, table=True):
+    """One thing that happened to a job; streams replay these in order of `seq`."""
+
+    __tablename__ = "job_events"
+
+    job_id: str = Field(foreign_key="jobs.id", primary_key=True, max_length=32, ondelete="CASCADE")
+    seq: int = Field(primary_key=True)
+    kind: EventKind = Field(sa_type=choice(EventKind, "known_event_kind"))
+    status: JobState = Field(sa_type=choice(JobState, "known_event_status"))
+    detail: str | None = Field(default=None, max_length=1000)
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    created_at: datetime = timestamp()
+
+
+class JobCheckpoint(SQLModel, table=True):
+    """Output of a finished stage, so that a second attempt need not repeat it. Deleted when the job settles."""
+
+    __tablename__ = "job_checkpoints"
+
+    job_id: str = Field(foreign_key="jobs.id", primary_key=True, max_length=32, ondelete="CASCADE")
+    stage: str = Field(primary_key=True, max_length=32)
+    output: Any = Field(sa_type=JSONB)
+    created_at: datetime = timestamp()
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """The answer that a submit under this key was given, and to what request."""
+
+    __tablename__ = "idempotency_keys"
+
+    account_id: str = Field(foreign_key="accounts.id", primary_key=True)
+    key: str = Field(primary_key=True, max_length=255)
+    fingerprint: str = Field(max_length=64)
+    job_id: str = Field(max_length=32)
+    response: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    created_at: datetime = timestamp()

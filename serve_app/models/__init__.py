@@ -1,0 +1,1 @@
+"""What the models of the pool are doing, as their replicas report it."""

@@ -1,0 +1,122 @@
+"""Assess an interview: find the passages, judge them, choose the evidence, then word it.
+
+Every score rests on sentences the candidate said; a competency the interview never touched gets no score. The flow is
+pure but for the language model, which is asked small questions only.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from serve_app.pipeline.assessment import writing
+from serve_app.pipeline.assessment.choosing import Chooser
+from serve_app.pipeline.assessment.exchanges import Exchange, Sentence, density, exchanges, touching
+from serve_app.pipeline.assessment.injection import addresses_the_grader
+from serve_app.pipeline.assessment.judging import Judge, Judging, best_by_points
+from serve_app.pipeline.assessment.llm import LanguageModel, Weigher
+from serve_app.pipeline.ports import Progress
+from serve_app.pipeline.types import (
+    Assessment,
+    AssessmentRequest,
+    Competency,
+    CompetencyScore,
+    Evidence,
+    RedFlag,
+)
+
+SHORTLIST = 4
+"""Sentences offered to the model to choose the evidence from."""
+LONGEST_QUOTE_WORDS = 60
+
+
+def assess(request: AssessmentRequest, model: LanguageModel, progress: Progress) -> Assessment:
+    """Return the assessment. `progress` is told the finished share after each step and may raise to stop the work."""
+    candidate = request.candidate
+    answers = exchanges(request.utterances, candidate) if candidate else ()
+    judge, scores = judge_by(model), dict[str, CompetencyScore]()
+    for number, competency in enumerate(request.rubric.competencies, start=1):
+        scores[competency.slug] = _score(competency, answers, candidate or "", judge, model)
+        progress(0.9 * number / len(request.rubric.competencies))
+    flags = red_flags(answers, candidate or "")
+    recommendation = writing.recommend(scores, flags)
+    texts = writing.write(model, request.role_title, request.rubric, scores, recommendation)
+    progress(1.0)
+    return Assessment(
+        summary=texts.summary,
+        recommendation=recommendation,
+        scores=scores,
+        highlights=writing.highlights(request.rubric, scores),
+        red_flags=flags,
+        questions_for_next_round=writing.next_questions(request.rubric, scores),
+        submittal_note=texts.submittal_note,
+        model=model.name,
+        rubric_version=request.rubric.version,
+        prompt_version=request.rubric.prompt_version,
+    )
+
+
+def _score(
+    competency: Competency, answers: Sequence[Exchange], candidate: str, judge: Judging, model: LanguageModel
+) -> CompetencyScore:
+    passages = touching(competency, answers)
+    if not passages:
+        return CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
+    judgement = best_by_points(competency, passages) if competency.points else judge.best(competency, passages)
+    evidence = choose_evidence(competency, judgement.exchange, candidate, model)
+    if not evidence:
+        return CompetencyScore(None, "No sentence of the candidate supports a score.", reason="no_evidence")
+    return CompetencyScore(
+        score=judgement.score,
+        rationale=writing.rationale(competency, judgement.score, stable=judgement.stable),
+        evidence=evidence,
+        confidence=judgement.confidence,
+        spread=judgement.spread,
+        stable=judgement.stable,
+    )
+
+
+def judge_by(model: LanguageModel) -> Judging:
+    """A model that writes well judges by choosing, a small one by the likelihood of the anchors."""
+    return Chooser(model) if model.writes_prose else Judge(cast("Weigher", model))
+
+
+def choose_evidence(
+    competency: Competency, exchange: Exchange, candidate: str, model: LanguageModel
+) -> tuple[Evidence, ...]:
+    """One sentence of the passage, chosen by the model from a shortlist that the decoding cannot leave.
+
+    The quote is verbatim because the schema is an enumeration of what was said.
+    """
+    usable = [s for s in exchange.sentences if s.trusted and len(s.text.split()) <= LONGEST_QUOTE_WORDS]
+    shortlist = sorted(usable, key=lambda sentence: -density(competency, sentence))[:SHORTLIST]
+    if not shortlist:
+        return ()
+    if len(shortlist) == 1:
+        return (exchange.evidence(shortlist[0], candidate),)
+    chosen = model.write(_choice_prompt(competency, exchange, shortlist), _choice_schema(len(shortlist)), 16)
+    return (exchange.evidence(shortlist[chosen["sentence"] - 1], candidate),)
+
+
+def red_flags(answers: Sequence[Exchange], candidate: str) -> tuple[RedFlag, ...]:
+    """Sentences that speak to the grader. They count for nothing, and a person should know of them."""
+    spoken = [(exchange, s) for exchange in answers for s in exchange.sentences if addresses_the_grader(s.text)]
+    return tuple(
+        RedFlag("Speaks to the automated assessment; not counted.", "high", (exchange.evidence(s, candidate),))
+        for exchange, s in spoken
+    )
+
+
+def _choice_prompt(competency: Competency, exchange: Exchange, shortlist: Sequence[Sentence]) -> str:
+    numbered = "\n".join(f"{number}. {sentence.text}" for number, sentence in enumerate(shortlist, start=1))
+    return (
+        f"Question in a job interview: {exchange.question}\nSentences of the answer:\n{numbered}\n"
+        f"Which sentence says most about this: {competency.description} Answer with its number as JSON."
+    )
+
+
+def _choice_schema(count: int) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"sentence": {"enum": list(range(1, count + 1))}},
+        "required": ["sentence"],
+        "additionalProperties": False,
+    }

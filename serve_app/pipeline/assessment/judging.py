@@ -1,0 +1,118 @@
+"""Judge a passage against the five anchors of a competency.
+
+Free generation is useless at small sizes, likelihood is not: the model is asked how likely each anchor is as a
+description of the answer, and each is held against how likely it is of no answer at all (contextual calibration, Zhao
+et al. 2021, "Calibrate Before Use"; several wordings as in Jiang et al. 2020, "How Can We Know What Language Models
+Know?"). There is no list of options in the prompt, so their order cannot matter, and no instruction to be overruled.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Protocol
+
+from serve_app.pipeline.assessment.exchanges import Exchange
+from serve_app.pipeline.assessment.llm import Weigher
+from serve_app.pipeline.assessment.points import level as level_of_points
+from serve_app.pipeline.types import Competency
+
+WORDINGS = (
+    "An interviewer asked: “{question}”\nThe candidate answered: “{answer}”\nAbout {name}, this can be said. ",
+    "Question: {question}\nAnswer: {answer}\n\nAssessment of the answer ({name}): ",
+    "Notes from a job interview.\nThey were asked: {question}\nThey said: {answer}\nThe note on {name} reads: ",
+)
+NOTHING = "…"
+SHARPNESS = 12.0
+"""Turns differences of mean log-likelihood per token, mostly within 0.3, into a distribution over five anchors."""
+STABLE_SPREAD = 1
+LONGEST_ANSWER_WORDS = 320
+"""About 430 tokens: with the question and the wording, safely inside the smallest context in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the passes said of one competency."""
+
+    score: int
+    """Median of the passes, 1 to 5."""
+    confidence: float
+    """How little the passes together are spread over the levels, 0 to 1; see `certainty`."""
+    spread: int
+    exchange: Exchange
+    """The passage the score rests on."""
+
+    @property
+    def stable(self) -> bool:
+        """Whether all wordings agree to within one point."""
+        return self.spread <= STABLE_SPREAD
+
+
+class Judging(Protocol):
+    """A way to judge one interview."""
+
+    def best(self, competency: Competency, passages: Sequence[Exchange]) -> Judgement:
+        """The judgement that a competency gets for its passages, of which there is at least one."""
+        ...
+
+
+class Judge:
+    """Judges one interview by likelihood, remembering what does not depend on the answer."""
+
+    def __init__(self, model: Weigher) -> None:
+        self._model = model
+        self._blank: dict[tuple[str, str, str], list[float]] = {}
+
+    def best(self, competency: Competency, passages: Sequence[Exchange]) -> Judgement:
+        """The judgement of the passage that shows most, as interviewers do with several answers."""
+        judged = [self._judge(competency, passage) for passage in passages]
+        return max(judged, key=lambda judgement: (judgement.score, judgement.confidence))
+
+    def _judge(self, competency: Competency, exchange: Exchange) -> Judgement:
+        answer = " ".join(exchange.answer.split()[:LONGEST_ANSWER_WORDS])
+        passes = [self._distribution(wording, competency, exchange.question, answer) for wording in WORDINGS]
+        scores = [round(mean_level(distribution)) for distribution in passes]
+        score = int(median(scores))  # of three passes: one of them
+        together = [sum(shares) / len(passes) for shares in zip(*passes, strict=True)]
+        return Judgement(score, round(certainty(together), 2), max(scores) - min(scores), exchange)
+
+    def _distribution(self, wording: str, competency: Competency, question: str, answer: str) -> list[float]:
+        anchors = [competency.anchors[level] for level in range(1, 6)]
+        prompt = wording.format(question=question, answer=answer, name=competency.name.lower())
+        given = self._model.score(prompt, anchors)
+        blank = self._of_nothing(wording, competency, question)
+        return softmax([SHARPNESS * (with_ - without) for with_, without in zip(given, blank, strict=True)])
+
+    def _of_nothing(self, wording: str, competency: Competency, question: str) -> list[float]:
+        key = (wording, competency.slug, question)
+        if key not in self._blank:
+            prompt = wording.format(question=question, answer=NOTHING, name=competency.name.lower())
+            self._blank[key] = self._model.score(prompt, [competency.anchors[level] for level in range(1, 6)])
+        return self._blank[key]
+
+
+def best_by_points(competency: Competency, passages: Sequence[Exchange]) -> Judgement:
+    """The judgement of the passage that makes most of the competency's points. Asks no model, so nothing can vary."""
+    levels = [level_of_points(competency.points, passage.question, passage.answer) for passage in passages]
+    level = max(levels)
+    inside = 1 - 2 * abs(level - round(level))  # 1 in the middle of what rounds to this score, 0 at its border
+    return Judgement(round(level), round(inside, 2), 0, passages[levels.index(level)])
+
+
+def mean_level(distribution: Sequence[float]) -> float:
+    """The expected level, 1 to 5."""
+    return sum(level * share for level, share in enumerate(distribution, start=1))
+
+
+def certainty(distribution: Sequence[float]) -> float:
+    """1 when all probability is on one level, 0 when it is split between the two ends."""
+    mean = mean_level(distribution)
+    variance = sum(share * (level - mean) ** 2 for level, share in enumerate(distribution, start=1))
+    return 1 - math.sqrt(variance) / 2
+
+
+def softmax(values: Sequence[float]) -> list[float]:
+    """Probabilities proportional to exp(value)."""
+    highest = max(values)
+    weights = [math.exp(value - highest) for value in values]
+    return [weight / sum(weights) for weight in weights]

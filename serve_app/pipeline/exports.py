@@ -1,0 +1,126 @@
+"""A transcript in the formats people take elsewhere: rows for JSON, plain text, SubRip and WebVTT.
+
+`names` maps speaker labels to what readers should see; a label without a name stays as it is. Subtitle cues hold at
+most two lines of LINE characters and follow the words' times.
+"""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
+
+from serve_app.pipeline.sentences import join
+from serve_app.pipeline.types import Utterance, Word
+
+LINE = 42
+"""Characters in a subtitle line, as broadcasters set it."""
+CUE_LINES = 2
+CUE_S = 6.0
+"""Longest time a cue stays."""
+MIN_CUE_S = 0.2
+"""Players drop cues without length."""
+
+Names = Mapping[str, str]
+_NO_NAMES: Names = {}
+
+
+class Row(TypedDict):
+    """One utterance of the public result. Times are seconds, rounded to 0.01."""
+
+    start: float
+    end: float
+    speaker: str
+    text: str
+
+
+def to_rows(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> list[Row]:
+    """Return the transcript as the public result shows it."""
+    return [
+        Row(start=round(u.start, 2), end=round(u.end, 2), speaker=names.get(u.speaker, u.speaker), text=u.text)
+        for u in utterances
+    ]
+
+
+def to_text(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
+    """Return the transcript for reading: time, speaker and words, one utterance a paragraph."""
+    return "\n".join(
+        f"[{_clock(u.start)}] {_one_line(names.get(u.speaker, u.speaker))}: {_one_line(u.text)}\n" for u in utterances
+    )
+
+
+def to_srt(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
+    """Return SubRip. Each speaker is named where they begin to speak."""
+    return "\n".join(
+        f"{number}\n{_stamp(cue.start, ',')} --> {_stamp(cue.end, ',')}\n{_wrap(cue.text, cue.prefix)}\n"
+        for number, cue in enumerate(_cues(utterances, names), start=1)
+    )
+
+
+def to_vtt(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
+    """Return WebVTT with voice tags. What HTML or WebVTT would take for markup is escaped."""
+    cues = [
+        f"{_stamp(cue.start, '.')} --> {_stamp(cue.end, '.')}\n<v {_escape(cue.speaker)}>{_escape(_wrap(cue.text))}\n"
+        for cue in _cues(utterances, names)
+    ]
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+class _Cue:
+    """One subtitle: a speaker, a time span and up to two lines of text."""
+
+    def __init__(self, speaker: str, start: float, end: float, text: str, *, first: bool) -> None:
+        self.speaker = _one_line(speaker)
+        self.start, self.end = start, max(end, start + MIN_CUE_S)
+        self.text = _one_line(text)
+        self.prefix = f"{self.speaker}: " if first else ""
+
+
+def _cues(utterances: Sequence[Utterance], names: Names) -> Iterator[_Cue]:
+    before = None
+    for utterance in utterances:
+        name = names.get(utterance.speaker, utterance.speaker)
+        for start, end, text in _pieces(utterance, len(name) + 2):
+            yield _Cue(name, start, end, text, first=before != utterance.speaker)
+            before = utterance.speaker
+
+
+def _pieces(utterance: Utterance, name_width: int) -> Iterator[tuple[float, float, str]]:
+    """Cut an utterance to cues by its words; one without words stays whole."""
+    if not utterance.words:
+        yield utterance.start, utterance.end, utterance.text
+        return
+    part: list[Word] = []
+    for word in utterance.words:
+        if part and (_too_wide([*part, word], name_width) or word.end - part[0].start > CUE_S):
+            yield part[0].start, part[-1].end, join(part)
+            part = []
+        part.append(word)
+    yield part[0].start, part[-1].end, join(part)
+
+
+def _too_wide(words: Sequence[Word], name_width: int) -> bool:
+    return len(_wrap(join(words), "x" * (name_width - 1) + " ").split("\n")) > CUE_LINES
+
+
+def _wrap(text: str, prefix: str = "") -> str:
+    return "\n".join(textwrap.wrap(prefix + text, LINE, break_long_words=False, break_on_hyphens=False))
+
+
+def _one_line(text: str) -> str:
+    """Blanks and line ends become one blank: an empty line would end the cue, an arrow would begin one."""
+    return " ".join(text.split()).replace("-->", "→")
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _stamp(seconds: float, mark: str) -> str:
+    """Return `hh:mm:ss,mmm`."""
+    ms = max(0, round(seconds * 1000))
+    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}{mark}{ms % 1000:03}"
+
+
+def _clock(seconds: float) -> str:
+    """Return `hh:mm:ss`, cut down to whole seconds."""
+    whole = max(0, int(seconds))
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -1,0 +1,202 @@
+"""The values that flow through the pipeline. Frozen, picklable, free of any library's types but numpy's.
+
+Times are seconds from the start of the recording, as float. Speakers are raw diarization labels (`SPEAKER_00`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE = 16_000
+"""Hz. Everything behind the decoder works at this rate."""
+
+Waveform = npt.NDArray[np.float32]
+"""Shape (samples,), float32 in [-1, 1], mono, at SAMPLE_RATE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a file says it holds, before it is decoded."""
+
+    duration_s: float
+    container: str
+    codec: str
+    channels: int
+    sample_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A decoded recording: the mono mix and, where each speaker has a channel of their own, those channels."""
+
+    samples: Waveform
+    channels: tuple[Waveform, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word. `text` carries its punctuation and no surrounding blanks."""
+
+    start: float
+    end: float
+    text: str
+    confidence: float = 1.0
+    suspect: bool = False
+    """True where the decoder probably invented the word; such words never serve as evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """What ASR found: words in time order, and how much of the speech they cover."""
+
+    words: tuple[Word, ...]
+    language: str
+    speech_s: float
+    """Seconds of speech the voice activity detector found."""
+    covered_s: float
+    """Seconds of that speech that some word covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A stretch of one speaker's speech."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diarization:
+    """Who spoke when. `turns` may overlap; `exclusive` never does and is what words are assigned by."""
+
+    turns: tuple[Turn, ...]
+    exclusive: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Consecutive words of one speaker, as a transcript shows them."""
+
+    start: float
+    end: float
+    speaker: str
+    text: str
+    words: tuple[Word, ...] = ()
+
+
+SpeakerRole = Literal["interviewer", "candidate"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGuess:
+    """Which part a speaker plays in the interview, and how sure we are (0 to 1)."""
+
+    role: SpeakerRole
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Talk metrics; `pipeline.metrics` defines each one."""
+
+    talk_ratio: dict[str, float]
+    interruptions: int
+    words_per_minute: dict[str, float] = field(default_factory=dict)
+    longest_monologue_s: dict[str, float] = field(default_factory=dict)
+    median_pause_before_answer_s: float | None = None
+    questions_asked: dict[str, int] = field(default_factory=dict)
+    coverage: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Competency:
+    """One thing a rubric scores, with what each of the five scores looks like."""
+
+    slug: str
+    name: str
+    description: str
+    anchors: dict[int, str]
+    """Behavioural anchors, keys 1 to 5."""
+    cues: tuple[str, ...] = ()
+    """Words and phrases of questions and answers that touch this competency; they help retrieval, not scoring."""
+    probe: str = ""
+    """A question that asks for it, for the next round when this interview did not."""
+    points: tuple[str, ...] = ()
+    """Points a strong answer makes, where the rubric knows them: they then decide the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """What an interview is scored by."""
+
+    version: str
+    competencies: tuple[Competency, ...]
+    prompt_version: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentRequest:
+    """Everything the assessor may know: what was said about the work, and the yardstick."""
+
+    role_title: str
+    utterances: tuple[Utterance, ...]
+    candidate: str | None
+    """Label of the candidate's voice, or None when nobody can be told to be the candidate."""
+    rubric: Rubric
+    job_description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A verbatim piece of what the candidate said."""
+
+    quote: str
+    start: float
+    end: float
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompetencyScore:
+    """1 to 5 with evidence, or None with the reason why there is no score."""
+
+    score: int | None
+    rationale: str
+    evidence: tuple[Evidence, ...] = ()
+    confidence: float | None = None
+    reason: Literal["not_asked", "no_evidence", "unstable"] | None = None
+    spread: int = 0
+    stable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RedFlag:
+    """Something a recruiter should look at, with where it was said."""
+
+    text: str
+    severity: Literal["low", "medium", "high"]
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The scored assessment of the public result."""
+
+    summary: str
+    recommendation: Literal["advance", "hold", "reject", "insufficient_evidence"]
+    scores: dict[str, CompetencyScore]
+    highlights: tuple[str, ...]
+    red_flags: tuple[RedFlag, ...]
+    questions_for_next_round: tuple[str, ...]
+    submittal_note: str
+    model: str
+    rubric_version: str
+    prompt_version: str

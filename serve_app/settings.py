@@ -1,0 +1,54 @@
+"""The only reader of the environment. Everything else receives a `Settings`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: where `config/` and `.run/` are."""
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Names are upper-case in the environment, e.g. `DATABASE_URL`."""
+
+    model_config = SettingsConfigDict(env_prefix="", extra="ignore")
+
+    database_url: str = Field(description="PostgreSQL; `make run` starts one and sets this when it is unset.")
+    redis_url: str = Field(description="Redis or Valkey; wakes readers and counts requests, holds nothing.")
+    blob_url: str = Field(
+        default=f"file://{ROOT / '.run' / 'blobs'}",
+        description="Where uploads lie until their job is done: file:///folder or s3://bucket/prefix.",
+    )
+    config_dir: Path = Field(default=ROOT / "config", description="Folder with verticals/ and models/.")
+    secret_key: SecretStr = Field(
+        description="Signs short-lived stream tokens; the same in every process. `make run` makes one."
+    )
+    public_url: str = Field(default="http://127.0.0.1:8000", description="How clients reach the API; used in links.")
+    upgrade_url: str | None = Field(default=None, description="Where a 402 sends people; default PUBLIC_URL/pricing.")
+
+    rate_limit: str = Field(default="600/minute", description="Requests one key may make.")
+    trusted_proxies: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Proxies of yours in front of the API; so many X-Forwarded-For entries are believed."
+    )
+    lease_s: Annotated[float, Field(gt=0)] = Field(default=30.0, description="A job is lost when silent this long.")
+    max_attempts: Annotated[int, Field(ge=1)] = Field(default=3, description="Runs of a job before it fails.")
+    jobs_per_executor: Annotated[int, Field(ge=1)] = Field(default=4, description="Jobs one executor runs at once.")
+    sweep_s: Annotated[float, Field(gt=0)] = Field(default=5.0, description="Seconds between looks for stranded jobs.")
+    retry_window_s: Annotated[int, Field(ge=0)] = Field(
+        default=24 * 3600, description="How long a failed job keeps its input; then it is refunded."
+    )
+    retention_s: Annotated[int, Field(ge=0)] = Field(
+        default=30 * 24 * 3600, description="How long a finished job keeps its result; then its content is erased."
+    )
+
+    @property
+    def pricing_url(self) -> str:
+        """Where a caller without credits is sent."""
+        return self.upgrade_url or f"{self.public_url.rstrip('/')}/pricing"
+
+    @property
+    def docs_url(self) -> str:
+        """The page that explains every error code."""
+        return f"{self.public_url.rstrip('/')}/docs/errors"

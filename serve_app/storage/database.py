@@ -1,0 +1,74 @@
+"""The engine and the one way to open a transaction. Whoever opens it commits it; services only flush."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import DateTime, Enum, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import Field
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+Timestamp = DateTime(timezone=True)
+
+
+def timestamp(**kwargs: Any) -> Any:
+    """A `timestamptz` column that the database fills in with its own clock."""
+    return Field(
+        default=None, sa_type=Timestamp, sa_column_kwargs={"server_default": text("now()"), "nullable": False}, **kwargs
+    )
+
+
+def optional_timestamp() -> Any:
+    """A `timestamptz` column that starts empty."""
+    return Field(default=None, sa_type=Timestamp)
+
+
+def choice(enum: type[StrEnum], name: str) -> Enum:
+    """A text column that holds one of the enum's values, checked by the database under the constraint `name`."""
+    return Enum(
+        enum,
+        native_enum=False,  # a native enum cannot lose a value again, and gains one only outside a transaction
+        create_constraint=True,
+        name=name,
+        length=32,
+        values_callable=lambda cls: [member.value for member in cls],
+    )
+
+
+def driver_url(url: str) -> str:
+    """`url` with the driver we use, whatever spelling of PostgreSQL it came with."""
+    _, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}"
+
+
+Publish = Callable[[Iterable[str]], Awaitable[None]]
+TOPICS = "topics to wake after commit"
+
+
+def wake_after_commit(session: AsyncSession, topic: str) -> None:
+    """Tell the readers of `topic` once, and only if, this transaction commits."""
+    session.info.setdefault(TOPICS, []).append(topic)
+
+
+class Database:
+    """A pool of connections to PostgreSQL, and what is told to others when a transaction has committed."""
+
+    def __init__(self, url: str, publish: Publish | None = None, pool_size: int = 10) -> None:
+        self._publish = publish
+        self.engine = create_async_engine(
+            driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose work is committed when the block ends and undone when it raises."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+        if self._publish and (topics := session.info.get(TOPICS)):
+            await self._publish(topics)
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.engine.dispose()

@@ -1,0 +1,1 @@
+"""Products ("verticals"): one YAML file each, in config/verticals."""
