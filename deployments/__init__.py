@@ -1,0 +1,1 @@
+"""The Ray side: the Serve graph, the replicas that hold models, and the backends they hold."""

@@ -1,0 +1,74 @@
+"""Compose the graph. `serve deploy serve_config.yaml` calls `build` with the config's `args`.
+
+Ingress ──▶ Executor ──▶ ASR
+                    ├──▶ Diarizer
+                    └──▶ Assessor
+"""
+
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+from ray.serve import Application, Deployment
+
+from deployments.executor import Executor
+from deployments.ingress import Ingress
+from deployments.models import ASR, Assessor, Diarizer
+from deployments.residency import Limits
+from deployments.weights import load_profile
+from serve_app.models.registry import RosterEntry
+from serve_app.pipeline.ports import ROLES
+
+
+class ServeArgs(BaseModel):
+    """`args` of serve_config.yaml."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    profile: str = Field(default="embedded", description="A file of config/models, or a path to one.")
+    placement_deadline_s: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="Longest wait for a replica to take a call; then the attempt ends vram_unavailable."
+    )
+    room_deadline_s: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="Longest wait of a call for memory on its device; then the same."
+    )
+    unload_after_s: Annotated[float, Field(gt=0)] | None = Field(
+        default=120.0, description="Idle time after which weights leave memory; the process stays. Null keeps them."
+    )
+    memory_budget_mib: Annotated[int, Field(gt=0)] | None = Field(
+        default=None,
+        description="What models may take of each device together. Null: a GPU less the reserve; 80 % of the RAM.",
+    )
+    memory_reserve_mib: Annotated[int, Field(ge=0)] = Field(
+        default=512, description="Left free on a GPU for allocator slack and others."
+    )
+
+    def limits(self) -> Limits:
+        """What each model replica is held to."""
+        return Limits(self.memory_budget_mib, self.memory_reserve_mib, self.room_deadline_s, self.unload_after_s)
+
+
+def build(args: ServeArgs) -> Application:
+    """The application graph for a profile. Raises `ValueError` when the profile is not one."""
+    models, roster = pool(args)
+    executor = _deployment(Executor, NO_GPU).bind(*models, roster, args.placement_deadline_s)
+    return _deployment(Ingress, NO_GPU).bind(executor, roster)
+
+
+def pool(args: ServeArgs) -> tuple[list[Application], list[RosterEntry]]:
+    """The three models of a profile, in the order of `ROLES`, and what they are called."""
+    profile = load_profile(args.profile)
+    specs = {role: getattr(profile, role) for role in ROLES}
+    models = [
+        _deployment(cls, {"num_cpus": 0, "num_gpus": specs[role].num_gpus}).bind(specs[role], args.limits())
+        for role, cls in zip(ROLES, (ASR, Diarizer, Assessor), strict=True)
+    ]
+    return models, [RosterEntry(role, spec.name, spec.footprint_mib) for role, spec in specs.items()]
+
+
+# Ray leaves CUDA_VISIBLE_DEVICES unset for num_gpus 0, so the edge would see every GPU.
+NO_GPU = {"num_cpus": 0, "runtime_env": {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}}
+
+
+def _deployment(cls: object, resources: dict[str, Any]) -> Deployment:
+    # `@serve.deployment` turns a class into a Deployment, which its type hints do not say.
+    return cast("Deployment", cls).options(ray_actor_options=resources)

@@ -1,0 +1,110 @@
+"""Backends without a model, for tests and for trying the API's shapes. They say so in their names.
+
+Their timings, sizes and failures are arguments, so that a test can have a cold, a slow, a large or a broken model.
+`fail` names a failure, or a file: while it exists, loads fail the way it says (`oom` or `broken`).
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from deployments.backends import LoadProgress
+from serve_app.errors import VramUnavailable
+from serve_app.pipeline.ports import Progress
+from serve_app.pipeline.types import (
+    Assessment,
+    AssessmentRequest,
+    CompetencyScore,
+    Diarization,
+    Recording,
+    Transcription,
+    Turn,
+    Word,
+)
+
+STEPS = 10
+
+
+class _Fake:
+    device = "cpu"
+
+    def __init__(
+        self, name: str, load_s: float = 0.0, work_s: float = 0.0, fail: str = "", hold_mib: int = 0, **_: Any
+    ) -> None:
+        self.name = name
+        self._load_s = load_s
+        self._work_s = work_s
+        self._fail = fail
+        self._hold_mib = hold_mib
+        self._held = bytearray()
+        self._loaded = False
+
+    def weight_bytes(self) -> int:
+        return 10 << 20
+
+    def load(self, progress: LoadProgress) -> None:
+        if self._fail == "vram":
+            raise VramUnavailable
+        if self._fail.startswith("/") and Path(self._fail).exists():
+            raise {"oom": MemoryError, "broken": OSError}[Path(self._fail).read_text("ascii")]
+        if self._loaded:
+            return
+        for step in range(STEPS):
+            time.sleep(self._load_s / STEPS)
+            progress(self.weight_bytes() * (step + 1) // STEPS, self.weight_bytes())
+        self._held = bytearray(b"1") * (self._hold_mib << 20)  # written to, so that the memory is really taken
+        self._loaded = True
+
+    def unload(self) -> None:
+        self._loaded = False
+        self._held = bytearray()
+
+    def _work(self, progress: Progress) -> None:
+        if self._fail == "inference":
+            raise RuntimeError("a secret detail of the model")
+        for step in range(STEPS):
+            time.sleep(self._work_s / STEPS)
+            progress((step + 1) / STEPS)
+
+
+class FakeTranscriber(_Fake):
+    """Says "word" twice a second."""
+
+    def transcribe(self, audio: Recording, language: str | None, progress: Progress) -> Transcription:
+        """See `TranscriberBackend.transcribe`."""
+        self._work(progress)
+        beats = range(int(audio.duration_s * 2))
+        words = tuple(Word(i / 2, i / 2 + 0.4, f"word{i}") for i in beats)
+        return Transcription(words, language or "en", audio.duration_s, audio.duration_s)
+
+
+class FakeDiarizer(_Fake):
+    """Gives the first half to one speaker and the second to another."""
+
+    def diarize(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Diarization:
+        """See `DiarizerBackend.diarize`."""
+        self._work(progress)
+        half, end = audio.duration_s / 2, audio.duration_s
+        turns = (Turn(0.0, half, "SPEAKER_00"), Turn(half, end, "SPEAKER_01"))
+        return Diarization(turns, turns) if num_speakers != 1 else Diarization(turns[:1], turns[:1])
+
+
+class FakeAssessor(_Fake):
+    """Scores nothing, in the right shape."""
+
+    def assess(self, request: AssessmentRequest, progress: Progress) -> Assessment:
+        """See `AssessorBackend.assess`."""
+        self._work(progress)
+        unscored = CompetencyScore(score=None, rationale="No model looked at this.", reason="not_asked")
+        return Assessment(
+            summary=f"A fake assessment for {request.role_title}.",
+            recommendation="insufficient_evidence",
+            scores={competency.slug: unscored for competency in request.rubric.competencies},
+            highlights=(),
+            red_flags=(),
+            questions_for_next_round=(),
+            submittal_note="",
+            model=self.name,
+            rubric_version=request.rubric.version,
+            prompt_version="fake",
+        )

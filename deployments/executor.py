@@ -1,0 +1,37 @@
+"""The Executor deployment: `serve_app.executor` in a replica."""
+
+import asyncio
+
+from ray import serve
+
+from deployments.remote import Handle, RemotePool
+from deployments.watch import watch_forever
+from serve_app.executor import Executor as JobExecutor
+from serve_app.jobs.queue import NoQueue
+from serve_app.models.registry import RosterEntry
+from serve_app.settings import Settings
+from serve_app.wiring import build_services
+
+
+@serve.deployment(name="Executor")
+class Executor:
+    """Takes jobs through the pipeline, and sweeps for those that were dropped."""
+
+    def __init__(
+        self,
+        asr: Handle,
+        diarizer: Handle,
+        assessor: Handle,
+        roster: list[RosterEntry],
+        placement_deadline_s: float,
+    ) -> None:
+        services = build_services(Settings(), NoQueue(), roster)
+        pool = RemotePool({"asr": asr, "diarizer": diarizer, "assessor": assessor}, placement_deadline_s)
+        name = serve.get_replica_context().replica_id.unique_id
+        self._jobs = JobExecutor(services, pool, f"executor-{name}")
+        self._sweep = asyncio.create_task(self._jobs.sweep_forever())
+        self._watch = asyncio.create_task(watch_forever(services.database))
+
+    async def run(self, job_id: str) -> bool:
+        """Run a job if it is due. A caller that goes away does not stop it."""
+        return await asyncio.shield(asyncio.create_task(self._jobs.run(job_id)))

@@ -1,0 +1,82 @@
+"""The three model deployments: thin Serve classes around a `Replica`."""
+
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+from ray import serve
+
+from deployments.backends import AssessorBackend, Backend, DiarizerBackend, TranscriberBackend
+from deployments.events import ModelEvent
+from deployments.replica import Replica
+from deployments.reports import DatabaseReports
+from deployments.residency import Limits
+from deployments.weights import ModelSpec
+from serve_app.pipeline.ports import Role
+from serve_app.pipeline.types import AssessmentRequest, Recording
+from serve_app.settings import Settings
+from serve_app.storage.database import Database
+from serve_app.storage.redis import Bus
+
+B = TypeVar("B", bound=Backend)
+
+
+class _Model(Generic[B]):
+    """What the three have in common. `check_health` also starts the registry's heartbeat, before any call."""
+
+    role: Role
+
+    def __init__(self, spec: ModelSpec, limits: Limits) -> None:
+        replica_id = f"{self.role}-{serve.get_replica_context().replica_id.unique_id}"
+        settings = Settings()  # pydantic-settings fills the fields
+        self._bus = Bus(settings.redis_url)
+        reports = DatabaseReports(Database(settings.database_url, self._bus.publish, pool_size=1), self._bus)
+        self.replica: Replica[B] = Replica(self.role, spec, replica_id, reports, limits)
+
+    async def warm(self) -> AsyncIterator[ModelEvent]:
+        """Load the weights if they are not there."""
+        async for event in self.replica.warm():
+            yield event
+
+    async def check_health(self) -> None:
+        """Report to the registry."""
+        await self.replica.heartbeat()
+
+    async def __del__(self) -> None:
+        await self.replica.close()
+        await self._bus.close()
+
+
+@serve.deployment(name="ASR")
+class ASR(_Model[TranscriberBackend]):
+    """Speech to words."""
+
+    role: Role = "asr"
+
+    async def run(self, audio: Recording, language: str | None) -> AsyncIterator[ModelEvent]:
+        """Transcribe; see `TranscriberBackend`."""
+        async for event in self.replica.serve(lambda backend, progress: backend.transcribe(audio, language, progress)):
+            yield event
+
+
+@serve.deployment(name="Diarizer")
+class Diarizer(_Model[DiarizerBackend]):
+    """Speech to speakers."""
+
+    role: Role = "diarizer"
+
+    async def run(self, audio: Recording, num_speakers: int | None) -> AsyncIterator[ModelEvent]:
+        """Diarize; see `DiarizerBackend`."""
+        async for event in self.replica.serve(lambda backend, progress: backend.diarize(audio, num_speakers, progress)):
+            yield event
+
+
+@serve.deployment(name="Assessor")
+class Assessor(_Model[AssessorBackend]):
+    """Transcript to assessment."""
+
+    role: Role = "assessor"
+
+    async def run(self, request: AssessmentRequest) -> AsyncIterator[ModelEvent]:
+        """Assess; see `AssessorBackend`."""
+        async for event in self.replica.serve(lambda backend, progress: backend.assess(request, progress)):
+            yield event
