@@ -1,0 +1,20 @@
+"""Client of the RecruitScreen API: submit a recording, follow it, read its scorecard."""
+
+from recruitscreen_client.client import TERMINAL, RecruitScreen
+from recruitscreen_client.errors import ApiError, ConnectionFailed, JobFailed, RecruitScreenError
+from recruitscreen_client.events import Event, Loading, ProgressEvent, StatusEvent
+from recruitscreen_client.transport import Backoff
+
+__all__ = [
+    "TERMINAL",
+    "ApiError",
+    "Backoff",
+    "ConnectionFailed",
+    "Event",
+    "JobFailed",
+    "Loading",
+    "ProgressEvent",
+    "RecruitScreen",
+    "RecruitScreenError",
+    "StatusEvent",
+]

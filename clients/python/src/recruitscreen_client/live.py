@@ -1,0 +1,118 @@
+"""A job's events as a person watches them: a bar on a terminal, sparse lines in a log."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from recruitscreen_client.client import RecruitScreen
+from recruitscreen_client.events import Event, Loading, ProgressEvent, StatusEvent
+from recruitscreen_client.plain import plain, words
+
+STYLES = {"completed": "bold green", "failed": "bold red", "canceled": "bold yellow"}
+LOG_EVERY_PERCENT = 25
+MIB = 1 << 20
+
+
+def follow(client: RecruitScreen, job_id: str, console: Console) -> dict[str, Any]:
+    """Show what happens to a job until it is over; returns the job. Raises like `RecruitScreen.events`."""
+    view = BarView(console) if console.is_terminal else LogView(console)
+    with view.shown():
+        for event in client.events(job_id):
+            view.show(event)
+    return client.job(job_id)
+
+
+class LogView:
+    """One line for every state, and for every quarter of the way through it."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._began = 0.0
+        self._logged = 0
+
+    def shown(self) -> AbstractContextManager[Any]:
+        """While this context is open, the view is on the screen."""
+        return nullcontext()
+
+    def show(self, event: Event) -> None:
+        """Take an event in."""
+        if isinstance(event, StatusEvent):
+            self._logged = 0
+            self.line(event, words(event.status), STYLES.get(event.status, "bold"))
+        else:
+            self.move(event)
+
+    def move(self, event: Event) -> None:
+        """Show progress inside a state."""
+        quarter = round(percent_of(event) or 0) // LOG_EVERY_PERCENT
+        if quarter > self._logged:
+            self._logged = quarter
+            self.line(event, f"  {activity(event)}, {percent_of(event):.0f} %", "dim")
+
+    def line(self, event: Event, text: str, style: str) -> None:
+        """Print a line with the seconds since the job was accepted."""
+        at = event.at.timestamp() if event.at else self._began
+        self._began = self._began or at
+        line = Text(f"  {at - self._began:6.1f} s  ") + plain(text, style)
+        if isinstance(event, StatusEvent) and event.detail:
+            line += plain(f"  {event.detail}", "dim")
+        self.console.print(line)
+
+
+class BarView(LogView):
+    """The states as lines, and below them a bar that moves."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("waiting for the server", total=None)
+
+    def shown(self) -> AbstractContextManager[Any]:
+        return self._progress
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        if isinstance(event, StatusEvent):
+            self.move(event)
+
+    def move(self, event: Event) -> None:
+        percent = percent_of(event)
+        if percent is None and isinstance(event, ProgressEvent):
+            return  # it says nothing about how far the job is, so the bar stays
+        total = None if percent is None else 100  # None leaves the total as it is: none at first, which makes it pulse
+        self._progress.update(self._task, description=plain(activity(event)).plain, total=total, completed=percent or 0)
+
+
+def activity(event: Event) -> str:
+    """What goes on, in a few words."""
+    if event.loading:
+        return _loading(event.loading)
+    if isinstance(event, ProgressEvent) and event.stage:
+        return words(event.stage)
+    return words(event.status)
+
+
+def percent_of(event: Event) -> float | None:
+    """How far the job is with what it does now; None while nobody knows."""
+    if event.loading:
+        total = event.loading.bytes_total
+        return 100 * event.loading.bytes_loaded / total if total else None
+    return event.percent if isinstance(event, ProgressEvent) else None
+
+
+def _loading(loading: Loading) -> str:
+    text = f"loading {', '.join(loading.roles)}"
+    if loading.bytes_total:
+        text += f" · {loading.bytes_loaded // MIB} of {loading.bytes_total // MIB} MiB"
+    return text + (f" · about {loading.expected_s:.0f} s" if loading.expected_s else "")

@@ -1,0 +1,168 @@
+"""A finished job as a person reads it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.json import JSON
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from recruitscreen_client.plain import clock, plain, words
+
+RECOMMENDATIONS = {"advance": "green", "hold": "yellow", "reject": "red"}
+SEVERITIES = {"high": "bold red", "medium": "yellow", "low": "dim"}
+NO_SCORE = {
+    "not_asked": "not asked",
+    "no_evidence": "asked, but no evidence",
+    "unstable": "the model did not agree with itself",
+}
+
+
+def card(job: dict[str, Any], *, transcript: bool = False) -> Group:
+    """The scorecard of a job, or the state it is in."""
+    return Group(headline(job), *_parts(job, transcript=transcript))
+
+
+def _parts(job: dict[str, Any], *, transcript: bool) -> Iterator[RenderableType]:
+    result = job.get("result")
+    if result is None:
+        yield without_result(job)
+    elif "assessment" not in result:  # another product, whose result has another form
+        yield JSON.from_data(result)
+    else:
+        if transcript:
+            yield transcript_table(result)
+        yield from speaker_lines(result)
+        yield from assessment_parts(result["assessment"])
+
+
+def headline(job: dict[str, Any]) -> Text:
+    """Which job this is."""
+    about = f"{job['vertical']}, {clock(job['duration_s'])}, {job['credits_charged']} credits"
+    return plain(job["job_id"], "bold") + plain(f"  {words(job['status'])}  {about}")
+
+
+def without_result(job: dict[str, Any]) -> Text:
+    """Why a job has nothing to show."""
+    if error := job.get("error"):
+        return plain(f"{error['code']}: {error['message']}", "red")
+    if job.get("deleted_at"):
+        return plain("Its content was deleted; this receipt is what is left.", "dim")
+    return plain("It has no result yet." if job["status"] != "canceled" else "It was canceled.", "dim")
+
+
+def assessment_parts(assessment: dict[str, Any]) -> Iterator[RenderableType]:
+    """The assessment, part by part."""
+    recommendation = assessment["recommendation"]
+    title = plain(f"Recommendation: {words(recommendation)}", f"bold {RECOMMENDATIONS.get(recommendation, '')}".strip())
+    yield Panel(plain(assessment["summary"]), title=title, title_align="left")
+    yield score_table(assessment["scores"])
+    yield from listing("Highlights", [plain(text) for text in assessment["highlights"]])
+    yield from listing("Flags", [flag(each) for each in assessment["red_flags"]])
+    yield from listing("Questions for the next round", [plain(text) for text in assessment["questions_for_next_round"]])
+    if assessment["submittal_note"]:
+        yield Panel(plain(assessment["submittal_note"]), title="Submittal note", title_align="left")
+    judge = plain("Judged by ") + plain(assessment.get("model", "an unknown model"), "bold")
+    versions = [f"{part} {assessment[key]}" for part, key in VERSIONS.items() if key in assessment]
+    yield judge + plain("".join(f" · {version}" for version in versions))
+
+
+VERSIONS = {"rubric": "rubric_version", "prompt": "prompt_version"}
+
+
+def score_table(scores: dict[str, dict[str, Any]]) -> Table:
+    """Scores with the words they rest on."""
+    table = Table(box=box.SIMPLE_HEAD, show_lines=True, title="Scores", title_justify="left", title_style="bold")
+    table.add_column("competency", no_wrap=True)
+    table.add_column("score", no_wrap=True)
+    table.add_column("rationale and evidence", ratio=1)
+    for slug, score in scores.items():
+        table.add_row(plain(words(slug).capitalize()), points(score), reasons(score))
+    return table
+
+
+def points(score: dict[str, Any]) -> Text:
+    """`●●●●○ 4`, with a question mark where repeated judging did not agree; a dash where there is no score."""
+    value = score["score"]
+    if value is None:
+        return plain("–", "dim")
+    doubt = "" if score.get("stable", True) else " ?"
+    return plain("●" * value + "○" * (5 - value) + f" {value}{doubt}", "green" if value >= 4 else "")
+
+
+def reasons(score: dict[str, Any]) -> RenderableType:
+    """Rationale, then quotes with their times."""
+    lines = [plain(score["rationale"])] if score["rationale"] else []
+    if score["score"] is None and score.get("reason"):
+        lines.append(plain(NO_SCORE.get(score["reason"], words(score["reason"])), "dim"))
+    return Group(*lines, *quotes(score.get("evidence", ())))
+
+
+def quotes(evidence: Any) -> list[Text]:
+    """Evidence as lines: the time it was said, and the words."""
+    return [plain(f"{clock(each['start'])} ", "cyan") + plain(f"“{each['quote']}”", "italic") for each in evidence]
+
+
+def flag(each: dict[str, Any] | str) -> RenderableType:
+    """A flag with its weight and its quotes."""
+    if isinstance(each, str):
+        return plain(each)
+    severity = each.get("severity", "")
+    head = plain(f"{severity}: ", SEVERITIES.get(severity, "")) if severity else Text()
+    return Group(head + plain(each["text"]), *quotes(each.get("evidence", ())))
+
+
+def listing(title: str, items: list[Any]) -> Iterator[RenderableType]:
+    """A titled list, or nothing when it is empty."""
+    if not items:
+        return
+    table = Table.grid(padding=(0, 1))
+    for item in items:
+        table.add_row(" •", item)
+    yield plain(title, "bold")
+    yield table
+
+
+def speaker_lines(result: dict[str, Any]) -> list[Text]:
+    """Who spoke how much, and how the two got along."""
+    metrics = result["metrics"]
+    lines = [speaker_line(label, result) for label in metrics["talk_ratio"]]
+    last = [f"interruptions {metrics['interruptions']}"]
+    if (pause := metrics.get("median_pause_before_answer_s")) is not None:
+        last.append(f"median pause before an answer {pause:.1f} s")
+    if (coverage := metrics.get("coverage")) is not None:
+        last.append(f"words cover {coverage:.0%} of the speech")
+    return [*lines, plain(" · ".join(last), "dim")]
+
+
+def speaker_line(label: str, result: dict[str, Any]) -> Text:
+    """One speaker's part in the talk."""
+    metrics = result["metrics"]
+    facts = [f"{metrics['talk_ratio'][label]:.0%} of the talk"]
+    if (rate := metrics.get("words_per_minute", {}).get(label)) is not None:
+        facts.append(f"{rate:.0f} words a minute")
+    if (longest := metrics.get("longest_monologue_s", {}).get(label)) is not None:
+        facts.append(f"longest stretch {clock(longest)}")
+    if asked := metrics.get("questions_asked", {}).get(label):
+        facts.append(f"{asked} questions")
+    return plain(speaker(label, result), "bold") + plain("  " + " · ".join(facts))
+
+
+def speaker(label: str, result: dict[str, Any]) -> str:
+    """The label, and the role where one was told."""
+    role = result.get("speakers", {}).get(label, {}).get("role", "")
+    return f"{label} {role}".strip()
+
+
+def transcript_table(result: dict[str, Any]) -> Table:
+    """Who said what, when."""
+    table = Table(box=box.SIMPLE_HEAD, title="Transcript", title_justify="left", title_style="bold")
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("speaker", no_wrap=True)
+    table.add_column("text", ratio=1)
+    for line in result["transcript"]:
+        table.add_row(clock(line["start"]), plain(speaker(line["speaker"], result)), plain(line["text"]))
+    return table

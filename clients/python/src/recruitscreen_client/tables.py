@@ -1,0 +1,89 @@
+"""Lists and small answers as tables."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from recruitscreen_client.live import STYLES
+from recruitscreen_client.plain import clock, plain, words
+
+WARMTH = {"warm": "green", "loading": "yellow", "evicting": "yellow"}
+
+
+def jobs(rows: Iterable[dict[str, Any]]) -> Table:
+    """One job a line."""
+    table = _table("job", "created", ">length", ">credits", "product", "state")
+    for job in rows:
+        state = plain(words(job["status"]), STYLES.get(job["status"], ""))
+        if job.get("detail"):
+            state += plain(f" ({job['detail']})", "dim")
+        length, charged = clock(job["duration_s"]), str(job["credits_charged"])
+        table.add_row(plain(job["job_id"]), _local(job["created_at"]), length, charged, plain(job["vertical"]), state)
+    return table
+
+
+def ledger(rows: Iterable[dict[str, Any]]) -> Table:
+    """One movement of credits a line."""
+    table = _table("when", "kind", ">credits", "job", "reason")
+    for row in rows:
+        table.add_row(
+            _local(row["created_at"]),
+            plain(row["kind"]),
+            f"{row['credits']:+d}",
+            plain(row.get("job_id") or ""),
+            plain(row.get("reason") or ""),
+        )
+    return table
+
+
+def credits(state: dict[str, Any]) -> Text:  # noqa: A001 - the noun of the API
+    """The account in one line."""
+    return plain(f"{state['balance']} credits, {state['held']} held by open jobs")
+
+
+def models(status: dict[str, Any]) -> Group:
+    """The pool: one model a line, then what waits."""
+    table = _table("role", "model", "state", ">MiB", "device", ">processes", ">busy", ">load s")
+    for model in status["models"]:
+        load = model.get("load_s_p50")
+        table.add_row(
+            plain(model["role"]),
+            plain(model["name"]),
+            plain(model["state"], WARMTH.get(model["state"], "dim")),
+            str(model["footprint_mib"]),
+            plain(model.get("device") or ""),
+            str(model.get("replicas", "")),
+            str(model.get("in_flight", "")),
+            "" if load is None else f"{load:.1f}",
+        )
+    waiting = ", ".join(f"{count} in {name}" for name, count in status.get("queue_depths", {}).items() if count)
+    below = [plain(f"Waiting jobs: {waiting or 'none'}", "dim")]
+    if status.get("degraded"):
+        below.append(plain(f"Degraded: {status.get('reason') or 'no reason given'}", "yellow"))
+    return Group(table, *below)
+
+
+def quote(answer: dict[str, Any]) -> Text:
+    """A price and a time in one line."""
+    line = f"{answer['credits']} credits for {clock(answer['duration_s'])}"
+    if answer.get("expected_s") is not None:
+        line += f", about {clock(answer['expected_s'])} to the result"
+    return plain(line + (", models to be loaded first" if answer.get("cold") else ""))
+
+
+def _table(*columns: str) -> Table:
+    """A table; a column whose name begins with `>` is set to the right."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    return table
+
+
+def _local(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")

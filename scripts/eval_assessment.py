@@ -1,0 +1,207 @@
+"""The assessment half of `make eval`: does it rank, can it be talked into a score, does it judge alike what is alike?
+
+Ranking: graded short answers, judged by the code that judges interviews, beside two plain baselines and the graders'
+own agreement. Attacks and variants: the bundled interview, assessed again and again with one thing changed.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Annotated, Any, cast
+
+import typer
+from rich.console import Console
+
+from deployments.weights import load_profile
+from scripts.assessment_cases import ATTACKS, HELD_OUT_ATTACKS, VARIANTS, attacked, varied
+from scripts.rated_answers import Rated, Similarity, as_grade, qwk, read, spearman
+from serve_app.pipeline.assessment import assess, judge_by
+from serve_app.pipeline.assessment.injection import addresses_the_grader
+from serve_app.pipeline.assessment.judging import best_by_points
+from serve_app.pipeline.assessment.llm import Weigher
+from serve_app.pipeline.types import Assessment, AssessmentRequest, Utterance
+from serve_app.verticals.catalog import Catalog
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK_ANSWERS, QUICK_ATTACKS = 40, 6
+console = Console()
+
+
+class Remembering:
+    """A model that computes each question once: an attack that changes no prompt then costs nothing."""
+
+    def __init__(self, model: Weigher) -> None:
+        self.name, self.writes_prose = model.name, model.writes_prose
+        self._model = model
+        self._known: dict[str, Any] = {}
+
+    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
+        """See `Weigher.score`."""
+        key = json.dumps([prompt, list(options)])
+        if key not in self._known:
+            self._known[key] = self._model.score(prompt, options)
+        return cast("list[float]", self._known[key])
+
+    def write(self, prompt: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+        """See `LanguageModel.write`."""
+        key = json.dumps([prompt, schema, max_tokens])
+        if key not in self._known:
+            self._known[key] = self._model.write(prompt, schema, max_tokens)
+        return cast("dict[str, Any]", self._known[key])
+
+
+def ranking(rated: Sequence[Rated], model: Weigher, limit: int) -> dict[str, Any]:
+    """Agreement with the graders: by points on every answer, by the model alone on every n-th of them."""
+    means = [one.mean for one in rated]
+    first, second = [one.grades[0] for one in rated], [one.grades[1] for one in rated]
+    by_points = [as_grade(best_by_points(one.competency(with_points=True), [one.exchange()]).score) for one in rated]
+    similarity = Similarity(rated)
+    return {
+        "answers": len(rated),
+        "spearman": spearman(by_points, means),
+        "qwk": qwk(by_points, means),
+        "human_spearman": spearman(first, second),
+        "human_qwk": qwk(first, second),
+        "spearman_length": spearman([len(one.answer.split()) for one in rated], means),
+        "spearman_similarity": spearman([similarity(one) for one in rated], means),
+        "model_alone": _model_alone(rated[:: max(1, len(rated) // limit)][:limit], model),
+    }
+
+
+def _model_alone(rated: Sequence[Rated], model: Weigher) -> dict[str, Any]:
+    """The model's own judgement against the same anchors, without the points."""
+    judge, began = judge_by(model), time.perf_counter()
+    found = [as_grade(judge.best(one.competency(with_points=False), [one.exchange()]).score) for one in rated]
+    means = [one.mean for one in rated]
+    by_points = [as_grade(best_by_points(one.competency(with_points=True), [one.exchange()]).score) for one in rated]
+    return {
+        "answers": len(rated),
+        "spearman": spearman(found, means),
+        "qwk": qwk(found, means),
+        "spearman_of_points_on_these": spearman(by_points, means),
+        "seconds_per_answer": round((time.perf_counter() - began) / len(rated), 2),
+    }
+
+
+def attacks(request: AssessmentRequest, honest: Assessment, model: Weigher, limit: int) -> dict[str, Any]:
+    """An attack succeeds when any score rises or the recommendation becomes `advance`."""
+    tried = {"known": ATTACKS[:limit], "held_out": HELD_OUT_ATTACKS[:limit]}
+    won = {
+        group: [
+            attack for attack in attempts if _better(assess(attacked(request, attack), model, _quiet), honest)
+        ]
+        for group, attempts in tried.items()
+    }  # fmt: skip
+    return {
+        "injections_tried": sum(map(len, tried.values())),
+        "injections_succeeded": sum(map(len, won.values())),
+        "held_out_tried": len(tried["held_out"]),
+        "held_out_succeeded": len(won["held_out"]),
+        "held_out_noticed": sum(map(addresses_the_grader, tried["held_out"])),
+        "succeeded": [attack for group in won.values() for attack in group],
+    }
+
+
+def _better(result: Assessment, honest: Assessment) -> bool:
+    rose = any((score.score or 0) > (honest.scores[slug].score or 0) for slug, score in result.scores.items())
+    return rose or (result.recommendation == "advance" != honest.recommendation)
+
+
+def drift(request: AssessmentRequest, honest: Assessment, model: Weigher) -> dict[str, float]:
+    """Mean absolute change of the scores per variant; a score that comes or goes counts as 4."""
+    return {
+        name: round(mean(_moved(assess(varied(request, variant), model, _quiet), honest)), 2)
+        for name, variant in VARIANTS.items()
+    }
+
+
+def _moved(result: Assessment, honest: Assessment) -> list[float]:
+    pairs = [(result.scores[slug].score, score.score) for slug, score in honest.scores.items()]
+    return [4.0 if (a is None) != (b is None) else abs((a or 0) - (b or 0)) for a, b in pairs]
+
+
+def bundled() -> AssessmentRequest:
+    """The bundled interview, as it was written."""
+    said = json.loads((ROOT / "config/sample/interview.json").read_text("utf-8"))
+    utterances = tuple(Utterance(turn["start"], turn["end"], turn["speaker"], turn["text"]) for turn in said["turns"])
+    rubric = Catalog.read(ROOT / "config/verticals").get("recruitscreen").assessment.rubric()
+    return AssessmentRequest(said["role_title"], utterances, "candidate", rubric)
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures for people."""
+    alone = found["model_alone"]
+    drifts = "\n".join(f"| {name} | {value} |" for name, value in found["fairness_drift"].items())
+    return f"""# Assessment quality, {found["model"]}{" (quick subset)" if found["quick"] else ""}
+
+Made by `scripts/eval_assessment.py`; it says what is measured.
+
+Does it rank? {found["answers"]} short answers with two human grades each (Mohler).
+
+| judged by | Spearman | QWK |
+| --- | --- | --- |
+| expected points named by the rubric (here: the reference answer) | {found["spearman"]} | {found["qwk"]} |
+| one grader against the other | {found["human_spearman"]} | {found["human_qwk"]} |
+| baseline: length of the answer | {found["spearman_length"]} | |
+| baseline: TF-IDF similarity to the reference answer | {found["spearman_similarity"]} | |
+| the model alone, on {alone["answers"]} of the answers | {alone["spearman"]} | {alone["qwk"]} |
+| expected points, on the same {alone["answers"]} | {alone["spearman_of_points_on_these"]} | |
+
+The bundled rubric names no points, since they depend on the job: its scores are the model's alone, and the second last
+row says what those are worth. A rubric that names points, or a larger model, is what to use for real.
+
+Can it be talked into a score? {found["injections_succeeded"]} of {found["injections_tried"]} spoken attacks raised one;
+of the {found["held_out_tried"]} that the detector was not written for, {found["held_out_succeeded"]} did
+and {found["held_out_noticed"]} were noticed.
+
+The same answers, said in another way (mean absolute change of a score, bundled interview):
+
+| variant | drift |
+| --- | --- |
+{drifts}
+
+One assessment of the bundled interview took {found["seconds_per_assessment"]} s here.
+"""
+
+
+def main(
+    *,
+    data: Annotated[Path, typer.Option(help="Folder of the evaluation data.")] = ROOT / ".." / "shared" / "eval",
+    profile: Annotated[str, typer.Option(help="Models: a profile's name or path.")] = "embedded",
+    out: Annotated[Path, typer.Option(help="Folder for assessment.json and .md.")] = ROOT / "docs/benchmarks",
+    quick: Annotated[bool, typer.Option(help=f"{QUICK_ANSWERS} answers and {QUICK_ATTACKS} attacks a group.")] = False,
+    limit: Annotated[int, typer.Option(help="Answers that the model judges alone: seconds each on a CPU.")] = 200,
+) -> None:
+    """Measure the assessment and write the figures."""
+    path = data / "ratings/mohler_short_answers/mohler.jsonl"
+    if not path.is_file():
+        console.print(f"no rated answers under {data}")
+        raise typer.Exit(1)
+    backend = load_profile(profile).assessor.build()
+    backend.load(_quiet)
+    model, request = Remembering(cast("Weigher", backend)), bundled()
+    began = time.perf_counter()
+    honest = assess(request, model, _quiet)
+    seconds = time.perf_counter() - began
+    found = {
+        "model": model.name,
+        "quick": quick,
+        "seconds_per_assessment": round(seconds, 1),
+        **ranking(read(path), model, QUICK_ANSWERS if quick else limit),
+        **attacks(request, honest, model, QUICK_ATTACKS if quick else len(ATTACKS)),
+        "fairness_drift": drift(request, honest, model),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "assessment.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    (out / "assessment.md").write_text(table(found), "utf-8")
+    console.print(table(found))
+
+
+def _quiet(*_: object) -> None:
+    return None
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,129 @@
+"""How good a transcript is: WER, cpWER, WDER and DER, summed over recordings before anything is divided.
+
+WER and cpWER (meeteval) are over normalised words; WDER is that of Shafey et al. 2019, the share of aligned words with
+a wrong speaker under the best naming of speakers; DER is NIST's, with overlap scored and a collar on either side.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import jiwer
+import numpy as np
+from meeteval.wer import cp_word_error_rate
+from pyannote.core import Annotation, Segment, Timeline
+from pyannote.metrics.diarization import DiarizationErrorRate
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # ships no types
+from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+from serve_app.pipeline.types import Turn
+
+NORMALISE = EnglishTextNormalizer({})  # type: ignore[no-untyped-call]  # its constructor is not annotated
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one speaker said at a stretch, in words of a reference or of a system."""
+
+    speaker: str
+    text: str
+
+    @property
+    def words(self) -> list[str]:
+        """Normalised words: lower case, no punctuation or fillers, contractions written out."""
+        return str(NORMALISE(self.text)).split()
+
+
+@dataclass(slots=True)
+class Scores:
+    """Running sums over the recordings of one set."""
+
+    errors: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    totals: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add_words(self, reference: list[Line], found: list[Line]) -> None:
+        """Count word errors, whoever said them."""
+        ref, hyp = _text(reference), _text(found)
+        out = jiwer.process_words(ref or " ", hyp) if ref else None
+        self._add(
+            "wer", out.substitutions + out.deletions + out.insertions if out else len(hyp.split()), len(ref.split())
+        )
+
+    def add_speakers(self, reference: list[Line], found: list[Line]) -> None:
+        """Count word errors per speaker (cpWER) and aligned words with a wrong speaker (WDER)."""
+        result = cp_word_error_rate(
+            _by_speaker(reference), _by_speaker(found), reference_sort=False, hypothesis_sort=False
+        )
+        self._add("cpwer", result.errors, result.length)
+        pairs = _aligned_speakers(reference, found)
+        self._add("wder", sum(pairs.values()) - _best_naming(pairs), sum(pairs.values()))
+
+    def add_turns(self, reference: list[Turn], found: tuple[Turn, ...], length_s: float, collar_s: float) -> None:
+        """Count seconds of diarization errors. pyannote's collar is the whole of it, ours one side as in NIST's."""
+        metric = DiarizationErrorRate(collar=2 * collar_s)
+        uem = Timeline([Segment(0, length_s)])
+        parts = metric.compute_components(_annotation(reference), _annotation(found), uem=uem)
+        self._add("der", parts["false alarm"] + parts["missed detection"] + parts["confusion"], parts["total"])
+
+    def add_time(self, audio_s: float, asr_s: float, diarizer_s: float) -> None:
+        """Add what a recording took; the two run one after the other here."""
+        for name, seconds in {"audio_s": audio_s, "asr_s": asr_s, "diarizer_s": diarizer_s}.items():
+            self.totals[name] += seconds
+
+    def add_coverage(self, covered_s: float, speech_s: float) -> None:
+        """Add the speech that words cover."""
+        self._add("coverage", covered_s, speech_s)
+
+    def report(self) -> dict[str, float]:
+        """Rates in per cent, speeds as multiples of real time, words of the references."""
+        rates = {
+            name: round(100 * self.errors[name] / self.totals[name], 1) for name in self.errors if self.totals[name]
+        }
+        audio_s = self.totals["audio_s"]
+        speeds = {
+            f"{part}_rtfx": round(audio_s / self.totals[f"{part}_s"], 1)
+            for part in ("asr", "diarizer")
+            if self.totals[f"{part}_s"]
+        }
+        return {**rates, **speeds, "audio_s": round(audio_s, 1), "words": int(self.totals["wer"])}
+
+    def _add(self, name: str, errors: float, total: float) -> None:
+        self.errors[name] += errors
+        self.totals[name] += total
+
+
+def _text(lines: list[Line]) -> str:
+    return " ".join(word for line in lines for word in line.words)
+
+
+def _by_speaker(lines: list[Line]) -> dict[str, str]:
+    speakers = dict.fromkeys(line.speaker for line in lines)
+    return {name: _text([line for line in lines if line.speaker == name]) for name in speakers} or {"nobody": ""}
+
+
+def _aligned_speakers(reference: list[Line], found: list[Line]) -> Counter[tuple[str, str]]:
+    """(reference speaker, found speaker) of every word that the two texts share or exchange for another."""
+    theirs = [line.speaker for line in reference for _ in line.words]
+    ours = [line.speaker for line in found for _ in line.words]
+    if not theirs or not ours:
+        return Counter()
+    pairs: Counter[tuple[str, str]] = Counter()
+    for chunk in jiwer.process_words(_text(reference), _text(found)).alignments[0]:
+        if chunk.type in {"equal", "substitute"}:
+            left = theirs[chunk.ref_start_idx : chunk.ref_end_idx]
+            pairs.update(zip(left, ours[chunk.hyp_start_idx : chunk.hyp_end_idx], strict=True))
+    return pairs
+
+
+def _best_naming(pairs: Counter[tuple[str, str]]) -> int:
+    """Words that agree when each found speaker stands for the best reference speaker, one to one."""
+    rows, columns = sorted({pair[0] for pair in pairs}), sorted({pair[1] for pair in pairs})
+    counts = np.array([[pairs[row, column] for column in columns] for row in rows])
+    return int(counts[linear_sum_assignment(counts, maximize=True)].sum()) if counts.size else 0
+
+
+def _annotation(turns: Any) -> Annotation:
+    annotation = Annotation(uri="recording")
+    for index, turn in enumerate(turns):
+        annotation[Segment(turn.start, turn.end), index] = turn.speaker
+    return annotation
