@@ -1,0 +1,187 @@
+"""The OpenAI-compatible assessor against a small server that answers as such endpoints do."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from deployments.backends.openai_llm import OpenAILLM
+from serve_app.errors import InferenceFailed, VramUnavailable, WeightsUnavailable
+from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance
+
+Answer = Callable[[dict[str, Any]], tuple[int, Any]]
+
+PROBLEMS = Competency(
+    "problem_solving", "Problem solving", "Finds causes.", {n: f"level {n}" for n in range(1, 6)},
+    ("problem", "cause", "fixed"), "Tell me about a problem.",
+)  # fmt: skip
+SAID = "The problem was a lock in the database. I found the cause in the traces and fixed it with an index."
+REQUEST = AssessmentRequest(
+    "Engineer",
+    (Utterance(0, 4, "A", "Tell me about a problem and its cause."), Utterance(5, 25, "B", SAID)),
+    "B",
+    Rubric("r1", (PROBLEMS,), "p1"),
+)
+
+
+class Endpoint:
+    """What was asked of the server, and where it is."""
+
+    def __init__(self, url: str, model: str = "judge") -> None:
+        self.url, self.model = url, model
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+
+    def llm(self, **options: Any) -> OpenAILLM:
+        """A backend that speaks to this server."""
+        return OpenAILLM(**{"name": "remote", "base_url": self.url, "model": self.model, **options})
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[Endpoint]:
+    """A server in a thread; `answer` maps a chat request to status and body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            endpoint.keys.append(self.headers.get("Authorization"))
+            self._send(200, {"data": [{"id": "judge"}]})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            endpoint.asked.append(body)
+            self._send(*answer(body))
+
+        def _send(self, status: int, body: Any) -> None:
+            sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1")
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield endpoint
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def says(content: str) -> tuple[int, Any]:
+    return 200, {"choices": [{"message": {"content": content}}]}
+
+
+def sensible(body: dict[str, Any]) -> tuple[int, Any]:
+    """Always finds the statement for level 4, the first sentence and the first passage; writes two short texts."""
+    prompt, schema = body["messages"][0]["content"], body["response_format"]["json_schema"]["schema"]
+    letter = next((line[0] for line in prompt.splitlines() if line.endswith(". level 4")), "A")
+    known = {"passage": 1, "statement": letter, "sentence": 2, "summary": "Found a lock.", "submittal_note": "Ready."}
+    return says(json.dumps({key: known[key] for key in schema["required"]}))
+
+
+def loaded(llm: OpenAILLM) -> OpenAILLM:
+    llm.load(lambda _loaded, _total: None)
+    return llm
+
+
+def test_an_interview_is_assessed_through_an_endpoint() -> None:
+    """Passes in three orders of the statements agree on a level, and the quote is the candidate's."""
+    with serving(sensible) as endpoint:
+        result = loaded(endpoint.llm()).assess(REQUEST, lambda _: None)
+    score = result.scores["problem_solving"]
+    assert (score.score, score.spread, score.stable, score.confidence) == (4, 0, True, 1.0)
+    assert score.evidence[0].quote in SAID
+    assert (result.summary, result.submittal_note, result.model) == ("Found a lock.", "Ready.", "remote")
+
+
+def test_a_model_that_prefers_a_letter_is_called_unstable() -> None:
+    """Whoever always says A says 1, then 5, then 3: the median with its spread, and no confidence."""
+
+    def always_a(body: dict[str, Any]) -> tuple[int, Any]:
+        _, answer = sensible(body)
+        content = json.loads(answer["choices"][0]["message"]["content"])
+        return says(json.dumps({**content, **({"statement": "A"} if "statement" in content else {})}))
+
+    with serving(always_a) as endpoint:
+        score = loaded(endpoint.llm()).assess(REQUEST, lambda _: None).scores["problem_solving"]
+    assert (score.score, score.spread, score.stable) == (3, 4, False)
+    assert score.confidence is not None
+    assert score.confidence < 0.3
+
+
+def test_every_call_is_constrained_and_repeatable() -> None:
+    """A schema, temperature 0 and a seed go with each."""
+    with serving(sensible) as endpoint:
+        loaded(endpoint.llm(seed=7)).assess(REQUEST, lambda _: None)
+    assert endpoint.asked
+    assert all(body["temperature"] == 0 and body["seed"] == 7 for body in endpoint.asked)
+    assert all(body["response_format"]["json_schema"]["strict"] for body in endpoint.asked)
+
+
+def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options hold the variable's name, never the key."""
+    monkeypatch.setenv("JUDGE_KEY", "k1")
+    with serving(sensible) as endpoint:
+        loaded(endpoint.llm(api_key_env="JUDGE_KEY"))
+    assert endpoint.keys == ["Bearer k1"]
+
+
+def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is sent."""
+    monkeypatch.delenv("JUDGE_KEY", raising=False)
+    with pytest.raises(WeightsUnavailable, match="JUDGE_KEY"):
+        loaded(OpenAILLM(name="remote", base_url="http://127.0.0.1:9/v1", model="m", api_key_env="JUDGE_KEY"))
+
+
+def test_an_endpoint_that_is_not_there_fails_the_load() -> None:
+    """With the job's own error."""
+    with pytest.raises(WeightsUnavailable, match="cannot be reached"):
+        loaded(OpenAILLM(name="remote", base_url="http://127.0.0.1:9/v1", model="judge", timeout_s=2))
+
+
+def test_a_model_the_endpoint_does_not_offer_fails_the_load() -> None:
+    """Not the first job."""
+    with serving(sensible) as endpoint, pytest.raises(WeightsUnavailable, match="does not offer"):
+        loaded(endpoint.llm(model="another"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((503, {}), VramUnavailable),
+        ((429, {}), VramUnavailable),
+        ((400, {"error": "secret words of the provider"}), InferenceFailed),
+        ((200, b"not json"), InferenceFailed),
+        ((200, {"choices": []}), InferenceFailed),
+        (says("five out of five!"), InferenceFailed),
+        (says('{"passage": 1, "statement": "F"}'), InferenceFailed),
+        (says('{"passage": true, "statement": "A"}'), InferenceFailed),
+        (says('{"statement": "A"}'), InferenceFailed),
+        (says('["A"]'), InferenceFailed),
+    ],
+)
+def test_a_bad_answer_ends_the_job_with_a_coded_error(answer: tuple[int, Any], error: type[Exception]) -> None:
+    """Nothing that left the schema gets further, and the provider's words are not shown."""
+    with serving(lambda _: answer) as endpoint, pytest.raises(error) as caught:
+        loaded(endpoint.llm()).assess(REQUEST, lambda _: None)
+    assert "secret" not in str(caught.value)
+
+
+def test_unloading_is_repeatable() -> None:
+    """Afterwards the model must be loaded again."""
+    with serving(sensible) as endpoint:
+        llm = loaded(endpoint.llm())
+        llm.unload()
+        llm.unload()
+        with pytest.raises(InferenceFailed, match="before it was loaded"):
+            llm.assess(REQUEST, lambda _: None)

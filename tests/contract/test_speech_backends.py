@@ -1,0 +1,264 @@
+"""What every speech backend promises, kept by the real weights of the embedded profile and by the fakes alike."""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import yaml
+
+from deployments.backends import DiarizerBackend, TranscriberBackend
+from deployments.weights import PROFILES, ModelSpec
+from serve_app.errors import WeightsUnavailable
+from serve_app.pipeline.audio import decode
+from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Recording, Transcription, Waveform
+
+REPO = Path(__file__).parents[2]
+SAMPLE = REPO / "config" / "sample" / "interview.ogg"
+EVAL = REPO / ".." / "shared" / "eval"
+CUT_S = 30
+
+
+class Stop(Exception):
+    """What a caller raises to cancel."""
+
+
+def embedded(role: str) -> ModelSpec:
+    return ModelSpec.model_validate(yaml.safe_load((PROFILES / "embedded.yaml").read_text("utf-8"))[role])
+
+
+def nothing(*_: Any) -> None:
+    """Progress nobody looks at."""
+
+
+def noise(seconds: float, level: float = 0.05) -> Waveform:
+    return (np.random.default_rng(7).standard_normal(int(seconds * SAMPLE_RATE)) * level).astype(np.float32)
+
+
+def evaluation(path: str) -> Recording:
+    if not (EVAL / path).is_file():
+        pytest.skip("the evaluation recordings are not beside this checkout")
+    return decode(EVAL / path, 7200)
+
+
+@pytest.fixture(scope="module")
+def interview() -> Recording:
+    """The first half minute of the bundled sample: two voices."""
+    return Recording(decode(SAMPLE, 7200).samples[: CUT_S * SAMPLE_RATE])
+
+
+@pytest.fixture(scope="module")
+def whisper() -> Iterator[TranscriberBackend]:
+    backend = cast("TranscriberBackend", embedded("asr").build())
+    backend.load(nothing)
+    yield backend
+    backend.unload()
+
+
+@pytest.fixture(scope="module")
+def pyannote() -> Iterator[DiarizerBackend]:
+    backend = cast("DiarizerBackend", embedded("diarizer").build())
+    backend.load(nothing)
+    yield backend
+    backend.unload()
+
+
+@pytest.fixture(params=["real", "fake"])
+def transcriber(request: pytest.FixtureRequest) -> TranscriberBackend:
+    if request.param == "real":
+        return cast("TranscriberBackend", request.getfixturevalue("whisper"))
+    return cast("TranscriberBackend", ModelSpec(backend="fake_transcriber", name="fake").build())
+
+
+@pytest.fixture(params=["real", "fake"])
+def diarizer(request: pytest.FixtureRequest) -> DiarizerBackend:
+    if request.param == "real":
+        return cast("DiarizerBackend", request.getfixturevalue("pyannote"))
+    return cast("DiarizerBackend", ModelSpec(backend="fake_diarizer", name="fake").build())
+
+
+def test_words_lie_in_order_inside_the_recording(transcriber: TranscriberBackend, interview: Recording) -> None:
+    """Each word has a length, no surrounding blanks, and starts no earlier than the one before."""
+    words = transcriber.transcribe(interview, "en", nothing).words
+    assert len(words) > 10
+    assert all(0 <= word.start < word.end <= interview.duration_s + 0.1 for word in words)
+    assert all(word.text and word.text == word.text.strip() for word in words)
+    assert [word.start for word in words] == sorted(word.start for word in words)
+
+
+def test_transcription_progress_rises_to_one(transcriber: TranscriberBackend, interview: Recording) -> None:
+    """A caller can show it as it comes."""
+    shares: list[float] = []
+    transcriber.transcribe(interview, "en", shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_diarization_progress_rises_to_one(diarizer: DiarizerBackend, interview: Recording) -> None:
+    """A caller can show it as it comes."""
+    shares: list[float] = []
+    diarizer.diarize(interview, None, shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_what_progress_raises_stops_the_work(
+    transcriber: TranscriberBackend, diarizer: DiarizerBackend, interview: Recording
+) -> None:
+    """Cancelling reaches the caller as what it raised, not as a failed model."""
+
+    def stop(_: float) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        transcriber.transcribe(interview, "en", stop)
+    with pytest.raises(Stop):
+        diarizer.diarize(interview, None, stop)
+
+
+def test_exclusive_turns_never_overlap(diarizer: DiarizerBackend, interview: Recording) -> None:
+    """One voice at a time owns a moment, so a word can be given to it; speakers count from the first heard."""
+    found = diarizer.diarize(interview, None, nothing)
+    assert all(a.end <= b.start + 1e-6 for a, b in pairwise(found.exclusive))
+    assert {turn.speaker for turn in found.exclusive} <= {turn.speaker for turn in found.turns}
+    assert list(dict.fromkeys(turn.speaker for turn in found.turns)) == ["SPEAKER_00", "SPEAKER_01"]
+
+
+def test_a_model_can_leave_and_come_back(interview: Recording) -> None:
+    """After unload the same object loads again and gives the same words; loading twice does nothing."""
+    backend = cast("TranscriberBackend", embedded("asr").build())
+    seen: list[tuple[int, int]] = []
+    backend.load(lambda *share: seen.append(share))
+    first = backend.transcribe(interview, "en", nothing)
+    backend.load(lambda *_: pytest.fail("loaded twice"))
+    backend.unload()
+    backend.unload()
+    backend.load(nothing)
+    assert backend.transcribe(interview, "en", nothing) == first
+    assert seen[-1] == (backend.weight_bytes(), backend.weight_bytes())
+    backend.unload()
+
+
+def test_altered_weights_are_refused_at_load() -> None:
+    """A file with another hash never becomes a model."""
+    spec = embedded("asr")
+    model = spec.weights["model"]
+    altered = model.model_copy(update={"files": dict.fromkeys(model.files, "0" * 64)})
+    with pytest.raises(WeightsUnavailable):
+        spec.model_copy(update={"weights": {"model": altered}}).build().load(nothing)
+
+
+def test_the_sample_is_recognised(whisper: TranscriberBackend, interview: Recording) -> None:
+    """At least nine in ten of the reference's words of the first turns come out, and most speech is covered."""
+    reference = json.loads(SAMPLE.with_suffix(".json").read_text("utf-8"))
+    spoken = [line["text"] for line in reference["turns"] if line["end"] < CUT_S - 1]
+    expected = {word.strip(".,?!").lower() for line in spoken for word in line.split()}
+    found = whisper.transcribe(interview, None, nothing)
+    heard = {word.text.strip(".,?!").lower() for word in found.words}
+    assert len(expected & heard) >= 0.9 * len(expected)
+    assert 0.8 * found.speech_s <= found.covered_s <= found.speech_s
+    assert found.language == "en"
+
+
+def test_the_samples_voices_are_told_apart(pyannote: DiarizerBackend, interview: Recording) -> None:
+    """Nine tenths of the talk go to the right one of the two voices."""
+    reference = json.loads(SAMPLE.with_suffix(".json").read_text("utf-8"))["turns"]
+    found = pyannote.diarize(interview, None, nothing).exclusive
+    names = {line["speaker"] for line in reference}
+    shared = {
+        (name, label): sum(
+            max(0.0, min(turn.end, line["end"]) - max(turn.start, line["start"]))
+            for turn in found
+            for line in reference
+            if turn.speaker == label and line["speaker"] == name
+        )
+        for name in names
+        for label in ("SPEAKER_00", "SPEAKER_01")
+    }
+    right = sum(max(shared[name, label] for name in names) for label in ("SPEAKER_00", "SPEAKER_01"))
+    assert right >= 0.9 * sum(shared.values())
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(0, dtype=np.float32),
+        np.zeros(400, dtype=np.float32),
+        np.zeros(10 * SAMPLE_RATE, dtype=np.float32),
+        (0.3 * np.sin(2 * np.pi * 440 * np.arange(10 * SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32),
+        noise(10),
+        noise(10, level=0.5),
+    ],
+    ids=["nothing", "a click", "silence", "tone", "noise", "loud noise"],
+)
+def test_where_nobody_speaks_there_are_no_words(whisper: TranscriberBackend, samples: Waveform) -> None:
+    """Nothing is invented over silence, a tone or noise."""
+    assert whisper.transcribe(Recording(samples), None, nothing) == Transcription((), "en", 0, 0)
+
+
+@pytest.mark.parametrize("length", [0, 400, 10 * SAMPLE_RATE])
+def test_where_nobody_speaks_there_are_no_turns(pyannote: DiarizerBackend, length: int) -> None:
+    """Silence of any length has no speaker."""
+    assert pyannote.diarize(Recording(np.zeros(length, dtype=np.float32)), None, nothing) == Diarization((), ())
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.5])
+def test_a_short_recording_has_one_speaker(pyannote: DiarizerBackend, interview: Recording, seconds: float) -> None:
+    """Less than two seconds of one voice are enough to find it."""
+    start = int(pyannote.diarize(interview, None, nothing).turns[0].start * SAMPLE_RATE)
+    short = Recording(interview.samples[start : start + int(seconds * SAMPLE_RATE)])
+    assert {turn.speaker for turn in pyannote.diarize(short, None, nothing).turns} == {"SPEAKER_00"}
+
+
+def test_the_number_of_speakers_is_honoured(pyannote: DiarizerBackend, interview: Recording) -> None:
+    """Told that there is one voice, the clustering does not find two."""
+    assert {turn.speaker for turn in pyannote.diarize(interview, 1, nothing).turns} == {"SPEAKER_00"}
+
+
+def test_channels_are_speakers(pyannote: DiarizerBackend, interview: Recording) -> None:
+    """Where each voice has a channel, turns come from the channels, an echo 20 dB down is nobody's turn."""
+    found = pyannote.diarize(interview, None, nothing).exclusive
+    left, right = np.zeros_like(interview.samples), np.zeros_like(interview.samples)
+    for turn in found:
+        span = slice(int(turn.start * SAMPLE_RATE), int(turn.end * SAMPLE_RATE))
+        own, other = (left, right) if turn.speaker == "SPEAKER_00" else (right, left)
+        own[span] = interview.samples[span]
+        other[span] = 0.1 * interview.samples[span]
+    by_channel = pyannote.diarize(Recording(interview.samples, (left, right)), None, nothing)
+    assert _agreement(by_channel, Diarization(found, found)) > 0.9
+
+
+def test_a_language_the_model_does_not_know_is_refused(whisper: TranscriberBackend, interview: Recording) -> None:
+    """An English-only model does not write English words for German speech."""
+    with pytest.raises(Exception, match="language"):
+        whisper.transcribe(interview, "de", nothing)
+
+
+@pytest.mark.parametrize("name", ["silence_30s.mp3", "tone_440_20s.m4a"])
+def test_recordings_without_speech_stay_empty(
+    whisper: TranscriberBackend, pyannote: DiarizerBackend, name: str
+) -> None:
+    """The same through a real decoder and its artefacts."""
+    recording = evaluation(f"corrupt/generated/{name}")
+    assert whisper.transcribe(recording, None, nothing).words == ()
+    assert pyannote.diarize(recording, None, nothing) == Diarization((), ())
+
+
+def test_a_phone_call_has_two_speakers(pyannote: DiarizerBackend) -> None:
+    """Real voices over a narrow band are told apart."""
+    found = pyannote.diarize(evaluation("conversation/phone_sample/sample.wav"), None, nothing)
+    assert {turn.speaker for turn in found.turns} == {"SPEAKER_00", "SPEAKER_01"}
+
+
+def _agreement(left: Diarization, right: Diarization) -> float:
+    """Share of the exclusive talk of `right` in which `left` names the same speaker."""
+    shared = sum(
+        max(0.0, min(a.end, b.end) - max(a.start, b.start))
+        for a in left.exclusive
+        for b in right.exclusive
+        if a.speaker == b.speaker
+    )
+    return shared / sum(turn.end - turn.start for turn in right.exclusive)

@@ -1,0 +1,86 @@
+"""Calls to a bare pool (`scripts.pool_driver`) and what they report."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import psutil
+
+SLOW_S = 90
+"""Generous, since Ray starts processes on a busy machine."""
+
+
+class Pool:
+    """One application of the driver."""
+
+    def __init__(self, base_url: str, name: str) -> None:
+        self.name = name
+        self._url = f"{base_url}/{name}"
+        self._threads = ThreadPoolExecutor(max_workers=16)
+        wait_for(self._answers, f"{name} does not answer")
+
+    def events(self, role: str, *, warm: bool = False) -> Iterator[dict[str, Any]]:
+        """One call's events as they come."""
+        query = {"role": role, "warm": warm}
+        with httpx.stream("GET", f"{self._url}/calls", params=query, timeout=SLOW_S) as stream:
+            yield from (json.loads(line) for line in stream.iter_lines())
+
+    def call(self, role: str, *, warm: bool = False) -> list[str]:
+        """The events of a call, repetitions dropped; a failure by its code."""
+        names: list[str] = []
+        for event in self.events(role, warm=warm):
+            name = event.get("code", event["event"])
+            if names[-1:] != [name]:
+                names.append(name)
+        return names
+
+    def start(self, role: str) -> "Future[list[str]]":
+        """A call beside others."""
+        return self._threads.submit(self.call, role)
+
+    def status(self) -> dict[str, Any]:
+        """The pool's status page."""
+        body: dict[str, Any] = httpx.get(f"{self._url}/status", timeout=10).raise_for_status().json()
+        return body
+
+    def model(self, role: str) -> dict[str, Any]:
+        """One model on the status page."""
+        return next(model for model in self.status()["models"] if model["role"] == role)
+
+    def until(self, role: str, state: str, within_s: float = SLOW_S) -> None:
+        """Return once the status page shows `state`."""
+        wait_for(lambda: self.model(role)["state"] == state, f"{role} did not become {state}", within_s)
+
+    def kill(self, deployment: str) -> None:
+        """SIGKILL the processes of a deployment's replicas; there must be some."""
+        found = processes(self.name, deployment)
+        assert found
+        for process in found:
+            process.kill()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self._url}/status", timeout=10).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+def processes(application: str, deployment: str) -> list[psutil.Process]:
+    """The processes of a deployment's replicas."""
+    name = f"ServeReplica:{application}:{deployment}"
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(name in part for part in process.info["cmdline"] or [])
+    ]
+
+
+def wait_for(condition: Callable[[], bool], what: str, within_s: float = SLOW_S) -> None:
+    """Return once `condition` holds; fails with `what` after `within_s`."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)

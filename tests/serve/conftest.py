@@ -1,0 +1,140 @@
+"""One real Ray for the package: the graph of serve_config.yaml over fake models, and three bare pools beside it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import yaml
+
+from scripts.embedded import free_port
+from scripts.first_account import first_key
+from scripts.stack import ROOT, Options, Stack
+from tests.conftest import named
+from tests.serve.calls import Pool
+
+SIZE_MIB = 200
+"""What a fake takes in the application `pressed`."""
+BUDGET_MIB = 560
+"""Room for two of them, with what unloaded processes keep (10 to 30 MiB each)."""
+SECOND_PRODUCT = "techscreen"
+
+
+@pytest.fixture(scope="package")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stack's files lie."""
+    return tmp_path_factory.mktemp("serve")
+
+
+@pytest.fixture(scope="package")
+def stack(folder: Path, postgres_url: str) -> Iterator[Stack]:
+    """The stack with the profile `fake`; models return to zero after two idle seconds."""
+    config = yaml.safe_load((ROOT / "serve_config.yaml").read_text("utf-8"))
+    for deployment in config["applications"][0]["deployments"]:
+        scaling = deployment.get("autoscaling_config")
+        if scaling:
+            deployment["autoscaling_config"] = scaling | {"downscale_to_zero_delay_s": 2}
+    config["applications"] += [
+        bare_pool("pressed", pressed_profile(folder), postgres_url, to_zero_s=300, memory_budget_mib=BUDGET_MIB),
+        bare_pool("racing", quick_profile(folder), postgres_url, to_zero_s=0.2),
+        bare_pool("unplaceable", unplaceable_profile(folder), postgres_url, to_zero_s=300, placement_deadline_s=4),
+    ]
+    path = folder / "serve_config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    environment = {"CONFIG_DIR": str(two_products(folder))}
+    with Stack(Options(folder, free_port(), free_port(), path, "fake", environment), say=lambda _: None) as stack:
+        yield stack
+
+
+def bare_pool(name: str, profile: Path, postgres_url: str, to_zero_s: float, **args: Any) -> dict[str, Any]:
+    """An application of `scripts.pool_driver` with a database of its own."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE pool_{name} TEMPLATE template")  # type: ignore[call-overload] # our names
+    scaling = {
+        "min_replicas": 0, "max_replicas": 1, "target_ongoing_requests": 2, "metrics_interval_s": 0.2,
+        "look_back_period_s": 1.0, "upscale_delay_s": 0, "downscale_delay_s": 0,
+        "downscale_to_zero_delay_s": to_zero_s,
+    }  # fmt: skip
+    model = {"max_ongoing_requests": 32, "health_check_period_s": 2, "autoscaling_config": scaling}
+    return {
+        "name": name,
+        "route_prefix": f"/{name}",
+        "import_path": "scripts.pool_driver:build",
+        "runtime_env": {"env_vars": {"DATABASE_URL": named(postgres_url, f"pool_{name}")}},
+        "args": {"profile": str(profile), "room_deadline_s": 1.5, **args},
+        "deployments": [{"name": role, **model} for role in ("ASR", "Diarizer", "Assessor")],
+    }
+
+
+def fakes(path: Path, num_gpus: float = 0, **options: dict[str, Any]) -> Path:
+    """A profile of fakes with the given options by role."""
+    kinds = {"asr": "fake_transcriber", "diarizer": "fake_diarizer", "assessor": "fake_assessor"}
+    profile = {
+        role: {
+            "backend": kind, "name": f"fake-{role}", "num_gpus": num_gpus,
+            "footprint_mib": options[role].get("hold_mib", 1), "options": options[role],
+        }
+        for role, kind in kinds.items()
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(profile))
+    return path
+
+
+def pressed_profile(folder: Path) -> Path:
+    """Three models of the same size; two of them work long enough to be met at work. Files there make loads fail."""
+    common = {"hold_mib": SIZE_MIB, "load_s": 0.5}
+    slow, quick = {**common, "work_s": 3.0}, {**common, "work_s": 0.1}
+    options = {"asr": slow, "diarizer": slow, "assessor": quick}
+    return fakes(
+        folder / "pressed.yaml",
+        **{role: {**given, "fail": str(folder / f"fail-{role}")} for role, given in options.items()},
+    )
+
+
+def quick_profile(folder: Path) -> Path:
+    """Three models that take no time."""
+    return fakes(folder / "racing.yaml", asr={}, diarizer={}, assessor={})
+
+
+def unplaceable_profile(folder: Path) -> Path:
+    """Models that want more GPUs than there are."""
+    return fakes(folder / "unplaceable.yaml", num_gpus=64, asr={}, diarizer={}, assessor={})
+
+
+def two_products(folder: Path) -> Path:
+    """The config folder with a second product in it."""
+    config = folder / "config"
+    shutil.copytree(ROOT / "config", config)
+    first = (config / "verticals" / "recruitscreen.yaml").read_text("utf-8")
+    second = first.replace("slug: recruitscreen", f"slug: {SECOND_PRODUCT}", 1)
+    (config / "verticals" / f"{SECOND_PRODUCT}.yaml").write_text(second)
+    return config
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[httpx.Client]:
+    """A customer's client of the running API."""
+    key = first_key(stack.environment["DATABASE_URL"], Path("/nonexistent"))
+    with httpx.Client(base_url=stack.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def pressed(stack: Stack) -> Pool:
+    """Three models, room for two."""
+    return Pool(stack.base_url, "pressed")
+
+
+@pytest.fixture
+def racing(stack: Stack) -> Pool:
+    """Models whose processes are given up as soon as they are idle."""
+    return Pool(stack.base_url, "racing")
+
+
+@pytest.fixture
+def unplaceable(stack: Stack) -> Pool:
+    """Models that Ray can never place."""
+    return Pool(stack.base_url, "unplaceable")

@@ -1,0 +1,28 @@
+"""What may know what."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.world import ROOT
+
+HEAVY = ("ray", "torch", "faster_whisper", "ctranslate2", "pyannote", "transformers")
+
+
+@pytest.mark.parametrize(
+    "module", ["serve_app.http.app", "serve_app.executor", "serve_app.wiring", "serve_app.pipeline.run"]
+)
+def test_the_product_imports_neither_ray_nor_a_model_library(module: str) -> None:
+    """The edge and the executor start without the seconds those imports cost."""
+    code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_the_own_rules_are_kept() -> None:
+    """Job state has one writer, `.remote()` one place, and nothing is too long."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "scripts.own_rules"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert answer.stdout == "own rules: kept\n"

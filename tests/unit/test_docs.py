@@ -1,0 +1,20 @@
+"""Generated docs are what their source says."""
+
+from scripts.admin import ERROR_DOCS
+from serve_app.http.error_page import as_markdown
+from serve_app.jobs.lifecycle import MOVES
+from tests.world import ROOT
+
+
+def test_the_error_page_in_docs_is_current() -> None:
+    """Run `python -m scripts.admin write-error-docs` when this fails."""
+    assert ERROR_DOCS.read_text("utf-8") == as_markdown()
+
+
+def test_the_state_diagram_in_the_architecture_tour_is_current() -> None:
+    """The tour draws every move of the table and no other."""
+    tour = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    diagram = tour.split("stateDiagram-v2", 1)[1].split("```", 1)[0]
+    drawn = {line.strip() for line in diagram.splitlines() if " --> " in line and "[*]" not in line}
+    expected = {f"{source} --> {to}" for source, nexts in MOVES.items() for to in nexts}
+    assert drawn == expected

