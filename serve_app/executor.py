@@ -19,6 +19,7 @@ from serve_app.credits import ledger
 from serve_app.credits.models import EntryKind
 from serve_app.errors import InferenceFailed, Interrupted, Invalid, JobFailure, LeaseLost, RecruitScreenError
 from serve_app.jobs import lifecycle
+from serve_app.jobs import service as jobs
 from serve_app.jobs.lifecycle import Claim, Note
 from serve_app.jobs.models import Job, JobCheckpoint, JobState, price_of
 from serve_app.pipeline import run as pipeline
@@ -31,6 +32,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 1.0
+ORPHANED_AFTER_S = 3600.0
+"""An upload is a job's within a minute of being stored; one that is nobody's for an hour was left by a crash."""
 SHARES: dict[Role, float] = {"asr": 0.45, "diarizer": 0.35, "assessor": 0.20}
 """How much of the bar each model fills."""
 MIB = 1 << 20
@@ -59,9 +62,13 @@ class Executor:
     async def sweep_forever(self) -> None:
         """Every few seconds give dropped jobs back to the queue, run what nobody was told of, and expire failures."""
         running: set[asyncio.Task[bool]] = set()
+        looked_at = 0.0
         while True:
             await asyncio.sleep(self.services.settings.sweep_s)
             try:
+                if time.monotonic() - looked_at > ORPHANED_AFTER_S / 6:
+                    await self.delete_orphans()
+                    looked_at = time.monotonic()
                 for job_id in await self.sweep():
                     task = asyncio.create_task(self.run(job_id))
                     running.add(task)
@@ -89,6 +96,14 @@ class Executor:
                     await ledger.give_back(session, price_of(job), EntryKind.REFUND)
                 await lifecycle.erase(session, job.id)
         for blob in blobs:
+            await self.services.blobs.delete(blob)
+
+    async def delete_orphans(self) -> None:
+        """Delete uploads that a crash left without a job: between storing and accepting, or settling and deleting."""
+        old = await self.services.blobs.older_than(ORPHANED_AFTER_S)
+        async with self.services.database.transaction() as session:
+            orphans = await jobs.without_job(session, old) if old else set()
+        for blob in orphans:
             await self.services.blobs.delete(blob)
 
     async def _claim(self, job_id: str) -> Claim | None:

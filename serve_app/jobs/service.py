@@ -5,6 +5,7 @@ Accepting is one transaction: idempotency, charge, row and first event stand or 
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,6 +114,12 @@ async def held_credits(session: AsyncSession, account_id: str) -> int:
     held = col(Job.state).in_(open_) | ((col(Job.state) == JobState.FAILED) & col(Job.blob).is_not(None))
     total = select(func.coalesce(func.sum(col(Job.credits)), 0)).where(col(Job.account_id) == account_id, held)
     return int((await session.exec(total)).one())
+
+
+async def without_job(session: AsyncSession, blobs: Sequence[str]) -> set[str]:
+    """Those of `blobs` that belong to no job."""
+    query = select(col(Job.blob)).where(col(Job.blob).in_(blobs))
+    return set(blobs) - {blob for blob in (await session.exec(query)).all() if blob}
 
 
 async def events_after(session: AsyncSession, job_id: str, seq: int) -> list[JobEvent]:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,6 +57,10 @@ class Blobs:
         """Whether the blob is still there."""
         return bool(await asyncio.to_thread(self._fs.exists, self._path(key)))
 
+    async def older_than(self, age_s: float) -> list[str]:
+        """Keys of all blobs that were written at least `age_s` seconds ago."""
+        return await asyncio.to_thread(self._older_than, age_s)
+
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         """The blob as a file on this machine: itself in a local store, else a temporary copy."""
@@ -82,6 +87,11 @@ class Blobs:
     def _delete(self, key: str) -> None:
         if self._fs.exists(self._path(key)):
             self._fs.rm_file(self._path(key))
+
+    def _older_than(self, age_s: float) -> list[str]:
+        latest = datetime.now(UTC) - timedelta(seconds=age_s)
+        paths = self._fs.find(self._root)
+        return [path.rpartition("/")[2] for path in paths if self._fs.modified(path).astimezone(UTC) <= latest]
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"

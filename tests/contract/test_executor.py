@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
+import serve_app.executor as executor_module
 from deployments.local import LocalPool
 from serve_app.credits import ledger
 from serve_app.executor import Executor
@@ -58,6 +59,19 @@ async def test_a_cold_job_goes_through_every_state(services: Services, pool: Loc
     assert job.blob is None
     assert not await services.blobs.exists(blob)
     assert await balance(services, customer) == 99
+
+
+async def test_an_upload_that_a_crash_left_behind_is_deleted(
+    services: Services, pool: LocalPool, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that of a job which still needs it is not."""
+    monkeypatch.setattr(executor_module, "ORPHANED_AFTER_S", 0.0)
+    blob = (await job_of(services, await submit(services, customer))).blob
+    orphan = (await services.blobs.put(io.BytesIO(b"left behind"))).key
+    await Executor(services, pool).delete_orphans()
+    assert blob
+    assert await services.blobs.exists(blob)
+    assert not await services.blobs.exists(orphan)
 
 
 async def test_a_warm_job_skips_loading(services: Services, pool: LocalPool, customer: Customer) -> None:

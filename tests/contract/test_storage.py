@@ -85,6 +85,13 @@ async def test_a_deleted_blob_is_gone(blobs: Blobs) -> None:
     assert await blobs.exists(kept.key)
 
 
+async def test_blobs_are_listed_by_age(blobs: Blobs) -> None:
+    """What was just put is younger than an hour and at least zero seconds old."""
+    kept = await blobs.put(io.BytesIO(b"1"))
+    assert kept.key in await blobs.older_than(0)
+    assert kept.key not in await blobs.older_than(3600)
+
+
 def test_the_migrations_make_what_the_code_says(database_url: str) -> None:
     """No column of a table lacks its migration."""
     assert schema.differences(database_url) == []
