@@ -18,6 +18,7 @@ from scripts.stack import ROOT, running_database_url
 from serve_app import schema
 from serve_app.accounts import service as accounts
 from serve_app.credits import ledger
+from serve_app.errors import RecruitScreenError
 from serve_app.http.error_page import as_markdown
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES
@@ -80,11 +81,13 @@ def issue_key(
     scope: Annotated[str, typer.Option(help="A product's slug, or 'all'.")] = ALL_SCOPES,
     name: str = "",
     monthly_cap: Annotated[int | None, typer.Option(min=1, help="Most credits it may spend in a month.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="End it after so many days.")] = None,
 ) -> None:
     """Make a key and print it. It is stored as a hash: this is the only time it can be seen."""
+    terms = KeyTerms(scope, name, datetime.now(UTC) + timedelta(days=days) if days else None, monthly_cap)
 
     async def work(session: AsyncSession) -> str:
-        return (await keys.issue(session, account_id, KeyTerms(scope, name, None, monthly_cap))).secret
+        return (await keys.issue(session, account_id, terms)).secret
 
     console.print(_in_transaction(work), highlight=False, soft_wrap=True)
 
@@ -110,12 +113,24 @@ def list_keys(account_id: str) -> None:
 def revoke_key(account_id: str, key_id: str) -> None:
     """End a key now."""
 
-    async def work(session: AsyncSession) -> bool:
-        return await keys.revoke(session, account_id, key_id)
+    async def work(session: AsyncSession) -> None:
+        await keys.revoke(session, account_id, key_id)
 
-    if not _in_transaction(work):
-        console.print("[red]No live key with this id exists in this account.[/]")
-        raise typer.Exit(1)
+    _in_transaction(work)
+
+
+@app.command()
+def rotate_key(
+    account_id: str,
+    key_id: str,
+    overlap_s: Annotated[int, typer.Option(min=0, help="How long the old key goes on working.")] = 24 * 3600,
+) -> None:
+    """Replace a key by a new one of the same terms, and print that one."""
+
+    async def work(session: AsyncSession) -> str:
+        return (await keys.rotate(session, account_id, key_id, overlap_s)).secret
+
+    console.print(_in_transaction(work), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -142,6 +157,9 @@ def _in_transaction(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         try:
             async with database.transaction() as session:
                 return await work(session)
+        except RecruitScreenError as error:
+            console.print(error.message, style="red")
+            raise typer.Exit(1) from None
         finally:
             await database.close()
 

@@ -8,6 +8,7 @@ RecruitScreenError
 ├── NotFound                     404
 │   ├── JobNotFound                   job_not_found
 │   └── VerticalNotFound              vertical_not_found
+├── MethodNotAllowed             405  method_not_allowed
 ├── Conflict                     409  conflict
 ├── FileTooLarge                 413  file_too_large
 ├── Invalid                      422  invalid_request
@@ -114,6 +115,14 @@ class VerticalNotFound(NotFound):
     default = "Unknown vertical."
 
 
+class MethodNotAllowed(RecruitScreenError):
+    """The address exists, but does not take this method; `Allow` names those it takes."""
+
+    code = "method_not_allowed"
+    status = 405
+    default = "This address does not take that method."
+
+
 class Conflict(RecruitScreenError):
     """The request is fine, but not in the present state."""
 
@@ -188,20 +197,25 @@ class MediaTooLong(Invalid):
 
 
 class RateLimited(RecruitScreenError):
-    """Too many requests. Second argument: seconds until the next one may succeed."""
+    """Too many requests. Second argument: seconds until the next one may succeed; third: `RateLimit` header fields."""
 
     code = "rate_limited"
     status = 429
     retryable = True
     default = "Too many requests."
 
-    def __init__(self, message: str = "", retry_after_s: int = 1) -> None:
-        super().__init__(message, retry_after_s)
+    def __init__(self, message: str = "", retry_after_s: int = 1, fields: dict[str, str] | None = None) -> None:
+        super().__init__(message, retry_after_s, fields or {})
 
     @property
     def retry_after_s(self) -> int:
         """Whole seconds to wait."""
         return int(self.args[1])
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Where the caller stands, as header fields."""
+        return dict(self.args[2])
 
 
 class Unavailable(RecruitScreenError):

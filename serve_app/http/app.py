@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from serve_app.http import errors
+from serve_app.http import errors, openapi
 from serve_app.http.request_id import RequestId
 from serve_app.http.routes import credits as account_credits
 from serve_app.http.routes import demo, health, jobs, keys, models, pages, quotes, transcripts
@@ -28,11 +28,18 @@ def create_app(services: Services) -> FastAPI:
         yield
         await services.close()
 
-    app = FastAPI(title="RecruitScreen API", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="RecruitScreen API",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
+    )
     app.state.services = services
     app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
     app.add_middleware(RequestId)
     errors.install(app)
     for routes in (account_credits, demo, health, jobs, keys, models, pages, quotes, transcripts):
         app.include_router(routes.router)
+    openapi.install(app)
     return app

@@ -43,14 +43,15 @@ class Caller:
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-async def caller(bundle: Services, credentials: Credentials, response: Response) -> Caller:
+async def caller(request: Request, bundle: Services, credentials: Credentials, response: Response) -> Caller:
     """The caller. Raises `Unauthorized` and `RateLimited`; says in the headers how many requests are left."""
     if credentials is None:
         raise Unauthorized
     async with bundle.database.transaction() as session:
         key = await keys.verify(session, credentials.credentials)
     window = await bundle.limiter.hit("per-key", bundle.settings.rate_limit, key.id)
-    response.headers.update(window.headers() if window else {})
+    request.state.rate_limit = window.headers() if window else {}  # for an error answer, which is made elsewhere
+    response.headers.update(request.state.rate_limit)
     return Caller(key)
 
 
@@ -79,7 +80,10 @@ async def opened_vertical(who: CurrentCaller, bundle: Services, vertical: Annota
 OpenedVertical = Annotated[VerticalSpec, Depends(opened_vertical)]
 
 
-async def owned_job(who: CurrentCaller, bundle: Services, job_id: Annotated[str, Path(max_length=64)]) -> Job:
+JobId = Annotated[str, Path(description="`job_` and 20 hexadecimal digits.", examples=["job_9f2c81d4a0b34e7f9d21"])]
+
+
+async def owned_job(who: CurrentCaller, bundle: Services, job_id: JobId) -> Job:
     """The job in the path, if it is the caller's. Raises `JobNotFound` or `WrongScope`."""
     async with bundle.database.transaction() as session:
         job = await jobs.owned(session, who.account_id, job_id)
@@ -110,14 +114,14 @@ def tokens(request: Request) -> JobTokens:
 async def readable_job(
     request: Request,
     response: Response,
-    job_id: Annotated[str, Path(max_length=64)],
+    job_id: JobId,
     credentials: Credentials,
     token: Annotated[str | None, Query(max_length=500, description="Instead of a key: a stream token.")] = None,
 ) -> Job:
     """The job in the path, for its owner's key or for a token made for it. Raises as `owned_job` does."""
     bundle = services(request)
     if credentials is not None or token is None:
-        return await owned_job(await caller(bundle, credentials, response), bundle, job_id)
+        return await owned_job(await caller(request, bundle, credentials, response), bundle, job_id)
     if tokens(request).job_id(token) != job_id:
         raise JobNotFound
     async with bundle.database.transaction() as session:

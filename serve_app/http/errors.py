@@ -11,18 +11,28 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from serve_app.errors import InsufficientCredits, InvalidField, RateLimited, RecruitScreenError
+from serve_app.errors import (
+    FileTooLarge,
+    InsufficientCredits,
+    Invalid,
+    InvalidField,
+    MethodNotAllowed,
+    NotFound,
+    RateLimited,
+    RecruitScreenError,
+)
 from serve_app.http.request_id import request_id
 from serve_app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FRAMEWORK_ERRORS = {
-    400: ("invalid_request", "The request could not be read."),
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not take that method."),
-    413: ("file_too_large", "The upload is larger than this product accepts."),
+FRAMEWORK_ERRORS: dict[int, RecruitScreenError] = {
+    404: NotFound("There is nothing at this address."),
+    405: MethodNotAllowed(),
+    413: FileTooLarge("The upload is larger than this product accepts."),
 }
+"""What the framework refuses, as errors of ours. A form that cannot be parsed is its 400; the API has none."""
+UNREADABLE = Invalid("The request could not be read. Check its headers and its body.")
 
 
 def install(app: FastAPI) -> None:
@@ -44,10 +54,8 @@ def install(app: FastAPI) -> None:
 
     async def framework(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        # A form that cannot be parsed is an invalid request like any other; the API has no 400.
-        status = 422 if error.status_code == 400 else error.status_code
-        code, message = FRAMEWORK_ERRORS.get(error.status_code, ("http_error", "The request was refused."))
-        return respond(request, settings, status, {"error": code, "message": message}, dict(error.headers or {}))
+        known = FRAMEWORK_ERRORS.get(error.status_code, UNREADABLE)
+        return respond(request, settings, known.status, describe(known, settings), dict(error.headers or {}))
 
     async def unknown(request: Request, error: Exception) -> JSONResponse:
         log.error("request %s failed", request_id(request), exc_info=error)
@@ -74,7 +82,7 @@ def describe(error: RecruitScreenError, settings: Settings) -> dict[str, Any]:
 def headers_for(error: RecruitScreenError) -> dict[str, str]:
     """Headers that belong to an error."""
     if isinstance(error, RateLimited):
-        return {"Retry-After": str(error.retry_after_s)}
+        return {"Retry-After": str(error.retry_after_s), **error.fields}
     return {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
 
 
@@ -88,4 +96,5 @@ def respond(
         "request_id": request_id(request),
         "docs_url": f"{settings.docs_url}#{detail['error']}",
     }
-    return JSONResponse({"detail": common | detail}, status, headers)
+    standing: dict[str, str] = getattr(request.state, "rate_limit", {})
+    return JSONResponse({"detail": common | detail}, status, standing | (headers or {}))

@@ -18,11 +18,14 @@ class ErrorDetail(BaseModel):
     """Why a request was refused."""
 
     error: str = Field(examples=["invalid_api_key"])
-    message: str
-    code: str = Field(examples=["invalid_api_key"])
-    retryable: bool
+    message: str = Field(description="What was wrong and what to do, for people.")
+    code: str = Field(description="The same as `error`.", examples=["invalid_api_key"])
+    retryable: bool = Field(description="Whether the same request may succeed later.")
     request_id: str
-    docs_url: str
+    docs_url: str = Field(description="Where the code is explained.")
+    field: str | None = Field(default=None, description="Of a 422: the field that is missing or wrong.")
+    credits_needed: int | None = Field(default=None, description="Of a 402: what the job would have cost.")
+    upgrade_url: str | None = Field(default=None, description="Of a 402: where credits are to be had.")
 
 
 class ErrorBody(BaseModel):
@@ -89,8 +92,8 @@ class JobSummary(BaseModel):
 class JobView(JobSummary):
     """A job as its owner sees it."""
 
-    result: dict[str, Any] | None
-    error: JobError | None
+    result: dict[str, Any] | None = Field(description="Of a completed job: an InterviewResult, as it was stored.")
+    error: JobError | None = Field(description="Of a failed job.")
 
     @classmethod
     def of(cls, job: Job) -> "JobView":
@@ -198,6 +201,17 @@ class Listed(BaseModel, Generic[T]):
     next_cursor: str | None
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`responses=` for a route: the error statuses it may answer."""
-    return {status: {"model": ErrorBody} for status in statuses}
+class StreamedEvent(BaseModel):
+    """`data` of an event. `status`, `detail` and `terminal` are all a client needs; the rest shows progress."""
+
+    status: JobState
+    detail: str | None = Field(description="A line for people; of a failure, its error code.")
+    terminal: bool = Field(description="The job is over and the stream ends after this event.")
+    seq: int = Field(description="The same as the event's id; `Last-Event-ID` goes on behind it.")
+    at: datetime
+    queue_position: int | None = Field(default=None, description="1 for the next job to be run; while queued.")
+    expected_s: float | None = Field(default=None, description="Seconds until the result, at today's pace.")
+    stage: str | None = Field(default=None, description="transcription, diarization or assessment.")
+    percent: int | None = Field(default=None, description="Share of the work that is done.")
+    loading: dict[str, Any] | None = Field(default=None, description="Which models are loaded, and how far they are.")
+    error: dict[str, Any] | None = Field(default=None, description="Of a failure: code, message, retryable.")

@@ -1,6 +1,6 @@
 """Short-lived signed tokens that let their holder read one job, for those who cannot send a header."""
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 
 from serve_app.errors import Unauthorized
 
@@ -21,5 +21,5 @@ class JobTokens:
         """The job a token was made for. Raises `Unauthorized` when it is not ours or too old."""
         try:
             return str(self._serializer.loads(token, max_age=LIFETIME_S))
-        except BadSignature:
+        except BadData:
             raise Unauthorized("The token is invalid or has expired. Ask for a new one.") from None

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as StarletteUploadFile
 
 from serve_app.errors import FileTooLarge, Invalid, InvalidField
 from serve_app.jobs.intake import Upload
+from serve_app.storage.text import Storable, storable_json
 from serve_app.verticals.spec import VerticalSpec
 
 FORM_OVERHEAD = 1 << 20
@@ -19,34 +20,64 @@ FORM_OVERHEAD = 1 << 20
 MAX_TEXT_BYTES = 64 * 1024
 
 
-class SubmitFields(BaseModel):
-    """The text fields of a submit."""
+def _plain(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if not storable_json(value):
+        raise ValueError("NaN, infinity, NUL and unpaired surrogate characters cannot be kept")
+    return value
 
-    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
-    role_title: Annotated[str, Field(min_length=1, max_length=200, description="What the candidate interviews for.")]
-    duration_s: Annotated[float, Field(gt=0, description="Your own estimate; the recording itself decides.")] | None = (
-        None
+def _not_enabled(_: str) -> str:
+    raise ValueError(
+        "webhooks are on request and not enabled for this deployment. Leave the field out, and follow the job by its "
+        "events_url or poll its status_url with ?wait="
     )
-    job_description: Annotated[str, Field(max_length=20_000)] | None = None
+
+
+class SubmitFields(BaseModel):
+    """The text fields of a submit. An unknown one is refused: a misspelt option must not be dropped in silence."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    role_title: Annotated[
+        Storable, Field(min_length=1, max_length=200, description="What the candidate interviews for.")
+    ]
+    duration_s: (
+        Annotated[
+            float,
+            Field(gt=0, allow_inf_nan=False, description="Your own estimate; the recording itself decides."),
+        ]
+        | None
+    ) = None
+    job_description: Annotated[Storable, Field(max_length=20_000)] | None = None
     num_speakers: Annotated[int, Field(ge=1, le=20)] | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description="ISO 639; detected when left out.")] | None = (
         None
     )
     metadata: (
         Annotated[
-            Json[dict[str, JsonValue]], Field(description="A JSON object of yours, returned with the job as it came.")
+            Json[Annotated[dict[str, JsonValue], AfterValidator(_plain)]],
+            Field(description="A JSON object of yours, returned with the job as it came."),
+        ]
+        | None
+    ) = None
+    webhook_url: (
+        Annotated[
+            str,
+            AfterValidator(_not_enabled),
+            Field(description="Reserved: webhooks are on request. Sending it is refused rather than ignored."),
         ]
         | None
     ) = None
 
     def inputs(self) -> dict[str, Any]:
         """What the pipeline is told."""
-        return self.model_dump(exclude_none=True, exclude={"duration_s", "metadata"})
+        return self.model_dump(exclude_none=True, exclude={"duration_s", "metadata", "webhook_url"})
 
 
 class QuoteFields(BaseModel):
-    """The text fields of a quote."""
+    """The text fields of a quote: those of a submit are taken too, so that one form serves both."""
+
+    model_config = ConfigDict(extra="ignore")
 
     duration_s: Annotated[float, Field(gt=0, le=24 * 3600)] | None = None
 
@@ -136,10 +167,25 @@ def _checked(file: StarletteUploadFile, spec: VerticalSpec) -> StarletteUploadFi
 
 
 def _fields(form: FormData, schema: type[F]) -> F:
-    texts = {name: value for name, value in form.items() if isinstance(value, str) and value != ""}
+    texts: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if name in texts:
+            raise InvalidField(f"'{name[:60]}' was sent twice.", name[:60])
+        if isinstance(value, str) and value != "":
+            texts[name] = value
+        elif not isinstance(value, str) and name != "file":
+            raise InvalidField(f"'{name[:60]}' came as a file; the only file field is 'file'.", name[:60])
     try:
         return schema.model_validate(texts)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0])
-        raise InvalidField(f"'{field}': {first['msg']}.", field) from None
+        raise _invalid(error.errors()[0], schema) from None
+
+
+def _invalid(first: Any, schema: type[BaseModel]) -> InvalidField:
+    """The first complaint of pydantic, in words for a client."""
+    field = str(first["loc"][0])[:60] or "(no name)"
+    if first["type"] == "extra_forbidden":
+        return InvalidField(
+            f"'{field}' is not a field of this form. Known: file, {', '.join(schema.model_fields)}.", field
+        )
+    return InvalidField(f"'{field}': {first['msg'].removeprefix('Value error, ')}.", field)

@@ -20,6 +20,7 @@ from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, JobS
 from serve_app.storage.blobs import StoredBlob
 from serve_app.storage.database import wake_after_commit
 from serve_app.storage.pages import Page, Position, older_than, page
+from serve_app.storage.text import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ async def accept(session: AsyncSession, submission: Submission) -> Accepted:
 
 async def owned(session: AsyncSession, account_id: str, job_id: str) -> Job:
     """The caller's own job. Raises `JobNotFound`, also for other accounts' jobs."""
+    if not storable(job_id):
+        raise JobNotFound
     query = select(Job).where(col(Job.id) == job_id, col(Job.account_id) == account_id)
     job = (await session.exec(query)).first()
     if job is None:

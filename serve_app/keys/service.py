@@ -19,11 +19,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import NotFound, Unauthorized
 from serve_app.keys.models import ApiKey
+from serve_app.storage.text import storable
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SHAPE = re.compile(r"lv_sk_[a-z][a-z0-9-]{0,47}_[0-9A-Za-z]{32}")
 RANDOM_LENGTH = 26  # 26 base62 characters carry 154 bits
 CHECKSUM_LENGTH = 6
+NO_SUCH_KEY = "No live key with this id exists in your account."
 PREFIX_SHOWN = 4
 """Characters of the secret that lists show: enough to tell keys apart, 24 bits of 154."""
 
@@ -64,6 +66,8 @@ async def listed(session: AsyncSession, account_id: str) -> Sequence[ApiKey]:
 
 async def rotate(session: AsyncSession, account_id: str, key_id: str, overlap_s: float) -> IssuedKey:
     """Replace a live key; the old one works for `overlap_s` seconds more. Raises `NotFound`."""
+    if not storable(key_id):
+        raise NotFound(NO_SUCH_KEY)
     ends = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, overlap_s)
     old = (
         await session.exec(
@@ -74,7 +78,7 @@ async def rotate(session: AsyncSession, account_id: str, key_id: str, overlap_s:
         )
     ).scalar()
     if old is None:
-        raise NotFound("No live key with this id exists in your account.")
+        raise NotFound(NO_SUCH_KEY)
     # The replacement outlives the old key, whose own end may have been near.
     return await issue(session, account_id, KeyTerms(old.scope, old.name, None, old.monthly_cap))
 
@@ -90,15 +94,18 @@ async def verify(session: AsyncSession, secret: str) -> ApiKey:
     return key
 
 
-async def revoke(session: AsyncSession, account_id: str, key_id: str) -> bool:
-    """End a key now. False when the account has no such live key."""
+async def revoke(session: AsyncSession, account_id: str, key_id: str) -> None:
+    """End a key now. Raises `NotFound` when the account has no such live key."""
+    if not storable(key_id):
+        raise NotFound(NO_SUCH_KEY)
     done = await session.exec(
         update(ApiKey)
         .where(col(ApiKey.id) == key_id, col(ApiKey.account_id) == account_id, col(ApiKey.revoked_at).is_(None))
         .values(revoked_at=func.now())
         .returning(col(ApiKey.id))
     )
-    return done.first() is not None
+    if done.first() is None:
+        raise NotFound(NO_SUCH_KEY)
 
 
 def _live() -> tuple[ColumnElement[bool], ...]:

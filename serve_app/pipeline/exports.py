@@ -6,7 +6,8 @@ most two lines of LINE characters and follow the words' times.
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypedDict
+
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from serve_app.pipeline.sentences import join
 from serve_app.pipeline.types import Utterance, Word

@@ -53,7 +53,8 @@ class RateLimiter:
             log.warning("requests are not counted while Redis is away: %s", error)
             return None
         if not allowed:
-            raise RateLimited(f"Too many requests: at most {item}. Try again in {window.reset_s} s.", window.reset_s)
+            message = f"Too many requests: at most {item}. Try again in {window.reset_s} s."
+            raise RateLimited(message, window.reset_s, window.headers())
         return window
 
     async def _window(self, name: str, item: RateLimitItem, who: str) -> Window:

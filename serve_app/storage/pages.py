@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import tuple_
 
 from serve_app.errors import InvalidField
+from serve_app.storage.text import storable
 
 T = TypeVar("T")
 NOT_OURS = "'cursor' is not one of ours; take it from next_cursor as it is."
@@ -35,9 +36,12 @@ class Position:
             return None
         try:
             at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            return cls(datetime.fromisoformat(at), str(id_))
-        except (ValueError, TypeError):
+            position = cls(datetime.fromisoformat(at), str(id_))
+        except (ValueError, TypeError, RecursionError):
             raise InvalidField(NOT_OURS, "cursor") from None
+        if position.at.tzinfo is None or not storable(position.id):
+            raise InvalidField(NOT_OURS, "cursor")
+        return position
 
 
 @dataclass(frozen=True, slots=True)

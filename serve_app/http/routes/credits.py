@@ -5,12 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from serve_app.credits import ledger
+from serve_app.errors import InvalidField, RateLimited, Unauthorized
 from serve_app.http.deps import CurrentCaller, Services
-from serve_app.http.schemas import Credits, Listed, Movement, errors
+from serve_app.http.openapi import refusals
+from serve_app.http.schemas import Credits, Listed, Movement
 from serve_app.jobs import service as jobs
 from serve_app.storage.pages import Limit, Position
 
-router = APIRouter(prefix="/v1/credits", tags=["credits"], responses=errors(401, 429))
+router = APIRouter(prefix="/v1/credits", tags=["credits"], responses=refusals(Unauthorized, RateLimited))
 
 
 @router.get("")
@@ -21,7 +23,7 @@ async def show(who: CurrentCaller, bundle: Services) -> Credits:
         return Credits(balance=balance, held=await jobs.held_credits(session, who.account_id))
 
 
-@router.get("/ledger", responses=errors(422))
+@router.get("/ledger", responses=refusals(InvalidField))
 async def movements(
     who: CurrentCaller, bundle: Services, limit: Annotated[Limit, Query()] = 20, cursor: str | None = None
 ) -> Listed[Movement]:

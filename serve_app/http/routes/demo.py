@@ -6,10 +6,11 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from serve_app.accounts.service import demo_account
-from serve_app.errors import NotFound
+from serve_app.errors import FileTooLarge, NotFound, RateLimited, VerticalNotFound
 from serve_app.http.deps import Services, client_address, tokens
-from serve_app.http.routes.jobs import MAX_BODY
-from serve_app.http.schemas import SubmittedJob, errors
+from serve_app.http.openapi import refusals
+from serve_app.http.routes.jobs import MAX_BODY, UNUSABLE
+from serve_app.http.schemas import SubmittedJob
 from serve_app.http.upload import OPENAPI_FORM, submit_form
 from serve_app.jobs.intake import Draft, Intake
 
@@ -25,7 +26,7 @@ class DemoJob(SubmittedJob):
 @router.post(
     "/{vertical}/jobs",
     status_code=202,
-    responses=errors(404, 413, 422, 429),
+    responses=refusals(NotFound, VerticalNotFound, FileTooLarge, *UNUSABLE, RateLimited),
     openapi_extra=OPENAPI_FORM,
     max_body_size=MAX_BODY,
 )

@@ -7,11 +7,12 @@ from sqlmodel import select
 
 from serve_app.errors import Unavailable
 from serve_app.http.deps import Services
+from serve_app.http.openapi import refusals
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses={503: {"description": "The database does not answer."}})
+@router.get("/healthz", responses=refusals(Unavailable))
 async def health(bundle: Services) -> dict[str, str]:
     """Ready when the database answers."""
     try:

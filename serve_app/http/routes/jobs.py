@@ -7,12 +7,31 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from serve_app.credits import ledger
 from serve_app.delivery import sse
+from serve_app.errors import (
+    Conflict,
+    FileTooLarge,
+    InsufficientCredits,
+    Invalid,
+    InvalidField,
+    JobNotFound,
+    KeyCapReached,
+    MediaEncrypted,
+    MediaTooLong,
+    MediaTooShort,
+    MediaUnreadable,
+    NoAudioTrack,
+    RateLimited,
+    Unauthorized,
+    VerticalNotFound,
+    WrongScope,
+)
 from serve_app.http.deps import CurrentCaller, OpenedVertical, OwnedJob, ReadableJob, Services, tokens
-from serve_app.http.schemas import DeletedJob, JobSummary, JobView, Listed, StreamToken, SubmittedJob, errors
+from serve_app.http.openapi import refusals
+from serve_app.http.schemas import DeletedJob, JobSummary, JobView, Listed, StreamToken, SubmittedJob
 from serve_app.http.tokens import LIFETIME_S
 from serve_app.http.upload import FORM_OVERHEAD, OPENAPI_FORM, submit_form
 from serve_app.jobs import actions
@@ -21,19 +40,25 @@ from serve_app.jobs.intake import Draft, Intake
 from serve_app.jobs.models import JobState
 from serve_app.jobs.service import Accepted, Filter
 from serve_app.storage.pages import Limit, Position
+from serve_app.storage.text import Storable
 from serve_app.verticals.spec import AudioInput
 
-router = APIRouter(prefix="/v1", tags=["jobs"], responses=errors(401, 429))
+router = APIRouter(prefix="/v1", tags=["jobs"], responses=refusals(Unauthorized, RateLimited))
 
+UNUSABLE = (Invalid, InvalidField, MediaUnreadable, NoAudioTrack, MediaEncrypted, MediaTooShort, MediaTooLong)
+"""Why an upload can be refused with 422."""
+ON_A_JOB = refusals(WrongScope, JobNotFound, InvalidField)
 MAX_BODY = AudioInput().max_bytes + FORM_OVERHEAD
 LONGEST_WAIT_S = 60
 
 
 class ListQuery(BaseModel):
-    """Which jobs to list."""
+    """Which jobs to list. A misspelt filter is refused, since it would list everything."""
+
+    model_config = ConfigDict(extra="forbid")
 
     status: JobState | None = None
-    vertical: Annotated[str, Field(max_length=64)] | None = None
+    vertical: Annotated[Storable, Field(max_length=64)] | None = None
     limit: Limit = 20
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
@@ -41,7 +66,7 @@ class ListQuery(BaseModel):
 @router.post(
     "/{vertical}/jobs",
     status_code=202,
-    responses=errors(402, 403, 404, 413, 422),
+    responses=refusals(InsufficientCredits, KeyCapReached, WrongScope, VerticalNotFound, FileTooLarge, *UNUSABLE),
     openapi_extra=OPENAPI_FORM,
     max_body_size=MAX_BODY,
 )
@@ -61,7 +86,7 @@ async def submit(
         return SubmittedJob.of(await asyncio.shield(intake.take(draft, form.upload)))
 
 
-@router.get("/jobs", responses=errors(422))
+@router.get("/jobs", responses=refusals(InvalidField))
 async def listed(
     who: CurrentCaller,
     bundle: Services,
@@ -84,7 +109,7 @@ async def listed(
     )
 
 
-@router.get("/jobs/{job_id}", responses=errors(404))
+@router.get("/jobs/{job_id}", responses=refusals(WrongScope, JobNotFound, InvalidField))
 async def show(
     job: ReadableJob,
     bundle: Services,
@@ -98,7 +123,7 @@ async def show(
     return JobView.of(job)
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=errors(404))
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=ON_A_JOB)
 async def events(
     job: ReadableJob, bundle: Services, last_event_id: Annotated[str | None, Header()] = None
 ) -> AsyncIterator[ServerSentEvent]:
@@ -112,14 +137,14 @@ async def events(
         yield ServerSentEvent(event=event.kind, id=str(event.seq), data=event.data)
 
 
-@router.post("/jobs/{job_id}/stream-token", responses=errors(404))
+@router.post("/jobs/{job_id}/stream-token", responses=ON_A_JOB)
 async def stream_token(job: OwnedJob, request: Request) -> StreamToken:
     """A token that opens this job's state and events for an hour, in the query of the address."""
     token = tokens(request).issue(job.id)
     return StreamToken(token=token, expires_in_s=LIFETIME_S, events_url=f"/v1/jobs/{job.id}/events?token={token}")
 
 
-@router.post("/jobs/{job_id}/cancel", responses=errors(404, 409))
+@router.post("/jobs/{job_id}/cancel", responses=ON_A_JOB | refusals(Conflict))
 async def cancel(job: OwnedJob, bundle: Services) -> JobView:
     """Stop a job that is not over. Its credits are released if no work on it had begun."""
     async with bundle.database.transaction() as session:
@@ -129,7 +154,7 @@ async def cancel(job: OwnedJob, bundle: Services) -> JobView:
         return JobView.of(await jobs.owned(session, job.account_id, job.id))
 
 
-@router.post("/jobs/{job_id}/retry", status_code=202, responses=errors(404, 409))
+@router.post("/jobs/{job_id}/retry", status_code=202, responses=ON_A_JOB | refusals(Conflict))
 async def retry(job: OwnedJob, who: CurrentCaller, bundle: Services) -> SubmittedJob:
     """Run a failed job again, free of charge, until its `expires_at`."""
     async with bundle.database.transaction() as session:
@@ -139,7 +164,7 @@ async def retry(job: OwnedJob, who: CurrentCaller, bundle: Services) -> Submitte
     return SubmittedJob.of(Accepted(job.id, 0, remaining))
 
 
-@router.delete("/jobs/{job_id}", responses=errors(404, 409))
+@router.delete("/jobs/{job_id}", responses=ON_A_JOB | refusals(Conflict))
 async def delete(job: OwnedJob, bundle: Services) -> DeletedJob:
     """Erase a finished job's transcript, assessment and inputs; state, times and credits stay as a receipt."""
     async with bundle.database.transaction() as session:

@@ -6,14 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from serve_app.errors import InvalidField, NotFound
+from serve_app.errors import InvalidField, NotFound, RateLimited, Unauthorized, WrongScope
 from serve_app.http.deps import AccountCaller, Services
-from serve_app.http.schemas import KeyView, NewKey, errors
+from serve_app.http.openapi import refusals
+from serve_app.http.schemas import KeyView, NewKey
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES
 from serve_app.keys.service import IssuedKey, KeyTerms
+from serve_app.storage.text import Storable
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=errors(401, 403, 429))
+router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=refusals(Unauthorized, WrongScope, RateLimited))
 
 
 class KeyRequest(BaseModel):
@@ -22,7 +24,7 @@ class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     scope: str = Field(default=ALL_SCOPES, description="A product's slug, or 'all'.", examples=["recruitscreen"])
-    name: Annotated[str, Field(max_length=200)] = ""
+    name: Annotated[Storable, Field(max_length=200, description="For people, e.g. where the key is used.")] = ""
     expires_at: AwareDatetime | None = None
     monthly_cap: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = Field(
         default=None, description="Most credits the key may spend in a calendar month (UTC)."
@@ -44,7 +46,7 @@ async def listed(who: AccountCaller, bundle: Services) -> list[KeyView]:
         return [KeyView.of(key) for key in await keys.listed(session, who.account_id)]
 
 
-@router.post("", status_code=201, responses=errors(422))
+@router.post("", status_code=201, responses=refusals(InvalidField))
 async def create(who: AccountCaller, bundle: Services, wanted: KeyRequest) -> NewKey:
     """Make a key. Its secret is in this answer and nowhere else."""
     if wanted.scope != ALL_SCOPES and wanted.scope not in {spec.slug for spec in bundle.catalog}:
@@ -54,19 +56,18 @@ async def create(who: AccountCaller, bundle: Services, wanted: KeyRequest) -> Ne
         return _shown_once(await keys.issue(session, who.account_id, terms))
 
 
-@router.post("/{key_id}/rotate", status_code=201, responses=errors(404, 422))
+@router.post("/{key_id}/rotate", status_code=201, responses=refusals(NotFound, InvalidField))
 async def rotate(who: AccountCaller, bundle: Services, key_id: str, wanted: Rotation) -> NewKey:
     """Replace a key by a new one of the same terms; the old one works on for the overlap."""
     async with bundle.database.transaction() as session:
         return _shown_once(await keys.rotate(session, who.account_id, key_id, wanted.overlap_s))
 
 
-@router.delete("/{key_id}", status_code=204, responses=errors(404))
+@router.delete("/{key_id}", status_code=204, responses=refusals(NotFound, InvalidField))
 async def revoke(who: AccountCaller, bundle: Services, key_id: str) -> None:
     """End a key now."""
     async with bundle.database.transaction() as session:
-        if not await keys.revoke(session, who.account_id, key_id):
-            raise NotFound("No live key with this id exists in your account.")
+        await keys.revoke(session, who.account_id, key_id)
 
 
 def _in_future(expires_at: datetime | None) -> datetime | None:

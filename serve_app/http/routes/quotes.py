@@ -3,16 +3,22 @@
 from fastapi import APIRouter, Request
 
 from serve_app.credits.ledger import credits_for
+from serve_app.errors import FileTooLarge, RateLimited, Unauthorized, VerticalNotFound, WrongScope
 from serve_app.http.deps import OpenedVertical, Services
-from serve_app.http.routes.jobs import MAX_BODY
-from serve_app.http.schemas import QuoteView, errors
+from serve_app.http.openapi import refusals
+from serve_app.http.routes.jobs import MAX_BODY, UNUSABLE
+from serve_app.http.schemas import QuoteView
 from serve_app.http.upload import OPENAPI_QUOTE, quote_form
 from serve_app.jobs import forecast
 from serve_app.jobs.intake import Intake
 from serve_app.models import registry
 from serve_app.models.tables import ModelState
 
-router = APIRouter(prefix="/v1", tags=["jobs"], responses=errors(401, 403, 404, 413, 422, 429))
+router = APIRouter(
+    prefix="/v1",
+    tags=["jobs"],
+    responses=refusals(Unauthorized, WrongScope, VerticalNotFound, FileTooLarge, *UNUSABLE, RateLimited),
+)
 
 
 @router.post("/{vertical}/quote", openapi_extra=OPENAPI_QUOTE, max_body_size=MAX_BODY)

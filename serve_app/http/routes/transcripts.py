@@ -6,13 +6,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from serve_app.errors import Conflict
+from serve_app.errors import Conflict, InvalidField, JobNotFound, RateLimited, Unauthorized, WrongScope
 from serve_app.http.deps import OwnedJob
-from serve_app.http.schemas import errors
+from serve_app.http.openapi import refusals
 from serve_app.pipeline import exports
 from serve_app.pipeline.types import Utterance
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=errors(401, 404, 409, 422, 429))
+router = APIRouter(
+    prefix="/v1/jobs",
+    tags=["jobs"],
+    responses=refusals(Unauthorized, WrongScope, JobNotFound, Conflict, InvalidField, RateLimited),
+)
 
 
 class Format(StrEnum):
@@ -33,6 +37,7 @@ WRITERS = {
 
 @router.get(
     "/{job_id}/transcript",
+    response_model=list[exports.Row],
     responses={200: {"content": {"text/plain": {}, "text/vtt": {}, "application/x-subrip": {}}}},
 )
 async def transcript(

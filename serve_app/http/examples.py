@@ -1,0 +1,170 @@
+"""One good answer of every route, for the documentation. A test holds each against the schema it illustrates."""
+
+from typing import Any
+
+JOB_ID = "job_9f2c81d4a0b34e7f9d21"
+KEY_ID = "key_5d1e07c2b9f84a63e210"
+URLS = {"status_url": f"/v1/jobs/{JOB_ID}", "events_url": f"/v1/jobs/{JOB_ID}/events"}
+TOKEN = "ImpvYl85ZjJjODFkNGEwYjM0ZTdmOWQyMSI.aSQ7Gg.3Jm0b1xq2u"  # noqa: S105 - made up
+EVIDENCE = {"quote": "I compared the traces and found the lock.", "start": 21.4, "end": 24.0, "speaker": "SPEAKER_01"}
+
+SUBMITTED = {"job_id": JOB_ID, "status": "queued", "credits_charged": 7, "credits_remaining": 93, **URLS}
+TRANSCRIPT = [
+    {"start": 0.0, "end": 4.1, "speaker": "SPEAKER_00", "text": "How did you find the cause?"},
+    {"start": 21.4, "end": 24.0, "speaker": "SPEAKER_01", "text": "I compared the traces and found the lock."},
+]
+RESULT: dict[str, Any] = {
+    "duration_s": 1820.4,
+    "language": "en",
+    "transcript": TRANSCRIPT,
+    "speakers": {
+        "SPEAKER_00": {"role": "interviewer", "confidence": 0.93},
+        "SPEAKER_01": {"role": "candidate", "confidence": 0.93},
+    },
+    "metrics": {
+        "talk_ratio": {"SPEAKER_00": 0.41, "SPEAKER_01": 0.59},
+        "interruptions": 1,
+        "words_per_minute": {"SPEAKER_00": 171.0, "SPEAKER_01": 158.2},
+        "longest_monologue_s": {"SPEAKER_00": 22.0, "SPEAKER_01": 96.5},
+        "median_pause_before_answer_s": 0.7,
+        "questions_asked": {"SPEAKER_00": 14, "SPEAKER_01": 2},
+        "coverage": 0.99,
+    },
+    "assessment": {
+        "summary": "Scored on what the candidate said.",
+        "recommendation": "advance",
+        "scores": {
+            "problem_solving": {
+                "score": 4,
+                "rationale": "The answer explains how the cause was found and what came of it.",
+                "evidence": [EVIDENCE],
+                "confidence": 0.8,
+                "reason": None,
+                "spread": 0,
+                "stable": True,
+            }
+        },
+        "highlights": ["Problem solving: “I compared the traces and found the lock.”"],
+        "red_flags": [],
+        "questions_for_next_round": ["What surprised you about the tool you know best?"],
+        "submittal_note": "Interviewed for Backend Engineer. In the candidate's own words: …",
+        "model": "qwen3-8b-instruct",
+        "rubric_version": "2026-11",
+        "prompt_version": "1",
+    },
+}
+SUMMARY: dict[str, Any] = {
+    "job_id": JOB_ID,
+    "status": "completed",
+    "vertical": "recruitscreen",
+    "detail": None,
+    "duration_s": 1820.4,
+    "credits_charged": 31,
+    "created_at": "2026-11-24T09:00:00Z",
+    "started_at": "2026-11-24T09:00:01Z",
+    "finished_at": "2026-11-24T09:02:40Z",
+    "expires_at": "2026-12-24T09:02:40Z",
+    "deleted_at": None,
+    "metadata": {"candidate": 17},
+    **URLS,
+}
+JOB = SUMMARY | {"result": RESULT, "error": None}
+CANCELED = SUMMARY | {"status": "canceled", "result": None, "error": None, "metadata": {}}
+KEY: dict[str, Any] = {
+    "key_id": KEY_ID,
+    "name": "CI",
+    "scope": "recruitscreen",
+    "prefix": "lv_sk_recruitscreen_a1B2",
+    "monthly_cap": 500,
+    "created_at": "2026-11-01T08:00:00Z",
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": "2026-11-24T09:00:00Z",
+}
+NEW_KEY = KEY | {"last_used_at": None, "api_key": "lv_sk_recruitscreen_…32 characters, shown once…"}
+CHARGE = {
+    "kind": "charge",
+    "credits": -7,
+    "job_id": JOB_ID,
+    "reason": "",
+    "expires_at": None,
+    "created_at": "2026-11-24T09:00:00Z",
+}
+POOL: dict[str, Any] = {
+    "models": [
+        {
+            "role": "asr",
+            "name": "whisper-large-v3-int8",
+            "state": "warm",
+            "footprint_mib": 3200,
+            "device": "cuda:0",
+            "replicas": 1,
+            "in_flight": 0,
+            "load_s_p50": 4.2,
+            "load_s_p95": 6.0,
+            "load_bytes_per_s": 410000000.0,
+            "last_used_at": "2026-11-24T09:02:31Z",
+            "instances": [],
+        }
+    ],
+    "devices": [],
+    "queue_depths": {},
+    "degraded": False,
+    "reason": None,
+}
+STREAM = """id: 1
+event: status
+data: {"status": "queued", "detail": null, "terminal": false, "seq": 1, "queue_position": 1, "expected_s": 46.0}
+
+id: 2
+event: status
+data: {"status": "processing_inference", "detail": null, "terminal": false, "seq": 2}
+
+id: 3
+event: progress
+data: {"status": "processing_inference", "detail": "transcription", "terminal": false, "seq": 3, "percent": 40}
+
+: ping
+
+id: 4
+event: status
+data: {"status": "completed", "detail": null, "terminal": true, "seq": 4}
+
+"""
+
+
+def page_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A page with one row and no more behind it."""
+    return {"data": [row], "has_more": False, "next_cursor": None}
+
+
+ANSWERS: dict[str, Any] = {
+    "jobs_submit": SUBMITTED,
+    "jobs_listed": page_of(SUMMARY),
+    "jobs_show": JOB,
+    "jobs_events": STREAM,
+    "jobs_stream_token": {"token": TOKEN, "expires_in_s": 3600, "events_url": f"{URLS['events_url']}?token={TOKEN}"},
+    "jobs_cancel": CANCELED,
+    "jobs_retry": SUBMITTED | {"credits_charged": 0},
+    "jobs_delete": {"job_id": JOB_ID, "deleted": True},
+    "jobs_quote": {"credits": 7, "duration_s": 412.0, "expected_s": 58.4, "cold": False},
+    "jobs_transcript": TRANSCRIPT,
+    "demo_submit": SUBMITTED
+    | {"credits_charged": 0, "credits_remaining": 0, "token": TOKEN}
+    | {name: f"{url}?token={TOKEN}" for name, url in URLS.items()},
+    "credits_show": {"balance": 93, "held": 7},
+    "credits_movements": page_of(CHARGE),
+    "keys_listed": [KEY],
+    "keys_create": NEW_KEY,
+    "keys_rotate": NEW_KEY,
+    "models_status": POOL,
+    "health_health": {"status": "ok"},
+}
+"""By operation id."""
+
+TEXTS = {
+    "text/plain": "[0:00] Interviewer (SPEAKER_00): How did you find the cause?\n",
+    "text/vtt": "WEBVTT\n\n00:00:00.000 --> 00:00:04.100\n<v Interviewer>How did you find the cause?\n",
+    "application/x-subrip": "1\n00:00:00,000 --> 00:00:04,100\nHow did you find the cause?\n",
+}
+"""A transcript in the formats that are not JSON."""

@@ -1,0 +1,17 @@
+"""The public result of a job, as a type. `pipeline.run` makes it, the API documents it."""
+
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+
+from serve_app.pipeline.exports import Row
+from serve_app.pipeline.types import Assessment, Metrics, RoleGuess
+
+
+class InterviewResult(TypedDict):
+    """What a completed job holds."""
+
+    duration_s: float
+    language: str
+    transcript: list[Row]
+    speakers: dict[str, RoleGuess]
+    metrics: Metrics
+    assessment: Assessment

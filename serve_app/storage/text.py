@@ -1,0 +1,34 @@
+"""What PostgreSQL stores as text: anything but NUL and halves of surrogate pairs, which JSON and forms can carry."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+
+def storable(text: str) -> bool:
+    """Whether PostgreSQL takes `text`."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _checked(text: str) -> str:
+    if not storable(text):
+        raise ValueError("must not contain NUL or unpaired surrogate characters")
+    return text
+
+
+Storable = Annotated[str, AfterValidator(_checked)]
+"""A string that PostgreSQL takes."""
+
+
+def storable_json(value: Any) -> bool:
+    """Whether every string, name and number in a JSON value can be stored and given back."""
+    match value:
+        case str():
+            return storable(value)
+        case float():
+            return abs(value) != float("inf") and value == value  # noqa: PLR0124 - NaN is not itself
+        case dict():
+            return all(storable(name) and storable_json(inner) for name, inner in value.items())
+        case list():
+            return all(map(storable_json, value))
+    return True

@@ -1,0 +1,60 @@
+"""The OpenAPI document: complete, and true to its own schemas."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import jsonschema
+import pytest
+from pydantic import SecretStr
+
+from serve_app.http.app import create_app
+
+SETTINGS = SimpleNamespace(secret_key=SecretStr("unit"))
+DOCUMENT = create_app(SimpleNamespace(settings=SETTINGS)).openapi()
+
+
+def answers() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """(operation, status, media type, content) of everything the document says is answered."""
+    for path in DOCUMENT["paths"].values():
+        for operation in path.values():
+            for status, answer in operation["responses"].items():
+                for media_type, content in answer.get("content", {}).items():
+                    yield operation["operationId"], status, media_type, content
+
+
+ANSWERS = list(answers())
+
+
+@pytest.mark.parametrize(("operation", "status", "media_type", "content"), ANSWERS)
+def test_every_answer_has_an_example_that_fits_its_schema(
+    operation: str, status: str, media_type: str, content: dict[str, Any]
+) -> None:
+    """Success and error, in every format of every route."""
+    examples = [content["example"]] if "example" in content else [one["value"] for one in content["examples"].values()]
+    assert examples
+    for example in examples:
+        jsonschema.validate(example, {**content["schema"], "components": DOCUMENT["components"]})
+
+
+def test_operations_have_short_unique_names() -> None:
+    """A generated client calls them by these."""
+    names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names)) == 19
+    assert "jobs_submit" in names
+
+
+def test_every_answer_names_its_request() -> None:
+    """The document promises X-Request-Id on each."""
+    for path in DOCUMENT["paths"].values():
+        for operation in path.values():
+            assert all("X-Request-Id" in answer["headers"] for answer in operation["responses"].values())
+
+
+def test_a_result_is_described_to_the_last_field() -> None:
+    """Not as any object: transcript, metrics, scores and their evidence have schemas."""
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["JobView"]["properties"]["result"]["anyOf"][0] == {"$ref": "#/components/schemas/InterviewResult"}
+    assert {"talk_ratio", "interruptions"} <= schemas["Metrics"]["properties"].keys()
+    assert {"summary", "recommendation", "scores", "submittal_note"} <= schemas["Assessment"]["properties"].keys()
+    assert {"score", "rationale", "evidence"} <= schemas["CompetencyScore"]["properties"].keys()
