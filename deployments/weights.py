@@ -192,6 +192,12 @@ def check_sha256(path: Path, expected: str) -> None:
         raise WeightsUnavailable(f"Model file {path.name} was altered: its SHA-256 is not the expected one.")
 
 
+def sha256(path: Path) -> str:
+    """Digest of a file. Hashed once per (path, size, mtime)."""
+    found = path.stat()
+    return _sha256(path, found.st_size, found.st_mtime_ns)
+
+
 @cache
 def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
     """Digest of a file; size and time are in the signature so that a changed file is read again."""

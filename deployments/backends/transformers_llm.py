@@ -14,11 +14,12 @@ from typing import Any
 import torch
 import xgrammar
 from torch.nn.functional import log_softmax
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from xgrammar.contrib.hf import LogitsProcessor
 
 from deployments.backends import LoadProgress
 from deployments.backends.failures import job_failures
+from deployments.backends.unpacked import folder_of, read_gguf
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed
 from serve_app.pipeline.assessment import assess
@@ -48,7 +49,7 @@ class TransformersLLM:
         return self._weights.size()
 
     def load(self, progress: LoadProgress) -> None:
-        """See `Backend.load`. A GGUF file is dequantised, which is most of the time it takes."""
+        """See `Backend.load`. The first load of a GGUF file on a machine unpacks it for all later ones."""
         if self._model is not None:
             return
         path, total = self._weights.locate(), self.weight_bytes()
@@ -134,14 +135,14 @@ class TransformersLLM:
 
 def _read(path: Path, device: str) -> tuple[Any, Any]:
     """Tokenizer and model of a folder, or of one GGUF file."""
-    folder, gguf = path, {}
-    if path.suffix == ".gguf":
-        # Unpacked once while loading: kept packed, every pass would unpack all weights again, and a pass over five
-        # short options took longer than one over the whole prompt.
-        folder, gguf = path.parent, {"gguf_file": path.name, "quantization_config": GgufConfig(dequantize=True)}
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, gguf_file=gguf.get("gguf_file"))
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, local_files_only=True, dtype=torch.bfloat16, device_map=device, **gguf
-    )
+    folder = folder_of(path) if path.suffix == ".gguf" else path
+    if folder is None:
+        tokenizer, model = read_gguf(path, device)
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=torch.bfloat16, device_map=device
+        )
     model.requires_grad_(requires_grad=False)  # from_pretrained has set evaluation mode
+    model(torch.zeros((1, 1), dtype=torch.long, device=device))  # mapped weights are only now in memory
     return tokenizer, model

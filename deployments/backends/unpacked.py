@@ -1,0 +1,63 @@
+"""GGUF files, unpacked once: bfloat16 safetensors and the tokenizer, in a folder that loads a hundred times faster.
+
+Reading SmolLM2-135M out of its GGUF takes 15 s on two cores, most of it the tokenizer; out of the folder, which is
+mapped and not copied, 0.16 s. The logits are the same to the bit.
+"""
+
+import logging
+import shutil
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+from deployments.weights import sha256
+from serve_app.settings import ROOT
+
+CACHE = ROOT / ".run" / "unpacked"
+"""Where unpacked files are kept; to be deleted at will."""
+log = logging.getLogger(__name__)
+
+
+def folder_of(gguf: Path, cache: Path = CACHE) -> Path | None:
+    """The folder `gguf` is unpacked into, unpacking it now if it was not; None where there is no place to keep it.
+
+    The name holds the digest of the file and the versions of the libraries, so an upgrade of either unpacks anew.
+    """
+    versions = "-".join(metadata.version(library) for library in ("transformers", "gguf"))
+    folder = cache / f"{gguf.stem}-{sha256(gguf)[:16]}-{versions}"
+    if not folder.exists():
+        try:
+            _unpack(gguf, folder)
+        except OSError as error:
+            log.warning("%s is read slowly, unpacked files cannot be kept in %s: %s", gguf.name, cache, error)
+            return None
+    return folder
+
+
+def read_gguf(gguf: Path, device: str) -> tuple[Any, Any]:
+    """Tokenizer and model out of the file itself."""
+    # Unpacked while loading: kept packed, every pass would unpack all weights again, and a pass over five short
+    # options took longer than one over the whole prompt.
+    options: dict[str, Any] = {"local_files_only": True, "gguf_file": gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **options)
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, dtype=torch.bfloat16, device_map=device,
+        quantization_config=GgufConfig(dequantize=True), **options,
+    )  # fmt: skip
+    return tokenizer, model
+
+
+def _unpack(gguf: Path, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    half_done = Path(tempfile.mkdtemp(dir=folder.parent, prefix="unpacking-"))
+    try:
+        for part in read_gguf(gguf, "cpu"):
+            part.save_pretrained(half_done)
+        if not folder.exists():  # else another process was faster
+            half_done.rename(folder)  # whole or not at all: a process may die at any moment
+    finally:
+        shutil.rmtree(half_done, ignore_errors=True)
