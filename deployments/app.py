@@ -34,6 +34,9 @@ class ServeArgs(BaseModel):
     unload_after_s: Annotated[float, Field(gt=0)] | None = Field(
         default=120.0, description="Idle time after which weights leave memory; the process stays. Null keeps them."
     )
+    asr_replicas: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="Replicas a long recording is split over: the ASR deployment's max_replicas."
+    )
     memory_budget_mib: Annotated[int, Field(gt=0)] | None = Field(
         default=None,
         description="What models may take of each device together. Null: a GPU less the reserve; 80 % of the RAM.",
@@ -50,7 +53,7 @@ class ServeArgs(BaseModel):
 def build(args: ServeArgs) -> Application:
     """The application graph for a profile. Raises `ValueError` when the profile is not one."""
     models, roster = pool(args)
-    executor = _deployment(Executor, NO_GPU).bind(*models, roster, args.placement_deadline_s)
+    executor = _deployment(Executor, NO_GPU).bind(*models, roster, args.placement_deadline_s, args.asr_replicas)
     return _deployment(Ingress, NO_GPU).bind(executor, roster)
 
 

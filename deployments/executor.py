@@ -17,16 +17,17 @@ from serve_app.wiring import build_services
 class Executor:
     """Takes jobs through the pipeline, and sweeps for those that were dropped."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 — what Serve binds, not a call people write
         self,
         asr: Handle,
         diarizer: Handle,
         assessor: Handle,
         roster: list[RosterEntry],
         placement_deadline_s: float,
+        asr_replicas: int = 1,
     ) -> None:
         services = build_services(Settings(), NoQueue(), roster)
-        pool = RemotePool({"asr": asr, "diarizer": diarizer, "assessor": assessor}, placement_deadline_s)
+        pool = RemotePool({"asr": asr, "diarizer": diarizer, "assessor": assessor}, placement_deadline_s, asr_replicas)
         name = serve.get_replica_context().replica_id.unique_id
         self._jobs = JobExecutor(services, pool, f"executor-{name}")
         self._sweep = asyncio.create_task(self._jobs.sweep_forever())

@@ -10,11 +10,13 @@ from deployments.reports import NoReports, Reports
 from deployments.residency import Limits
 from deployments.weights import ModelSpec
 from serve_app.pipeline.ports import AudioRef, Models, Observer, Role
-from serve_app.pipeline.types import Assessment, AssessmentRequest, Diarization, Recording, Transcription
+from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
 
 
 class LocalPool:
     """One `Replica` a role, called directly."""
+
+    asr_replicas = 1
 
     def __init__(
         self, specs: Mapping[Role, ModelSpec], reports: Reports | None = None, limits: Limits | None = None
@@ -48,8 +50,8 @@ class _Bound:
         self._replicas = pool.replicas
         self._observer = observer
 
-    async def transcribe(self, audio: AudioRef, language: str | None) -> Transcription:
-        events = self._replicas["asr"].serve(lambda asr, progress: asr.transcribe(audio, language, progress))
+    async def transcribe(self, audio: AudioRef, language: str | None, part: Part = WHOLE) -> Transcription:
+        events = self._replicas["asr"].serve(lambda asr, progress: asr.transcribe(audio, language, progress, part))
         return cast("Transcription", await result_of(events, "asr", self._observer))
 
     async def diarize(self, audio: AudioRef, num_speakers: int | None) -> Diarization:

@@ -12,7 +12,7 @@ from deployments.reports import DatabaseReports
 from deployments.residency import Limits
 from deployments.weights import ModelSpec
 from serve_app.pipeline.ports import Role
-from serve_app.pipeline.types import AssessmentRequest, Recording
+from serve_app.pipeline.types import WHOLE, AssessmentRequest, Part, Recording
 from serve_app.settings import Settings
 from serve_app.storage.database import Database
 from serve_app.storage.redis import Bus
@@ -52,9 +52,9 @@ class ASR(_Model[TranscriberBackend]):
 
     role: Role = "asr"
 
-    async def run(self, audio: Recording, language: str | None) -> AsyncIterator[ModelEvent]:
+    async def run(self, audio: Recording, language: str | None, part: Part = WHOLE) -> AsyncIterator[ModelEvent]:
         """Transcribe; see `TranscriberBackend`."""
-        async for event in self.replica.serve(lambda backend, progress: backend.transcribe(audio, language, progress)):
+        async for event in self.replica.serve(lambda asr, progress: asr.transcribe(audio, language, progress, part)):
             yield event
 
 

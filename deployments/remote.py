@@ -15,7 +15,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.events import Result, tell
 from serve_app.errors import InferenceFailed, Interrupted, VramUnavailable
 from serve_app.pipeline.ports import AudioRef, Models, Observer, Role
-from serve_app.pipeline.types import Assessment, AssessmentRequest, Diarization, Recording, Transcription
+from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
 
 Handle: TypeAlias = DeploymentHandle[Any]
 log = logging.getLogger(__name__)
@@ -24,9 +24,10 @@ log = logging.getLogger(__name__)
 class RemotePool:
     """Models that live in Serve deployments."""
 
-    def __init__(self, handles: Mapping[Role, Handle], placement_deadline_s: float) -> None:
+    def __init__(self, handles: Mapping[Role, Handle], placement_deadline_s: float, asr_replicas: int = 1) -> None:
         self._handles = handles
         self._deadline_s = placement_deadline_s
+        self.asr_replicas = asr_replicas
 
     def share(self, recording: Recording) -> AudioRef:
         """Put a recording into the object store; replicas on this node read it without a copy."""
@@ -75,8 +76,8 @@ class _Bound:
         self._pool = pool
         self._observer = observer
 
-    async def transcribe(self, audio: AudioRef, language: str | None) -> Transcription:
-        return cast("Transcription", await self._pool.call("asr", "run", (audio, language), self._observer))
+    async def transcribe(self, audio: AudioRef, language: str | None, part: Part = WHOLE) -> Transcription:
+        return cast("Transcription", await self._pool.call("asr", "run", (audio, language, part), self._observer))
 
     async def diarize(self, audio: AudioRef, num_speakers: int | None) -> Diarization:
         return cast("Diarization", await self._pool.call("diarizer", "run", (audio, num_speakers), self._observer))

@@ -65,9 +65,9 @@ class Scores:
         parts = metric.compute_components(_annotation(reference), _annotation(found), uem=uem)
         self._add("der", parts["false alarm"] + parts["missed detection"] + parts["confusion"], parts["total"])
 
-    def add_time(self, audio_s: float, asr_s: float, diarizer_s: float) -> None:
-        """Add what a recording took; the two run one after the other here."""
-        for name, seconds in {"audio_s": audio_s, "asr_s": asr_s, "diarizer_s": diarizer_s}.items():
+    def add_time(self, audio_s: float, asr_s: float, diarizer_s: float, total_s: float) -> None:
+        """Add what a recording took, by part and from file to result."""
+        for name, seconds in {"audio_s": audio_s, "asr_s": asr_s, "diarizer_s": diarizer_s, "s": total_s}.items():
             self.totals[name] += seconds
 
     def add_coverage(self, covered_s: float, speech_s: float) -> None:
@@ -81,9 +81,9 @@ class Scores:
         }
         audio_s = self.totals["audio_s"]
         speeds = {
-            f"{part}_rtfx": round(audio_s / self.totals[f"{part}_s"], 1)
-            for part in ("asr", "diarizer")
-            if self.totals[f"{part}_s"]
+            f"{part}rtfx": round(audio_s / self.totals[f"{part}s"], 1)
+            for part in ("", "asr_", "diarizer_")
+            if self.totals[f"{part}s"] > 1e-4 * audio_s  # else it did not run
         }
         return {**rates, **speeds, "audio_s": round(audio_s, 1), "words": int(self.totals["wer"])}
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, Protocol, TypeAlias, cast
 
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import Assessment, AssessmentRequest, Diarization, Recording, Transcription
+from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
 
 LoadProgress: TypeAlias = Callable[[int, int], None]
 """Told (bytes loaded, bytes in total) while weights load."""
@@ -42,7 +42,9 @@ class Backend(Protocol):
 class TranscriberBackend(Backend, Protocol):
     """ASR in this process."""
 
-    def transcribe(self, audio: Recording, language: str | None, progress: Progress) -> Transcription:
+    def transcribe(
+        self, audio: Recording, language: str | None, progress: Progress, part: Part = WHOLE
+    ) -> Transcription:
         """See `Transcriber.transcribe`."""
         ...
 

@@ -12,10 +12,12 @@ from deployments.backends import LoadProgress
 from serve_app.errors import VramUnavailable
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import (
+    WHOLE,
     Assessment,
     AssessmentRequest,
     CompetencyScore,
     Diarization,
+    Part,
     Recording,
     Transcription,
     Turn,
@@ -70,12 +72,15 @@ class _Fake:
 class FakeTranscriber(_Fake):
     """Says "word" twice a second."""
 
-    def transcribe(self, audio: Recording, language: str | None, progress: Progress) -> Transcription:
+    def transcribe(
+        self, audio: Recording, language: str | None, progress: Progress, part: Part = WHOLE
+    ) -> Transcription:
         """See `TranscriberBackend.transcribe`."""
         self._work(progress)
         beats = range(int(audio.duration_s * 2))
-        words = tuple(Word(i / 2, i / 2 + 0.4, f"word{i}") for i in beats)
-        return Transcription(words, language or "en", audio.duration_s, audio.duration_s)
+        share = beats[len(beats) * part.index // part.of : len(beats) * (part.index + 1) // part.of]
+        words = tuple(Word(i / 2, i / 2 + 0.4, f"word{i}") for i in share)
+        return Transcription(words, language or "en", audio.duration_s / part.of, audio.duration_s / part.of)
 
 
 class FakeDiarizer(_Fake):

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-from serve_app.pipeline.types import SAMPLE_RATE, Waveform
+from serve_app.pipeline.types import SAMPLE_RATE, Part, Waveform
 
 Span: TypeAlias = tuple[float, float]
 
@@ -60,6 +60,11 @@ def windows(speech: Iterable[Span], duration_s: float) -> list[Span]:
             packed.append((start, end))
     edges = [0.0, *((a[1] + b[0]) / 2 for a, b in pairwise(packed)), duration_s]
     return [(max(start - PAD_S, edges[i]), min(end + PAD_S, edges[i + 1])) for i, (start, end) in enumerate(packed)]
+
+
+def share_of(spans: list[Span], part: Part) -> list[Span]:
+    """Return the part's contiguous share of the windows: every window belongs to exactly one part."""
+    return spans[len(spans) * part.index // part.of : len(spans) * (part.index + 1) // part.of]
 
 
 def union(spans: Iterable[Span], bridge_s: float = 0.0) -> list[Span]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-from serve_app.pipeline.types import Assessment, AssessmentRequest, Diarization, Recording, Transcription
+from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
 
 Role = Literal["asr", "diarizer", "assessor"]
 ROLES: tuple[Role, ...] = ("asr", "diarizer", "assessor")
@@ -46,8 +46,10 @@ class Observer(Protocol):
 class Transcriber(Protocol):
     """Speech to words."""
 
-    async def transcribe(self, audio: AudioRef, language: str | None) -> Transcription:
-        """Return the words of `audio`. `language` is an ISO 639-1 code, or None to detect it.
+    async def transcribe(self, audio: AudioRef, language: str | None, part: Part = WHOLE) -> Transcription:
+        """Return the words of `audio`, or of a part of it. `language` is an ISO 639-1 code, or None to detect it.
+
+        The parts' words, one after the other, are those of the whole.
 
         Raises `JobFailure`.
         """
@@ -87,6 +89,11 @@ class Models:
 
 class ModelPool(Protocol):
     """Where models live."""
+
+    @property
+    def asr_replicas(self) -> int:
+        """Replicas that may transcribe at once; long recordings are split over as many."""
+        ...
 
     def share(self, recording: Recording) -> AudioRef:
         """Put a recording where every model can read it without a copy of its own."""

@@ -15,6 +15,7 @@ from serve_app.pipeline import audio
 from serve_app.pipeline.alignment import align
 from serve_app.pipeline.exports import to_rows
 from serve_app.pipeline.metrics import talk_metrics
+from serve_app.pipeline.parts import transcribe
 from serve_app.pipeline.ports import AudioRef, ModelPool, Models, Observer
 from serve_app.pipeline.roles import candidate_of, guess_roles
 from serve_app.pipeline.types import (
@@ -87,7 +88,7 @@ async def _listen(
     shared = _Once(lambda: _decode(interview, pool))
 
     async def words() -> Transcription:
-        return await models.transcriber.transcribe(await shared(), interview.language)
+        return await transcribe(pool, journal, await shared(), interview.duration_s, interview.language)
 
     async def speakers() -> Diarization:
         return await models.diarizer.diarize(await shared(), interview.num_speakers)

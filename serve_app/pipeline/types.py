@@ -65,6 +65,17 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of `of` shares of the work on a recording, counted from 0; the transcriber cuts them at silences."""
+
+    index: int = 0
+    of: int = 1
+
+
+WHOLE = Part()
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A stretch of one speaker's speech."""
 

@@ -14,7 +14,8 @@ from deployments.backends import DiarizerBackend, TranscriberBackend
 from deployments.weights import PROFILES, ModelSpec
 from serve_app.errors import WeightsUnavailable
 from serve_app.pipeline.audio import decode
-from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Recording, Transcription, Waveform
+from serve_app.pipeline.parts import join
+from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Part, Recording, Transcription, Waveform
 
 REPO = Path(__file__).parents[2]
 SAMPLE = REPO / "config" / "sample" / "interview.ogg"
@@ -87,6 +88,17 @@ def test_words_lie_in_order_inside_the_recording(transcriber: TranscriberBackend
     assert all(0 <= word.start < word.end <= interview.duration_s + 0.1 for word in words)
     assert all(word.text and word.text == word.text.strip() for word in words)
     assert [word.start for word in words] == sorted(word.start for word in words)
+
+
+def test_parts_join_without_a_seam(transcriber: TranscriberBackend) -> None:
+    """Three parts, one after the other, are the words of the whole, and cover what it covers."""
+    sample = decode(SAMPLE, 7200)
+    whole = transcriber.transcribe(sample, "en", nothing)
+    parts = [transcriber.transcribe(sample, "en", nothing, Part(index, 3)) for index in range(3)]
+    assert all(part.words for part in parts)
+    assert [word.text for word in join(parts).words] == [word.text for word in whole.words]
+    assert join(parts).speech_s == pytest.approx(whole.speech_s)
+    assert join(parts).covered_s == pytest.approx(whole.covered_s)
 
 
 def test_transcription_progress_rises_to_one(transcriber: TranscriberBackend, interview: Recording) -> None:

@@ -58,6 +58,13 @@ def test_the_arguments_are_the_builders() -> None:
     assert ServeArgs.model_validate(CONFIG["applications"][0]["args"]).profile == "embedded"
 
 
+def test_recordings_are_split_over_all_asr_replicas() -> None:
+    """What the executor believes and what Serve may start agree."""
+    application = CONFIG["applications"][0]
+    asr = next(one for one in application["deployments"] if one["name"] == "ASR")
+    assert application["args"]["asr_replicas"] == asr["autoscaling_config"]["max_replicas"]
+
+
 def test_models_scale_to_zero_and_the_edge_does_not() -> None:
     """Only models may be absent; an open stream must not use up the API."""
     by_name = {deployment["name"]: deployment for deployment in CONFIG["applications"][0]["deployments"]}
