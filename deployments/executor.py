@@ -33,5 +33,9 @@ class Executor:
         self._watch = asyncio.create_task(watch_forever(services.database))
 
     async def run(self, job_id: str) -> bool:
-        """Run a job if it is due. A caller that goes away does not stop it."""
+        """Run the job whose turn it is. A caller that goes away does not stop it."""
         return await asyncio.shield(asyncio.create_task(self._jobs.run(job_id)))
+
+    async def prefetch(self) -> None:
+        """Load what a job that is being uploaded will need."""
+        await self._jobs.prefetch()

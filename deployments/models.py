@@ -26,6 +26,7 @@ class _Model(Generic[B]):
     role: Role
 
     def __init__(self, spec: ModelSpec, limits: Limits) -> None:
+        spec.preload()  # 0.3 to 5 s; Serve's own handshake with the process runs meanwhile
         replica_id = f"{self.role}-{serve.get_replica_context().replica_id.unique_id}"
         settings = Settings()  # pydantic-settings fills the fields
         self._bus = Bus(settings.redis_url)

@@ -8,12 +8,13 @@ import hashlib
 from functools import cache
 from importlib import metadata, util
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployments.backends import Backend, create
+from deployments.backends import Backend, create, preload
 from serve_app.errors import WeightsUnavailable
 
 PROFILES = Path(__file__).resolve().parents[1] / "config" / "models"
@@ -149,6 +150,10 @@ class ModelSpec(_Strict):
     def weight_bytes(self) -> int:
         """Size of all weights, 0 where they are not on this machine yet. Cheap: imports and reads nothing."""
         return sum(part.size() for part in self.weights.values())
+
+    def preload(self) -> None:
+        """Import the backend's library in a thread of its own, so that the first call finds it there."""
+        Thread(target=preload, args=(self.backend,), name="preload", daemon=True).start()
 
     def build(self) -> Backend:
         """Return the backend, without its weights loaded. Raises `ValueError` for an unknown backend name."""
