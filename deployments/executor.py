@@ -4,11 +4,13 @@ import asyncio
 
 from ray import serve
 
+from deployments.probe import measure_cold_start
 from deployments.remote import Handle, RemotePool
 from deployments.watch import watch_forever
 from serve_app.executor import Executor as JobExecutor
 from serve_app.jobs.queue import NoQueue
 from serve_app.models.registry import RosterEntry
+from serve_app.pipeline.ports import ROLES
 from serve_app.settings import Settings
 from serve_app.wiring import build_services
 
@@ -19,18 +21,18 @@ class Executor:
 
     def __init__(
         self,
-        asr: Handle,
-        diarizer: Handle,
-        assessor: Handle,
+        models: list[Handle],
+        probe: Handle,
         roster: list[RosterEntry],
         placement_deadline_s: float,
     ) -> None:
         services = build_services(Settings(), NoQueue(), roster)
-        pool = RemotePool({"asr": asr, "diarizer": diarizer, "assessor": assessor}, placement_deadline_s)
+        pool = RemotePool(dict(zip(ROLES, models, strict=True)), placement_deadline_s)
         name = serve.get_replica_context().replica_id.unique_id
         self._jobs = JobExecutor(services, pool, f"executor-{name}")
         self._sweep = asyncio.create_task(self._jobs.sweep_forever())
         self._watch = asyncio.create_task(watch_forever(services.database))
+        self._self_test = asyncio.create_task(measure_cold_start(probe, services.database))
 
     async def run(self, job_id: str) -> bool:
         """Run the job whose turn it is. A caller that goes away does not stop it."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import logging
+import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, cast
@@ -66,6 +67,13 @@ class RemotePool:
             with suppress(RayError, RayServeException):  # raised again when the call never reached a replica
                 stream.cancel()  # does nothing to a call that is over
         return event.value
+
+
+async def answer_s(probe: Handle) -> float:
+    """Seconds until a deployment without a model has answered."""
+    began = time.monotonic()
+    await probe.answer.remote()
+    return time.monotonic() - began
 
 
 class _Bound:

@@ -170,6 +170,22 @@ class Profile(_Strict):
     assessor: ModelSpec
 
 
+class ModelChoice(_Strict):
+    """`user_config` of a model deployment: a model given whole, or this role's model in a profile."""
+
+    model: ModelSpec | None = None
+    profile: str | None = None
+
+    def spec(self, role: str) -> ModelSpec:
+        """The chosen model. Raises `ValueError` when none is chosen, or both ways at once."""
+        if (self.model is None) == (self.profile is None):
+            raise ValueError("give either 'model' or 'profile'")
+        if self.model is not None:
+            return self.model
+        chosen: ModelSpec = getattr(load_profile(self.profile or ""), role)
+        return chosen
+
+
 def load_profile(name_or_path: str | Path) -> Profile:
     """Read a profile by name (`embedded`) or by path (`/etc/recruitscreen/models.yaml`).
 

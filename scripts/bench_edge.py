@@ -122,10 +122,11 @@ async def streams(stack: Stack, key: str, recording: bytes, count: int) -> dict[
         answer = await client.post(f"/v1/{PRODUCT}/jobs", data={"role_title": "Engineer"}, files={"file": recording})
         url = answer.raise_for_status().json()["events_url"]
         alone = [await _get_ms(client, "/v1/credits") for _ in range(30)]
-        over = asyncio.Event()
-        opened = [asyncio.Event() for _ in range(count)]
-        readers = [asyncio.create_task(_read(client, url, event, over)) for event in opened]
-        await asyncio.wait_for(asyncio.gather(*(event.wait() for event in opened)), 120)
+        over, opened = asyncio.Event(), asyncio.Semaphore(0)
+        readers = [asyncio.create_task(_read(client, url, opened, over)) for _ in range(count)]
+        async with asyncio.timeout(120):
+            for _ in range(count):
+                await opened.acquire()
         crowded = [await _get_ms(client, "/v1/credits") for _ in range(30)]
         over.set()
         await client.post(url.removesuffix("/events") + "/cancel")
@@ -138,11 +139,13 @@ async def streams(stack: Stack, key: str, recording: bytes, count: int) -> dict[
     }
 
 
-async def _read(client: httpx.AsyncClient, url: str, opened: asyncio.Event, over: asyncio.Event) -> None:
+async def _read(client: httpx.AsyncClient, url: str, opened: asyncio.Semaphore, over: asyncio.Event) -> None:
     async with client.stream("GET", url) as answer:
-        answer.raise_for_status()
-        async for _ in answer.aiter_lines():
-            opened.set()
+        assert answer.status_code == 200, answer.status_code
+        lines = answer.aiter_lines()
+        await anext(lines)
+        opened.release()
+        async for _ in lines:
             if over.is_set():
                 return
 

@@ -47,6 +47,7 @@ class Options:
     config: Path = ROOT / "serve_config.yaml"
     profile: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    health_path: str = "/healthz"
 
 
 class Stack:
@@ -122,7 +123,7 @@ class Stack:
 
     def _healthy(self) -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.base_url}/healthz", timeout=5).status_code == 200
+            return httpx.get(f"{self.base_url}{self.options.health_path}", timeout=5).status_code == 200
         return False
 
 
