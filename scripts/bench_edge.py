@@ -77,7 +77,7 @@ def upload_memory(stack: Stack, key: str, folder: Path, at_once: int = 2) -> dic
             )  # fmt: skip
         return answer.status_code
 
-    with watched(named("ServeProxy")) as proxy, watched(replicas(PRODUCT, "Ingress")) as replica:
+    with watched(proxies()) as proxy, watched(replicas(PRODUCT, "Ingress")) as replica:
         with ThreadPoolExecutor(at_once) as threads:
             codes = list(threads.map(send, range(at_once)))
         time.sleep(0.5)
@@ -89,6 +89,13 @@ def upload_memory(stack: Stack, key: str, folder: Path, at_once: int = 2) -> dic
         "upload_extra_mib_per_100mb_replica": replica.extra / at_once,
         "uploads_at_once": at_once,
     }
+
+
+def proxies() -> Iterator[psutil.Process]:
+    """Serve's proxy actor, and HAProxy where that has taken its place."""
+    yield from named("ProxyActor")
+    yield from named("HAProxyManager")
+    yield from (process for process in psutil.process_iter(["name"]) if process.info["name"] == "haproxy")
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def test_another_model_is_put_in_place_without_losing_a_job(stack: Stack, presse
 
 
 def test_the_start_measures_what_a_cold_start_costs(client: httpx.Client) -> None:
-    """With the shipped autoscaling settings at most six seconds; with the defaults of Serve it would be nine or more."""
+    """With the shipped autoscaling settings at most six seconds; with the defaults of Serve it would be nine."""
 
     def measured() -> Any:
         return client.get("/v1/models/status").json()["cold_start_s"]
