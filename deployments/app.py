@@ -2,7 +2,8 @@
 
 Ingress ──▶ Executor ──▶ ASR
                     ├──▶ Diarizer
-                    └──▶ Assessor
+                    ├──▶ Assessor
+                    └──▶ Probe (measures a cold start, once)
 """
 
 from typing import Annotated, Any, cast
@@ -13,6 +14,7 @@ from ray.serve import Application, Deployment
 from deployments.executor import Executor
 from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
+from deployments.probe import Probe
 from deployments.residency import Limits
 from deployments.weights import load_profile
 from serve_app.models.registry import RosterEntry
@@ -53,7 +55,8 @@ class ServeArgs(BaseModel):
 def build(args: ServeArgs) -> Application:
     """The application graph for a profile. Raises `ValueError` when the profile is not one."""
     models, roster = pool(args)
-    executor = _deployment(Executor, NO_GPU).bind(*models, roster, args.placement_deadline_s, args.asr_replicas)
+    probe = _deployment(Probe, NO_GPU).bind()
+    executor = _deployment(Executor, NO_GPU).bind(models, probe, roster, args.placement_deadline_s, args.asr_replicas)
     return _deployment(Ingress, NO_GPU).bind(executor, roster)
 
 

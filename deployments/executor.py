@@ -4,11 +4,13 @@ import asyncio
 
 from ray import serve
 
+from deployments.probe import measure_cold_start
 from deployments.remote import Handle, RemotePool
 from deployments.watch import watch_forever
 from serve_app.executor import Executor as JobExecutor
 from serve_app.jobs.queue import NoQueue
 from serve_app.models.registry import RosterEntry
+from serve_app.pipeline.ports import ROLES
 from serve_app.settings import Settings
 from serve_app.wiring import build_services
 
@@ -17,22 +19,27 @@ from serve_app.wiring import build_services
 class Executor:
     """Takes jobs through the pipeline, and sweeps for those that were dropped."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 — what Serve binds, not a call people write
+    def __init__(
         self,
-        asr: Handle,
-        diarizer: Handle,
-        assessor: Handle,
+        models: list[Handle],
+        probe: Handle,
         roster: list[RosterEntry],
         placement_deadline_s: float,
         asr_replicas: int = 1,
     ) -> None:
         services = build_services(Settings(), NoQueue(), roster)
-        pool = RemotePool({"asr": asr, "diarizer": diarizer, "assessor": assessor}, placement_deadline_s, asr_replicas)
+        by_role = dict(zip(ROLES, models, strict=True))
+        pool = RemotePool(by_role, placement_deadline_s, asr_replicas)
         name = serve.get_replica_context().replica_id.unique_id
         self._jobs = JobExecutor(services, pool, f"executor-{name}")
         self._sweep = asyncio.create_task(self._jobs.sweep_forever())
         self._watch = asyncio.create_task(watch_forever(services.database))
+        self._self_test = asyncio.create_task(measure_cold_start(probe, services.database))
 
     async def run(self, job_id: str) -> bool:
-        """Run a job if it is due. A caller that goes away does not stop it."""
+        """Run the job whose turn it is. A caller that goes away does not stop it."""
         return await asyncio.shield(asyncio.create_task(self._jobs.run(job_id)))
+
+    async def prefetch(self) -> None:
+        """Load what a job that is being uploaded will need."""
+        await self._jobs.prefetch()

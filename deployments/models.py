@@ -1,7 +1,8 @@
 """The three model deployments: thin Serve classes around a `Replica`."""
 
+import logging
 from collections.abc import AsyncIterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ray import serve
 
@@ -10,7 +11,7 @@ from deployments.events import ModelEvent
 from deployments.replica import Replica
 from deployments.reports import DatabaseReports
 from deployments.residency import Limits
-from deployments.weights import ModelSpec
+from deployments.weights import ModelChoice, ModelSpec
 from serve_app.pipeline.ports import Role
 from serve_app.pipeline.types import WHOLE, AssessmentRequest, Part, Recording
 from serve_app.settings import Settings
@@ -18,6 +19,7 @@ from serve_app.storage.database import Database
 from serve_app.storage.redis import Bus
 
 B = TypeVar("B", bound=Backend)
+log = logging.getLogger(__name__)
 
 
 class _Model(Generic[B]):
@@ -26,6 +28,7 @@ class _Model(Generic[B]):
     role: Role
 
     def __init__(self, spec: ModelSpec, limits: Limits) -> None:
+        spec.preload()  # 0.3 to 5 s; Serve's own handshake with the process runs meanwhile
         replica_id = f"{self.role}-{serve.get_replica_context().replica_id.unique_id}"
         settings = Settings()  # pydantic-settings fills the fields
         self._bus = Bus(settings.redis_url)
@@ -36,6 +39,18 @@ class _Model(Generic[B]):
         """Load the weights if they are not there."""
         async for event in self.replica.warm():
             yield event
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Change the model in place: what Serve calls with the deployment's `user_config`, at start and at changes.
+
+        Never raises: Serve would end a process whose present model works, and start it again with the same mistake.
+        """
+        try:
+            spec = ModelChoice.model_validate(user_config).spec(self.role)
+        except ValueError as error:
+            log.error("%s keeps its model, this user_config names none: %s", self.role, error)  # noqa: TRY400
+            return
+        await self.replica.change(spec)
 
     async def check_health(self) -> None:
         """Report to the registry."""

@@ -3,7 +3,8 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
@@ -69,6 +70,13 @@ class RemotePool:
         return event.value
 
 
+async def answer_s(probe: Handle) -> float:
+    """Seconds until a deployment without a model has answered."""
+    began = time.monotonic()
+    await probe.answer.remote()
+    return time.monotonic() - began
+
+
 class _Bound:
     """The pool's models as one job sees them."""
 
@@ -92,13 +100,26 @@ class RemoteQueue:
     def __init__(self, executor: Handle) -> None:
         self._executor = executor
         self._hints: set[asyncio.Task[None]] = set()
+        self._expecting: asyncio.Task[None] | None = None
 
     async def hint(self, job_id: str) -> None:
         """Call the executor and do not wait for it."""
-        # A context of its own: Serve cancels the calls of a request whose client hung up, and this job is accepted.
-        task = asyncio.create_task(self._hint(job_id), context=contextvars.Context())
+        task = self._apart(self._hint(job_id))
         self._hints.add(task)
         task.add_done_callback(self._hints.discard)
+
+    async def expect(self) -> None:
+        """Have the models warmed, once at a time: what is warm already costs one call per model."""
+        if self._expecting is None or self._expecting.done():
+            self._expecting = self._apart(self._expect())
+
+    def _apart(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # A context of its own: Serve cancels the calls of a request whose client hung up, and the job may be accepted.
+        return asyncio.create_task(call, context=contextvars.Context())
+
+    async def _expect(self) -> None:
+        with suppress(RayError, RayServeException):
+            await self._executor.prefetch.remote()
 
     async def _hint(self, job_id: str) -> None:
         try:

@@ -17,6 +17,7 @@ from deployments.reports import Reports
 from deployments.residency import Limits, Residency
 from deployments.weights import ModelSpec
 from serve_app.errors import InferenceFailed, JobFailure
+from serve_app.models.tables import ModelState
 from serve_app.pipeline.ports import Loading, Progress, Role
 
 B = TypeVar("B", bound=Backend)
@@ -33,7 +34,6 @@ class Replica(Generic[B]):
     def __init__(
         self, role: Role, spec: ModelSpec, replica_id: str, reports: Reports, limits: Limits | None = None
     ) -> None:
-        self.name = spec.name
         self._weights: Residency[B] = Residency(role, spec, replica_id, reports, limits or Limits())
         self._turn = asyncio.Lock()
 
@@ -60,6 +60,11 @@ class Replica(Generic[B]):
             except JobFailure as failure:
                 yield Failed.of(failure)
 
+    async def change(self, spec: ModelSpec) -> None:
+        """Become another model, after all calls that came before have been served; later ones wait for it."""
+        async with self._turn:
+            await self._weights.change(spec)
+
     async def heartbeat(self) -> None:
         """Report to the registry."""
         await self._weights.heartbeat()
@@ -84,10 +89,14 @@ class Replica(Generic[B]):
         """Return holding the turn and the weights."""
         self._weights.waiting += 1
         try:
-            async with aclosing(self._weights.until_warm()) as loading:
-                async for event in loading:
-                    yield event
-            await self._turn.acquire()
+            while True:
+                async with aclosing(self._weights.until_warm()) as loading:
+                    async for event in loading:
+                        yield event
+                await self._turn.acquire()
+                if self._weights.state is ModelState.WARM:
+                    return
+                self._turn.release()  # the model was changed while this call waited
         finally:
             self._weights.waiting -= 1
 
@@ -122,5 +131,5 @@ class Replica(Generic[B]):
         except JobFailure as failure:
             return Failed.of(failure)
         except Exception:
-            log.exception("%s failed on an input", self.name)
+            log.exception("%s failed on an input", self._weights.name)
             return Failed.of(InferenceFailed())

@@ -126,6 +126,19 @@ class Residency(Generic[B]):
         future.add_done_callback(self._ended)
         return future
 
+    async def change(self, spec: ModelSpec) -> None:
+        """Hold another model from now on, cold. The caller sees to it that nobody is using the present one."""
+        while self._moving:
+            await asyncio.wait({self._moving})
+        if spec == self._spec:
+            return
+        if self.backend is not None:
+            await self._begin(self._unload())
+        self.name, self._spec, self.backend = spec.name, spec, None
+        self._history, self._footprint_mib, self._loaded_bytes, self._loaded_at = History(), None, (0, 0), None
+        spec.preload()
+        await self._report()
+
     async def heartbeat(self) -> None:
         """Report; leave if asked to, or idle for long enough."""
         self._start_pulse()

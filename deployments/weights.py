@@ -8,12 +8,13 @@ import hashlib
 from functools import cache
 from importlib import metadata, util
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployments.backends import Backend, create
+from deployments.backends import Backend, create, preload
 from serve_app.errors import WeightsUnavailable
 
 PROFILES = Path(__file__).resolve().parents[1] / "config" / "models"
@@ -150,6 +151,10 @@ class ModelSpec(_Strict):
         """Size of all weights, 0 where they are not on this machine yet. Cheap: imports and reads nothing."""
         return sum(part.size() for part in self.weights.values())
 
+    def preload(self) -> None:
+        """Import the backend's library in a thread of its own, so that the first call finds it there."""
+        Thread(target=preload, args=(self.backend,), name="preload", daemon=True).start()
+
     def build(self) -> Backend:
         """Return the backend, without its weights loaded. Raises `ValueError` for an unknown backend name."""
         parts = {"weights": self.weights} if self.weights else {}
@@ -163,6 +168,22 @@ class Profile(_Strict):
     asr: ModelSpec
     diarizer: ModelSpec
     assessor: ModelSpec
+
+
+class ModelChoice(_Strict):
+    """`user_config` of a model deployment: a model given whole, or this role's model in a profile."""
+
+    model: ModelSpec | None = None
+    profile: str | None = None
+
+    def spec(self, role: str) -> ModelSpec:
+        """The chosen model. Raises `ValueError` when none is chosen, or both ways at once."""
+        if (self.model is None) == (self.profile is None):
+            raise ValueError("give either 'model' or 'profile'")
+        if self.model is not None:
+            return self.model
+        chosen: ModelSpec = getattr(load_profile(self.profile or ""), role)
+        return chosen
 
 
 def load_profile(name_or_path: str | Path) -> Profile:

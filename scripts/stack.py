@@ -26,6 +26,7 @@ from scripts.embedded import free_port, postgres, valkey
 from serve_app.schema import migrate
 
 ROOT = Path(__file__).resolve().parent.parent
+PRODUCTION = ROOT / "serve_config.production.yaml"
 OBJECT_STORE_BYTES = 2_000_000_000  # a recording of 4 h is 0.9 GB as float32; the store takes memory only as it fills
 DEPLOY_DEADLINE_S = 180
 STOP_DEADLINE_S = 20
@@ -47,6 +48,7 @@ class Options:
     config: Path = ROOT / "serve_config.yaml"
     profile: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    health_path: str = "/healthz"
 
 
 class Stack:
@@ -122,7 +124,7 @@ class Stack:
 
     def _healthy(self) -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.base_url}/healthz", timeout=5).status_code == 200
+            return httpx.get(f"{self.base_url}{self.options.health_path}", timeout=5).status_code == 200
         return False
 
 
@@ -160,8 +162,9 @@ def ray_head(options: Options, environment: dict[str, str]) -> Iterator[None]:
     scratch = Path(tempfile.mkdtemp(prefix="recruitscreen-ray-"))
     log = (options.folder / "ray.log").open("wb")
     process = subprocess.Popen(
-        ray_command(options, scratch), stdout=log, stderr=log, start_new_session=True, env=ray_environment(environment)
-    )
+        ray_command(options, scratch), stdout=log, stderr=log, start_new_session=True,
+        env=ray_environment(environment) | haproxy_places(scratch),
+    )  # fmt: skip
     try:
         wait_until(lambda: _dashboard_up(options, process), 90, f"Ray did not start; see {options.folder / 'ray.log'}")
         yield
@@ -201,6 +204,21 @@ def ray_environment(environment: dict[str, str]) -> dict[str, str]:
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # jobs survive in the database; draining would cost 20 s
     }
     return {**os.environ, **ours, **environment}
+
+
+def production_environment() -> dict[str, str]:
+    """`config/production.env`, but for the token: everything here is on this machine."""
+    lines = (ROOT / "config" / "production.env").read_text("utf-8").splitlines()
+    pairs = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return {name: value for name, value in pairs.items() if name != "RAY_AUTH_MODE"}
+
+
+def haproxy_places(scratch: Path) -> dict[str, str]:
+    """Where HAProxy keeps its files and listens, where the environment switches it on: its own for every stack."""
+    files = {"CONFIG_FILE_LOC": "haproxy.cfg", "SOCKET_PATH": "admin.sock", "SERVER_STATE_FILE": "server-state"}
+    places = {f"RAY_SERVE_HAPROXY_{name}": str(scratch / file) for name, file in files.items()}
+    ports = {f"RAY_SERVE_HAPROXY_{name}_PORT": str(free_port()) for name in ("METRICS", "STATS")}
+    return places | ports | {"RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch)}
 
 
 def end_family(process: subprocess.Popen[bytes]) -> None:

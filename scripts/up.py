@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +14,18 @@ from rich.console import Console
 
 from scripts.first_account import first_key
 from scripts.sample_job import run_sample
-from scripts.stack import ROOT, Options, Stack, StartFailed
+from scripts.stack import PRODUCTION, ROOT, Options, Stack, StartFailed, production_environment
 
 console = Console()
 
 
-def up(
+def up(  # noqa: PLR0913 — the options of the command line
     *,
     sample: Annotated[bool, typer.Option(help="Take the bundled interview through to its assessment.")] = True,
     port: Annotated[int, typer.Option(help="Port of the API.")] = 8000,
     ray_dashboard_port: Annotated[int, typer.Option(help="Port of the Ray dashboard.")] = 8265,
     profile: Annotated[str | None, typer.Option(help="Models: embedded, gpu-24g, gpu-80g, fake, or a path.")] = None,
+    production: Annotated[bool, typer.Option(help="Try the production profile: HAProxy, several replicas.")] = False,
     folder: Annotated[Path, typer.Option(help="Where the data live.")] = ROOT / ".run",
 ) -> None:
     """Start RecruitScreen on this machine."""
@@ -31,6 +33,8 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     options = Options(folder.resolve(), port, ray_dashboard_port, profile=profile)
+    if production:
+        options = replace(options, config=PRODUCTION, environment=production_environment())
     try:
         with Stack(options, say=lambda line: console.print(f"[dim]{line} …[/]")) as stack:
             quickstart = write_quickstart(stack, options.folder / "quickstart.json")

@@ -48,16 +48,24 @@ class Executor:
         self.name = name or socket.gethostname()
         self._room = asyncio.Semaphore(services.settings.jobs_per_executor)
 
-    async def run(self, job_id: str) -> bool:
-        """Run a job if it is due and nobody else has it. True when this call settled it or gave it back."""
+    async def run(self, job_id: str) -> bool:  # noqa: ARG002 — who called shows in Ray's and in the log's names
+        """Run the job whose turn it is. True when this call settled one or gave it back, False when none is due.
+
+        `job_id` is the job that the call was made for. It brings one more job, not a place in the line: otherwise the
+        account that sends a thousand recordings would be served a thousand times before the next.
+        """
         async with self._room:
-            claim = await self._claim(job_id)
+            claim = await self._claim()
             if claim is None:
                 return False
             run = _Run(self.services, self.pool, claim)
             with suppress(LeaseLost):
                 await (run.to_the_end() if claim.job.attempt <= self.services.settings.max_attempts else run.give_up())
             return True
+
+    async def prefetch(self) -> None:
+        """Warm all models into free room, ahead of a job."""
+        await asyncio.gather(*(self.pool.warm(role, _Nobody()) for role in ROLES), return_exceptions=True)
 
     async def sweep_forever(self) -> None:
         """Every few seconds give dropped jobs back to the queue, run what nobody was told of, and expire failures."""
@@ -69,7 +77,7 @@ class Executor:
                 if time.monotonic() - looked_at > ORPHANED_AFTER_S / 6:
                     await self.delete_orphans()
                     looked_at = time.monotonic()
-                for job_id in await self.sweep():
+                for job_id in (await self.sweep())[len(running) :]:  # no more than there are places
                     task = asyncio.create_task(self.run(job_id))
                     running.add(task)
                     task.add_done_callback(running.discard)
@@ -106,9 +114,19 @@ class Executor:
         for blob in orphans:
             await self.services.blobs.delete(blob)
 
-    async def _claim(self, job_id: str) -> Claim | None:
+    async def _claim(self) -> Claim | None:
         async with self.services.database.transaction() as session:
-            return await lifecycle.claim(session, job_id, self.name, self.services.settings.lease_s)
+            return await lifecycle.claim_next(session, self.name, self.services.settings.lease_s)
+
+
+class _Nobody:
+    """An observer for loads that no job waits for yet."""
+
+    async def loading(self, event: Loading) -> None: ...
+
+    async def inference(self, role: Role) -> None: ...
+
+    async def progress(self, role: Role, share: float) -> None: ...
 
 
 class _Run:

@@ -26,9 +26,13 @@ class RecordedHints:
 
     def __init__(self) -> None:
         self.hinted: list[str] = []
+        self.expected = 0
 
     async def hint(self, job_id: str) -> None:
         self.hinted.append(job_id)
+
+    async def expect(self) -> None:
+        self.expected += 1
 
 
 class Silence:

@@ -5,6 +5,7 @@ a time. `load` and `unload` may be called again and again on one object.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -74,6 +75,12 @@ BACKENDS = {
     "fake_diarizer": "deployments.backends.fake:FakeDiarizer",
     "fake_assessor": "deployments.backends.fake:FakeAssessor",
 }
+
+
+def preload(backend: str) -> None:
+    """Import the library behind `backend` ahead of use. Never raises: `create` meets the same failure and tells."""
+    with suppress(Exception):
+        import_module(BACKENDS[backend].partition(":")[0])
 
 
 def create(backend: str, **options: Any) -> Backend:

@@ -5,6 +5,7 @@ Their timings, sizes and failures are arguments, so that a test can have a cold,
 """
 
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,24 @@ STEPS = 10
 
 
 class _Fake:
-    device = "cpu"
-
-    def __init__(
-        self, name: str, load_s: float = 0.0, work_s: float = 0.0, fail: str = "", hold_mib: int = 0, **_: Any
+    def __init__(  # noqa: PLR0913 — keyword-only options of a profile, not a call people write
+        self,
+        *,
+        name: str,
+        load_s: float = 0.0,
+        work_s: float = 0.0,
+        fail: str = "",
+        hold_mib: int = 0,
+        device: str = "cpu",
+        **_: Any,
     ) -> None:
         self.name = name
+        self.device = device
         self._load_s = load_s
         self._work_s = work_s
         self._fail = fail
         self._hold_mib = hold_mib
-        self._held = bytearray()
+        self._held: Any = None
         self._loaded = False
 
     def weight_bytes(self) -> int:
@@ -54,12 +62,21 @@ class _Fake:
         for step in range(STEPS):
             time.sleep(self._load_s / STEPS)
             progress(self.weight_bytes() * (step + 1) // STEPS, self.weight_bytes())
-        self._held = bytearray(b"1") * (self._hold_mib << 20)  # written to, so that the memory is really taken
+        self._held = self._taken()
         self._loaded = True
 
     def unload(self) -> None:
         self._loaded = False
-        self._held = bytearray()
+        self._held = None
+        if self.device != "cpu":
+            import_module("torch").cuda.empty_cache()
+
+    def _taken(self) -> Any:
+        """Memory that is written to, so that it is really taken."""
+        if self.device == "cpu":
+            return bytearray(b"1") * (self._hold_mib << 20)
+        torch = import_module("torch")
+        return torch.ones(self._hold_mib << 20, dtype=torch.uint8, device=self.device)
 
     def _work(self, progress: Progress) -> None:
         if self._fail == "inference":

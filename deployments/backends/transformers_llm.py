@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers.modeling_layers  # noqa: F401 — what every model class imports, 2 s; else the first load does
 import xgrammar
 from torch.nn.functional import log_softmax
 from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, or_, update
+from sqlalchemy import and_, delete, false, func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,6 +28,8 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     CANCELED: frozenset(),
 }
 RUNNING = frozenset({LOADING, INFERENCE})
+CANDIDATES = 16
+"""Jobs to try for, one after the other: executors that look at the same moment see the same list."""
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELED})
 """States that end a stream. A failed job may still be retried, which starts a new stretch of its history."""
 
@@ -121,7 +123,7 @@ async def claim(session: AsyncSession, job_id: str, owner: str, lease_s: float) 
                 col(Job.id) == job_id,
                 col(Job.state) == QUEUED,
                 col(Job.available_at) <= func.now(),
-                or_(col(Job.lease_until).is_(None), col(Job.lease_until) < func.now()),
+                ~_held(),
             )
             .values(
                 version=Job.version + 1,
@@ -159,19 +161,46 @@ async def expired(session: AsyncSession, limit: int = 100) -> Sequence[Job]:
     return (await session.exec(query)).all()
 
 
+async def claim_next(session: AsyncSession, owner: str, lease_s: float) -> Claim | None:
+    """Take the job whose turn it is, or None when none is due."""
+    for job_id in await due(session, limit=CANDIDATES):
+        if taken := await claim(session, job_id, owner, lease_s):
+            return taken
+    return None
+
+
 async def due(session: AsyncSession, limit: int = 100) -> Sequence[str]:
-    """Queued jobs that nobody holds, oldest first."""
+    """Queued jobs that nobody holds, in the order of their turns.
+
+    Accounts take turns: first who has the fewest jobs at work, then who was served longest ago; within an account the
+    oldest job. A thousand recordings sent at once wait for each other and not before anybody else's.
+    """
+    nth = func.row_number().over(partition_by=col(Job.account_id), order_by=[col(Job.created_at), col(Job.id)])
+    waiting = (
+        select(col(Job.id), col(Job.account_id), col(Job.created_at), nth.label("nth"))
+        .where(col(Job.state) == QUEUED, col(Job.available_at) <= func.now(), ~_held())
+        .subquery()
+    )
+    at_work = (
+        select(col(Job.account_id), func.count().label("jobs"))
+        .where(or_(col(Job.state).in_(RUNNING), and_(col(Job.state) == QUEUED, _held())))
+        .group_by(col(Job.account_id))
+        .subquery()
+    )
+    served_at = select(func.max(Job.started_at)).where(col(Job.account_id) == waiting.c.account_id).scalar_subquery()
+    turn = func.coalesce(at_work.c.jobs, 0) + waiting.c.nth
     query = (
-        select(col(Job.id))
-        .where(
-            col(Job.state) == QUEUED,
-            col(Job.available_at) <= func.now(),
-            or_(col(Job.lease_until).is_(None), col(Job.lease_until) < func.now()),
-        )
-        .order_by(col(Job.created_at))
+        select(waiting.c.id)
+        .outerjoin(at_work, at_work.c.account_id == waiting.c.account_id)
+        .order_by(turn, served_at.asc().nulls_first(), waiting.c.created_at)
         .limit(limit)
     )
     return (await session.exec(query)).all()
+
+
+def _held() -> Any:
+    """Whether a worker's lease on the job is valid."""
+    return func.coalesce(col(Job.lease_until) > func.now(), false())
 
 
 async def outlived(session: AsyncSession, limit: int = 100) -> Sequence[Job]:

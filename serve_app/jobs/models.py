@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger
+from sqlalchemy import JSON, BigInteger, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -34,6 +34,7 @@ class Job(SQLModel, table=True):
     """One recording on its way to an assessment. `state`, `version` and `last_seq` belong to `jobs.lifecycle`."""
 
     __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_account_served", "account_id", "started_at"),)  # whose turn it is
 
     id: str = Field(default_factory=lambda: f"job_{secrets.token_hex(10)}", primary_key=True, max_length=32)
     account_id: str = Field(foreign_key="accounts.id", index=True)

@@ -10,9 +10,16 @@ class JobQueue(Protocol):
         """Ask an executor to run the job soon. Never raises, may be lost, may come twice."""
         ...
 
+    async def expect(self) -> None:
+        """Say that a recording is on its way, so that models load while it is uploaded. Never raises, may be lost."""
+        ...
+
 
 class NoQueue:
     """No hints at all: jobs wait for the sweep, or for a test to run them."""
 
     async def hint(self, job_id: str) -> None:
+        """Do nothing."""
+
+    async def expect(self) -> None:
         """Do nothing."""

@@ -13,10 +13,17 @@ POLL_FORGOTTEN_S = 3600
 START_LATE_S = 15
 """A replica's process starts in 2 to 3 s on an idle machine."""
 ROOM_LATE_S = 5
+COLD_START_LIMIT_S = 6.0
+"""2 to 3 s are usual; 9 to 14 s mean that Serve ignores the intervals of serve_config.yaml."""
 GOOD = frozenset({"HEALTHY", "UPDATING", "UPSCALING", "DOWNSCALING"})
 
 
-def reasons(now: datetime, deployments: Sequence[ServeDeployment], replicas: Sequence[ModelReplica]) -> list[str]:
+def reasons(
+    now: datetime,
+    deployments: Sequence[ServeDeployment],
+    replicas: Sequence[ModelReplica],
+    cold_start_s: float | None = None,
+) -> list[str]:
     """Why the pool is degraded; empty when it is not. `replicas` are those whose heartbeat is fresh."""
     known = [row for row in deployments if (now - row.polled_at).total_seconds() < POLL_FORGOTTEN_S]
     fresh = [row for row in known if (now - row.polled_at).total_seconds() < POLL_STALE_S]
@@ -24,6 +31,8 @@ def reasons(now: datetime, deployments: Sequence[ServeDeployment], replicas: Seq
     for row in sorted(fresh, key=lambda deployment: deployment.name):
         found += _of_deployment(now, row)
         found += _silent(row, replicas)
+    if cold_start_s is not None and cold_start_s > COLD_START_LIMIT_S:
+        found.append(f"Serve needs {cold_start_s:.0f} s to start a process from zero, beyond any load")
     return found + _short_of_room(now, replicas)
 
 

@@ -15,6 +15,8 @@ from serve_app.models import health
 from serve_app.models.ledger import RECENT_LOADS
 from serve_app.models.tables import ModelDevice, ModelLoad, ModelReplica, ModelState, ServeDeployment
 
+COLD_START = "serve-cold-start"
+"""Name under which the self-test keeps its measurements among the loads."""
 SILENT_AFTER_S = 5
 """A replica that has not reported for this long is gone; replicas report every second."""
 FORGET_AFTER_S = 3600
@@ -85,6 +87,8 @@ class PoolStatus:
     """Jobs waiting for an executor by product, and calls waiting for a model by role; what is empty is left out."""
     degraded: bool = False
     reason: str | None = None
+    cold_start_s: float | None = None
+    """What Serve needed to bring back a process at the last start's self-test, without a model."""
 
 
 async def report(session: AsyncSession, replica: ModelReplica) -> bool:
@@ -135,18 +139,29 @@ async def status(session: AsyncSession, roster: list[RosterEntry]) -> PoolStatus
     """The pool as of now, from rows alone: six short queries."""
     live = col(ModelReplica.heartbeat_at) > func.now() - text(f"interval '{SILENT_AFTER_S} seconds'")
     replicas = (await session.exec(select(ModelReplica).where(live))).all()
-    loads = await _loads(session, [entry.name for entry in roster])
+    roster = [_present(entry, replicas) for entry in roster]
+    loads = await _loads(session, [*(entry.name for entry in roster), COLD_START])
     devices = (await session.exec(select(ModelDevice).order_by(col(ModelDevice.place)))).all()
     deployments = (await session.exec(select(ServeDeployment))).all()
     now = (await session.exec(select(func.now()))).one()
-    reasons = health.reasons(now, deployments, replicas)
+    cold_start_s = loads[COLD_START].seconds if COLD_START in loads else None
+    reasons = health.reasons(now, deployments, replicas, cold_start_s)
     return PoolStatus(
         models=[_model_status(entry, replicas, loads.get(entry.name)) for entry in roster],
         devices=[_device_status(device, replicas) for device in devices],
         queue_depths=await _queued_jobs(session) | _waiting_calls(replicas),
         degraded=bool(reasons),
         reason="; ".join(reasons) or None,
+        cold_start_s=cold_start_s,
     )
+
+
+def _present(entry: RosterEntry, replicas: Sequence[ModelReplica]) -> RosterEntry:
+    """What plays a role now: a deployment's `user_config` may have put another model in the configured one's place."""
+    newest = max(
+        (replica for replica in replicas if replica.role == entry.role), key=lambda row: row.started_at, default=None
+    )
+    return entry if newest is None or newest.name == entry.name else RosterEntry(entry.role, newest.name, 0)
 
 
 def _model_status(entry: RosterEntry, all_replicas: Sequence[ModelReplica], loads: Any | None) -> ModelStatus:

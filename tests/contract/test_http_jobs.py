@@ -1,6 +1,7 @@
 """What an owner does with jobs over the API: list, wait, cancel, retry, delete, export, stream with a token."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from serve_app.http.tokens import JobTokens
 from serve_app.jobs.models import Job
 from serve_app.services import Services
 from tests.calls import error, stream, submit
-from tests.fakes import local_pool
+from tests.fakes import RecordedHints, local_pool
 from tests.world import Customer, new_customer, tone
 
 
@@ -224,3 +225,25 @@ async def test_a_quote_costs_nothing(client: httpx.AsyncClient, services: Servic
     assert await balance(client, customer) == {"balance": 100, "held": 0}
     nothing = await client.post("/v1/recruitscreen/quote", data={}, headers=customer.headers)
     assert nothing.status_code == 422
+
+
+async def test_models_are_asked_for_while_the_recording_arrives(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """After the key was checked and before the body is there, so that loading and uploading overlap."""
+    queue = services.queue
+    assert isinstance(queue, RecordedHints)
+    seen: list[int] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"--x\r\n"
+        for _ in range(3):
+            await asyncio.sleep(0)
+            seen.append(queue.expected)
+            yield b'Content-Disposition: form-data; name="role_title"\r\n\r\nEngineer\r\n--x\r\n'
+
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    await client.post("/v1/recruitscreen/jobs", headers=headers, content=body())
+    assert (queue.expected, seen) == (0, [])
+    await client.post("/v1/recruitscreen/jobs", headers=headers | customer.headers, content=body())
+    assert seen == [1, 1, 1]

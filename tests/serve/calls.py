@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import httpx
@@ -40,6 +41,22 @@ class Pool:
     def start(self, role: str) -> "Future[list[str]]":
         """A call beside others."""
         return self._threads.submit(self.call, role)
+
+    def start_when(self, role: str, event: str) -> "Future[list[str]]":
+        """A call beside others, once it reports `event`."""
+        reached = Event()
+
+        def follow() -> list[str]:
+            names = []
+            for said in self.events(role):
+                names.append(said.get("code", said["event"]))
+                if names[-1] == event:
+                    reached.set()
+            return names
+
+        call = self._threads.submit(follow)
+        assert reached.wait(SLOW_S), f"{role} did not report {event}"
+        return call
 
     def status(self) -> dict[str, Any]:
         """The pool's status page."""

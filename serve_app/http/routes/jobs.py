@@ -78,6 +78,7 @@ async def submit(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
     """Upload a recording; returns at once, the work is asynchronous. Send an `Idempotency-Key` to retry safely."""
+    await bundle.queue.expect()
     async with submit_form(request, spec) as form:
         fields = form.fields
         draft = Draft(who.account_id, who.key.id, spec, fields.inputs(), fields.metadata or {}, idempotency_key)
