@@ -173,6 +173,7 @@ class _Run:
             language=inputs.get("language"),
             num_speakers=inputs.get("num_speakers"),
             job_description=inputs.get("job_description") or "",
+            words=inputs.get("words", False),
         )
         return await pipeline.run(interview, self.pool, self)
 

@@ -53,6 +53,7 @@ class SubmitFields(BaseModel):
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description="ISO 639; detected when left out.")] | None = (
         None
     )
+    words: Annotated[bool, Field(description="Also return every word with its times and confidence.")] | None = None
     metadata: (
         Annotated[
             Json[Annotated[dict[str, JsonValue], AfterValidator(_plain)]],

@@ -6,8 +6,9 @@ most two lines of LINE characters and follow the words' times.
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import NotRequired, TypedDict  # pydantic wants these before Python 3.12
 
 from serve_app.pipeline.sentences import join
 from serve_app.pipeline.types import Utterance, Word
@@ -24,6 +25,20 @@ Names = Mapping[str, str]
 _NO_NAMES: Names = {}
 
 
+class Span(TypedDict):
+    """Words the recogniser probably made up; they are no evidence and count in no metric."""
+
+    start: float
+    end: float
+    text: str
+
+
+class WordRow(Span):
+    """One word. `confidence` is the recogniser's own, 0 to 1."""
+
+    confidence: float
+
+
 class Row(TypedDict):
     """One utterance of the public result. Times are seconds, rounded to 0.01."""
 
@@ -31,14 +46,43 @@ class Row(TypedDict):
     end: float
     speaker: str
     text: str
+    suspect: NotRequired[list[Span]]
+    words: NotRequired[list[WordRow]]
 
 
-def to_rows(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> list[Row]:
-    """Return the transcript as the public result shows it."""
+def to_rows(utterances: Sequence[Utterance], names: Names = _NO_NAMES, *, words: bool = False) -> list[Row]:
+    """Return the transcript as the public result shows it; doubtful stretches are marked, words given if wanted."""
+    return [_row(utterance, names, words=words) for utterance in utterances]
+
+
+def from_rows(rows: Sequence[Row]) -> list[Utterance]:
+    """Return utterances from the public result, with their words where it holds them."""
     return [
-        Row(start=round(u.start, 2), end=round(u.end, 2), speaker=names.get(u.speaker, u.speaker), text=u.text)
-        for u in utterances
+        Utterance(
+            row["start"],
+            row["end"],
+            row["speaker"],
+            row["text"],
+            tuple(Word(one["start"], one["end"], one["text"], one["confidence"]) for one in row.get("words", ())),
+        )
+        for row in rows
     ]
+
+
+def _row(utterance: Utterance, names: Names, *, words: bool) -> Row:
+    speaker = names.get(utterance.speaker, utterance.speaker)
+    row = Row(start=round(utterance.start, 2), end=round(utterance.end, 2), speaker=speaker, text=utterance.text)
+    doubtful = [list(run) for suspect, run in groupby(utterance.words, lambda word: word.suspect) if suspect]
+    if doubtful:
+        row["suspect"] = [
+            Span(start=round(run[0].start, 2), end=round(run[-1].end, 2), text=join(run)) for run in doubtful
+        ]
+    if words:
+        row["words"] = [
+            WordRow(start=round(w.start, 2), end=round(w.end, 2), text=w.text, confidence=round(w.confidence, 3))
+            for w in utterance.words
+        ]
+    return row
 
 
 def to_text(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:

@@ -42,6 +42,8 @@ class Interview:
     language: str | None = None
     num_speakers: int | None = None
     job_description: str = ""
+    words: bool = False
+    """Whether the result holds every word with its time and confidence."""
 
 
 class Journal(Observer, Protocol):
@@ -74,7 +76,7 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
     return {
         "duration_s": round(interview.duration_s, 1),
         "language": transcription.language,
-        "transcript": to_rows(utterances),
+        "transcript": to_rows(utterances, words=interview.words),
         "speakers": {label: asdict(guess) for label, guess in roles.items()},
         "metrics": asdict(metrics),
         "assessment": asdict(assessment),

@@ -11,6 +11,7 @@ import serve_app.executor as executor_module
 from deployments.local import LocalPool
 from serve_app.credits import ledger
 from serve_app.executor import Executor
+from serve_app.http.upload import SubmitFields
 from serve_app.jobs import service
 from serve_app.jobs.intake import Draft, Intake, Upload
 from serve_app.jobs.lifecycle import transition
@@ -21,9 +22,10 @@ from tests.fakes import Silence, local_pool
 from tests.world import Customer, tone
 
 
-async def submit(services: Services, customer: Customer, seconds: float = 2.0) -> str:
+async def submit(services: Services, customer: Customer, seconds: float = 2.0, **inputs: bool) -> str:
     """A job for a recording of that length."""
-    draft = Draft(customer.account_id, None, services.catalog.get("recruitscreen"), {"role_title": "Engineer"})
+    told = {"role_title": "Engineer", **inputs}
+    draft = Draft(customer.account_id, None, services.catalog.get("recruitscreen"), told)
     intake = Intake(services.database, services.blobs, services.queue)
     return (await intake.take(draft, Upload(io.BytesIO(tone(seconds)), "call.wav"))).job_id
 
@@ -43,6 +45,22 @@ async def history(services: Services, job_id: str) -> list[str]:
 async def balance(services: Services, customer: Customer) -> int:
     async with services.database.transaction() as session:
         return await ledger.balance(session, customer.account_id)
+
+
+async def test_words_come_with_times_and_confidence_when_asked_for(
+    services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """The form's `words` puts every word under its utterance; without it there are none."""
+    asked = SubmitFields.model_validate({"role_title": "Engineer", "words": "true"}).inputs()["words"]
+    job_ids = [await submit(services, customer, words=asked), await submit(services, customer)]
+    for job_id in job_ids:
+        await Executor(services, pool).run(job_id)
+    with_words, without = [(await job_of(services, job_id)).result for job_id in job_ids]
+    assert with_words
+    assert without
+    words = [word for row in with_words["transcript"] for word in row["words"]]
+    assert words[1] == {"start": 0.5, "end": 0.9, "text": "word1", "confidence": 1.0}
+    assert all("words" not in row for row in without["transcript"])
 
 
 async def test_a_cold_job_goes_through_every_state(services: Services, pool: LocalPool, customer: Customer) -> None:

@@ -3,13 +3,14 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve_app.pipeline.exports import CUE_LINES, LINE, to_rows, to_srt, to_text, to_vtt
+from serve_app.pipeline.exports import CUE_LINES, LINE, from_rows, to_rows, to_srt, to_text, to_vtt
 from serve_app.pipeline.types import Utterance, Word
 
 
@@ -47,6 +48,28 @@ def test_rows_are_the_public_result() -> None:
         "speaker": "Candidate",
         "text": SAID[1].text,
     }
+
+
+def test_words_are_given_on_request_and_cue_by_their_own_times() -> None:
+    """With words a transcript read back makes the same subtitles as the utterances it came from."""
+    assert "words" not in to_rows(SAID)[0]
+    rows = json.loads(json.dumps(to_rows(SAID, words=True)))
+    assert rows[0]["words"][1] == {"start": 0.8, "end": 1.1, "text": "did", "confidence": 1.0}
+    assert to_srt(from_rows(rows)) == to_srt(
+        [
+            replace(u, words=tuple(replace(w, start=round(w.start, 2), end=round(w.end, 2)) for w in u.words))
+            for u in SAID
+        ]
+    )
+
+
+def test_doubtful_stretches_are_marked() -> None:
+    """Neighbouring suspect words are one span; a transcript without any has no such key."""
+    words = tuple(replace(word, suspect=i in {1, 2, 4}) for i, word in enumerate(SAID[0].words))
+    marked = to_rows([replace(SAID[0], words=words)])[0]["suspect"]
+    assert [span["text"] for span in marked] == ["did you", "R&D?"]
+    assert (marked[0]["start"], marked[0]["end"]) == (0.8, 1.4)
+    assert "suspect" not in to_rows(SAID)[0]
 
 
 def test_text_gives_time_name_and_words() -> None:

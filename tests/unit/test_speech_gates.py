@@ -89,6 +89,15 @@ def test_words_of_an_unsure_stretch_are_suspect() -> None:
     assert [word.suspect for word in words] == [True] * 5
 
 
+def test_words_the_decoder_guessed_are_suspect() -> None:
+    """A sentence of low confidence is marked, though its log-probability passes; one or two unsure words are not."""
+    guessed = said("it is time soon to leave")
+    guessed = replace(guessed, words=tuple(replace(word, confidence=0.43) for word in guessed.words))
+    assert all(word.suspect for word in credible(guessed, [(0.0, 10.0)]))
+    assert not any(word.suspect for word in credible(said("it is time soon to leave"), [(0.0, 10.0)]))
+    assert not any(word.suspect for word in credible(replace(guessed, words=guessed.words[:2]), [(0.0, 10.0)]))
+
+
 def test_more_words_than_the_speech_can_hold_fail() -> None:
     """Forty words in two seconds of voice were not said."""
     crowded = said("word " * 39 + "end", span=(0.0, 30.0))

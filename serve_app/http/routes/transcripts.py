@@ -10,7 +10,6 @@ from serve_app.errors import Conflict, InvalidField, JobNotFound, RateLimited, U
 from serve_app.http.deps import OwnedJob
 from serve_app.http.openapi import refusals
 from serve_app.pipeline import exports
-from serve_app.pipeline.types import Utterance
 
 router = APIRouter(
     prefix="/v1/jobs",
@@ -50,12 +49,8 @@ async def transcript(
         return JSONResponse(job.result["transcript"])
     write, media_type = WRITERS[wanted]
     headers = {"Content-Disposition": f'attachment; filename="{job.id}.{wanted}"'}
-    text = write(_utterances(job.result), _names(job.result))
+    text = write(exports.from_rows(job.result["transcript"]), _names(job.result))
     return PlainTextResponse(text, media_type=media_type, headers=headers)
-
-
-def _utterances(result: dict[str, Any]) -> list[Utterance]:
-    return [Utterance(row["start"], row["end"], row["speaker"], row["text"]) for row in result["transcript"]]
 
 
 def _names(result: dict[str, Any]) -> dict[str, str]:
