@@ -37,18 +37,18 @@ class Remembering:
         self._model = model
         self._known: dict[str, Any] = {}
 
-    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
+    def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         """See `Weigher.score`."""
-        key = json.dumps([prompt, list(options)])
+        key = json.dumps([context, ask, list(options)])
         if key not in self._known:
-            self._known[key] = self._model.score(prompt, options)
+            self._known[key] = self._model.score(context, ask, options)
         return cast("list[float]", self._known[key])
 
-    def write(self, prompt: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+    def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """See `LanguageModel.write`."""
-        key = json.dumps([prompt, schema, max_tokens])
+        key = json.dumps([context, ask, schema, max_tokens])
         if key not in self._known:
-            self._known[key] = self._model.write(prompt, schema, max_tokens)
+            self._known[key] = self._model.write(context, ask, schema, max_tokens)
         return cast("dict[str, Any]", self._known[key])
 
 

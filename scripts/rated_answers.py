@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from serve_app.pipeline.assessment.exchanges import Exchange, Sentence, stem
+from serve_app.pipeline.assessment.exchanges import Exchange, stem
+from serve_app.pipeline.assessment.speech import Sentence
 from serve_app.pipeline.types import Competency
 
 GRADES = 6

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError, WithJsonSchema
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as StarletteUploadFile
 
 from serve_app.errors import FileTooLarge, Invalid, InvalidField
 from serve_app.jobs.intake import Upload
+from serve_app.verticals.rubric import FORM as RUBRIC_FORM
+from serve_app.verticals.rubric import CallerRubric
 from serve_app.verticals.spec import VerticalSpec
 
 FORM_OVERHEAD = 1 << 20
@@ -33,6 +35,13 @@ class SubmitFields(BaseModel):
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description="ISO 639; detected when left out.")] | None = (
         None
     )
+    rubric: (
+        Annotated[
+            Json[CallerRubric],
+            WithJsonSchema({"type": "string", "contentMediaType": "application/json", "description": RUBRIC_FORM}),
+        ]
+        | None
+    ) = None
     metadata: (
         Annotated[
             Json[dict[str, JsonValue]], Field(description="A JSON object of yours, returned with the job as it came.")
@@ -42,7 +51,7 @@ class SubmitFields(BaseModel):
 
     def inputs(self) -> dict[str, Any]:
         """What the pipeline is told."""
-        return self.model_dump(exclude_none=True, exclude={"duration_s", "metadata"})
+        return self.model_dump(mode="json", exclude_none=True, exclude={"duration_s", "metadata"})
 
 
 class QuoteFields(BaseModel):
@@ -141,5 +150,5 @@ def _fields(form: FormData, schema: type[F]) -> F:
         return schema.model_validate(texts)
     except ValidationError as error:
         first = error.errors()[0]
-        field = str(first["loc"][0])
-        raise InvalidField(f"'{field}': {first['msg']}.", field) from None
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidField(f"'{field}': {first['msg'].removeprefix('Value error, ').rstrip('.')}.", field) from None
