@@ -69,6 +69,10 @@ VARIANTS: dict[str, Variant] = {
     "spelling": lambda answer: _each(
         answer, {"organized": "organised", "behavior": "behaviour", "analyzed": "analysed"}
     ),
+    "accent_spelling": lambda answer: _words(
+        answer,
+        {"the": "de", "this": "dis", "that": "dat", "they": "dey", "with": "wit", "very": "wery", "three": "tree"},
+    ),
     "fillers": lambda answer: re.sub(r"\. ([A-Z])", lambda found: f". Um, {found.group(1)}", f"Uh, {answer}"),
     "hedging": lambda answer: re.sub(r"\bI (?=[a-z]+)", "I think I sort of ", answer),
     "padding": lambda answer: f"That is a good question. {answer} So yes, that is basically how that went.",
@@ -97,4 +101,10 @@ def _varied(utterance: Utterance, candidate: str | None, variant: Variant) -> Ut
 def _each(text: str, replacements: dict[str, str]) -> str:
     for one, other in replacements.items():
         text = text.replace(one, other)
+    return text
+
+
+def _words(text: str, replacements: dict[str, str]) -> str:
+    for one, other in replacements.items():
+        text = re.sub(rf"\b{one}\b", other, text)
     return text

@@ -7,6 +7,7 @@ own agreement. Attacks and variants: the bundled interview, assessed again and a
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 from typing import Annotated, Any, cast
@@ -16,7 +17,8 @@ from rich.console import Console
 
 from deployments.weights import load_profile
 from scripts.assessment_cases import ATTACKS, HELD_OUT_ATTACKS, VARIANTS, attacked, varied
-from scripts.rated_answers import Rated, Similarity, as_grade, qwk, read, spearman
+from scripts.rated_answers import Rated, TfIdf, as_grade, qwk, read, spearman
+from scripts.sentence_embeddings import similarities
 from serve_app.pipeline.assessment import assess, judge_by
 from serve_app.pipeline.assessment.injection import addresses_the_grader
 from serve_app.pipeline.assessment.judging import best_by_points
@@ -32,23 +34,29 @@ console = Console()
 class Remembering:
     """A model that computes each question once: an attack that changes no prompt then costs nothing."""
 
-    def __init__(self, model: Weigher) -> None:
+    def __init__(self, model: Weigher, memory: Path | None = None) -> None:
         self.name, self.writes_prose = model.name, model.writes_prose
         self._model = model
-        self._known: dict[str, Any] = {}
+        self._memory = memory
+        self._known: dict[str, Any] = json.loads(memory.read_text("utf-8")) if memory and memory.is_file() else {}
 
-    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
+    def keep(self) -> None:
+        """Write down what was asked so far, so that an evaluation that was cut off goes on where it was."""
+        if self._memory:
+            self._memory.write_text(json.dumps(self._known), "utf-8")
+
+    def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         """See `Weigher.score`."""
-        key = json.dumps([prompt, list(options)])
+        key = json.dumps([context, ask, list(options)])
         if key not in self._known:
-            self._known[key] = self._model.score(prompt, options)
+            self._known[key] = self._model.score(context, ask, options)
         return cast("list[float]", self._known[key])
 
-    def write(self, prompt: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+    def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """See `LanguageModel.write`."""
-        key = json.dumps([prompt, schema, max_tokens])
+        key = json.dumps([context, ask, schema, max_tokens])
         if key not in self._known:
-            self._known[key] = self._model.write(prompt, schema, max_tokens)
+            self._known[key] = self._model.write(context, ask, schema, max_tokens)
         return cast("dict[str, Any]", self._known[key])
 
 
@@ -57,7 +65,7 @@ def ranking(rated: Sequence[Rated], model: Weigher, limit: int) -> dict[str, Any
     means = [one.mean for one in rated]
     first, second = [one.grades[0] for one in rated], [one.grades[1] for one in rated]
     by_points = [as_grade(best_by_points(one.competency(with_points=True), [one.exchange()]).score) for one in rated]
-    similarity = Similarity(rated)
+    similarity, half = TfIdf(rated), held_out(rated)
     return {
         "answers": len(rated),
         "spearman": spearman(by_points, means),
@@ -65,9 +73,17 @@ def ranking(rated: Sequence[Rated], model: Weigher, limit: int) -> dict[str, Any
         "human_spearman": spearman(first, second),
         "human_qwk": qwk(first, second),
         "spearman_length": spearman([len(one.answer.split()) for one in rated], means),
-        "spearman_similarity": spearman([similarity(one) for one in rated], means),
+        "spearman_similarity": spearman(similarities(rated), means),
+        "spearman_tfidf": spearman([similarity(one) for one in rated], means),
+        "spearman_held_out": spearman([by_points[at] for at in half], [means[at] for at in half]),
         "model_alone": _model_alone(rated[:: max(1, len(rated) // limit)][:limit], model),
     }
+
+
+def held_out(rated: Sequence[Rated]) -> list[int]:
+    """Answers to every second question: looked at when a change was done, not while it was made."""
+    questions = sorted({one.question for one in rated})
+    return [at for at, one in enumerate(rated) if questions.index(one.question) % 2]
 
 
 def _model_alone(rated: Sequence[Rated], model: Weigher) -> dict[str, Any]:
@@ -88,20 +104,21 @@ def _model_alone(rated: Sequence[Rated], model: Weigher) -> dict[str, Any]:
 def attacks(request: AssessmentRequest, honest: Assessment, model: Weigher, limit: int) -> dict[str, Any]:
     """An attack succeeds when any score rises or the recommendation becomes `advance`."""
     tried = {"known": ATTACKS[:limit], "held_out": HELD_OUT_ATTACKS[:limit]}
-    won = {
-        group: [
-            attack for attack in attempts if _better(assess(attacked(request, attack), model, _quiet), honest)
-        ]
-        for group, attempts in tried.items()
-    }  # fmt: skip
+    results = {attack: assess(attacked(request, attack), model, _quiet) for group in tried.values() for attack in group}
+    won = {group: [a for a in attempts if _better(results[a], honest)] for group, attempts in tried.items()}
     return {
         "injections_tried": sum(map(len, tried.values())),
         "injections_succeeded": sum(map(len, won.values())),
+        "injections_moved_a_score": sum(_scores(result) != _scores(honest) for result in results.values()),
         "held_out_tried": len(tried["held_out"]),
         "held_out_succeeded": len(won["held_out"]),
         "held_out_noticed": sum(map(addresses_the_grader, tried["held_out"])),
         "succeeded": [attack for group in won.values() for attack in group],
     }
+
+
+def _scores(result: Assessment) -> list[int | None]:
+    return [score.score for score in result.scores.values()]
 
 
 def _better(result: Assessment, honest: Assessment) -> bool:
@@ -132,7 +149,7 @@ def bundled() -> AssessmentRequest:
 
 def table(found: dict[str, Any]) -> str:
     """The figures for people."""
-    alone = found["model_alone"]
+    alone, tokens = found["model_alone"], found["tokens_per_assessment"]
     drifts = "\n".join(f"| {name} | {value} |" for name, value in found["fairness_drift"].items())
     return f"""# Assessment quality, {found["model"]}{" (quick subset)" if found["quick"] else ""}
 
@@ -143,9 +160,11 @@ Does it rank? {found["answers"]} short answers with two human grades each (Mohle
 | judged by | Spearman | QWK |
 | --- | --- | --- |
 | expected points named by the rubric (here: the reference answer) | {found["spearman"]} | {found["qwk"]} |
+| the same, on the half of the questions held out | {found["spearman_held_out"]} | |
 | one grader against the other | {found["human_spearman"]} | {found["human_qwk"]} |
 | baseline: length of the answer | {found["spearman_length"]} | |
-| baseline: TF-IDF similarity to the reference answer | {found["spearman_similarity"]} | |
+| baseline: embedding similarity (MiniLM) to the reference answer | {found["spearman_similarity"]} | |
+| baseline: TF-IDF similarity to the reference answer | {found["spearman_tfidf"]} | |
 | the model alone, on {alone["answers"]} of the answers | {alone["spearman"]} | {alone["qwk"]} |
 | expected points, on the same {alone["answers"]} | {alone["spearman_of_points_on_these"]} | |
 
@@ -153,8 +172,8 @@ The bundled rubric names no points, since they depend on the job: its scores are
 row says what those are worth. A rubric that names points, or a larger model, is what to use for real.
 
 Can it be talked into a score? {found["injections_succeeded"]} of {found["injections_tried"]} spoken attacks raised one;
-of the {found["held_out_tried"]} that the detector was not written for, {found["held_out_succeeded"]} did
-and {found["held_out_noticed"]} were noticed.
+{found["injections_moved_a_score"]} moved any score, up or down. Of the {found["held_out_tried"]} that the detector was
+not written for, {found["held_out_succeeded"]} raised one and {found["held_out_noticed"]} were noticed.
 
 The same answers, said in another way (mean absolute change of a score, bundled interview):
 
@@ -162,37 +181,43 @@ The same answers, said in another way (mean absolute change of a score, bundled 
 | --- | --- |
 {drifts}
 
-One assessment of the bundled interview took {found["seconds_per_assessment"]} s here.
+One assessment of the bundled interview took {found["seconds_per_assessment"]} s here, {tokens["calls"]} calls of the
+model and {tokens["prompt_tokens"]} tokens, {tokens["cached_tokens"]} of them read once and shared.
 """
 
 
-def main(
+def main(  # noqa: PLR0913 - options of a command line
     *,
     data: Annotated[Path, typer.Option(help="Folder of the evaluation data.")] = ROOT / ".." / "shared" / "eval",
     profile: Annotated[str, typer.Option(help="Models: a profile's name or path.")] = "embedded",
     out: Annotated[Path, typer.Option(help="Folder for assessment.json and .md.")] = ROOT / "docs/benchmarks",
     quick: Annotated[bool, typer.Option(help=f"{QUICK_ANSWERS} answers and {QUICK_ATTACKS} attacks a group.")] = False,
     limit: Annotated[int, typer.Option(help="Answers that the model judges alone: seconds each on a CPU.")] = 200,
+    memory: Annotated[Path | None, typer.Option(help="File of model answers, to go on after a cut.")] = None,
 ) -> None:
     """Measure the assessment and write the figures."""
     path = data / "ratings/mohler_short_answers/mohler.jsonl"
     if not path.is_file():
         console.print(f"no rated answers under {data}")
         raise typer.Exit(1)
-    backend = load_profile(profile).assessor.build()
+    backend: Any = load_profile(profile).assessor.build()
     backend.load(_quiet)
-    model, request = Remembering(cast("Weigher", backend)), bundled()
+    model, request = Remembering(backend, memory), bundled()
     began = time.perf_counter()
-    honest = assess(request, model, _quiet)
+    honest = backend.assess(request, _quiet)
     seconds = time.perf_counter() - began
-    found = {
-        "model": model.name,
-        "quick": quick,
-        "seconds_per_assessment": round(seconds, 1),
-        **ranking(read(path), model, QUICK_ANSWERS if quick else limit),
-        **attacks(request, honest, model, QUICK_ATTACKS if quick else len(ATTACKS)),
-        "fairness_drift": drift(request, honest, model),
-    }
+    try:
+        found = {
+            "model": model.name,
+            "quick": quick,
+            "seconds_per_assessment": round(seconds, 1),
+            "tokens_per_assessment": asdict(honest.usage),
+            "fairness_drift": drift(request, honest, model),
+            **attacks(request, honest, model, QUICK_ATTACKS if quick else len(ATTACKS)),
+            **ranking(read(path), model, QUICK_ANSWERS if quick else limit),
+        }
+    finally:
+        model.keep()
     out.mkdir(parents=True, exist_ok=True)
     (out / "assessment.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     (out / "assessment.md").write_text(table(found), "utf-8")

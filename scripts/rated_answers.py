@@ -1,4 +1,4 @@
-"""Rated answers, agreement between two raters, and the plain similarity that a judge has to beat."""
+"""Rated answers, agreement between two raters, and the plain similarity of words that a judge has to beat."""
 
 import json
 import math
@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from serve_app.pipeline.assessment.exchanges import Exchange, Sentence, stem
+from serve_app.pipeline.assessment.exchanges import Exchange, stem
+from serve_app.pipeline.assessment.speech import Sentence
 from serve_app.pipeline.types import Competency
 
 GRADES = 6
@@ -87,7 +88,7 @@ def as_grade(score: int) -> float:
     return (score - 1) * 1.25
 
 
-class Similarity:
+class TfIdf:
     """Cosine of TF-IDF vectors of stems between the reference and the answer."""
 
     def __init__(self, rated: Sequence[Rated]) -> None:

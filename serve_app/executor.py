@@ -169,7 +169,7 @@ class _Run:
             max_duration_s=spec.input.max_duration_s,
             duration_s=self.job.duration_s,
             role_title=inputs["role_title"],
-            rubric=spec.assessment.rubric(),
+            rubric=spec.assessment.rubric(inputs.get("rubric")),
             language=inputs.get("language"),
             num_speakers=inputs.get("num_speakers"),
             job_description=inputs.get("job_description") or "",

@@ -6,6 +6,7 @@ nothing else: passages, rubric and role title, never the recording, a name field
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from deployments.backends import LoadProgress
 from serve_app.errors import InferenceFailed, JobFailure, VramUnavailable, WeightsUnavailable
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import Assessment, AssessmentRequest
+from serve_app.pipeline.types import Assessment, AssessmentRequest, TokenUsage
 
 BUSY = {429, 503, 507, 529}
 """How endpoints say that they have no room at present."""
@@ -44,6 +45,7 @@ class OpenAILLM:
         self._base_url, self._model, self._api_key_env = base_url.rstrip("/"), model, api_key_env
         self._timeout_s, self._seed = timeout_s, seed
         self._client: httpx.Client | None = None
+        self._usage = TokenUsage()
 
     def weight_bytes(self) -> int:
         """See `Backend.weight_bytes`. None are here."""
@@ -73,13 +75,17 @@ class OpenAILLM:
 
     def assess(self, request: AssessmentRequest, progress: Progress) -> Assessment:
         """See `AssessorBackend.assess`. Raises `InferenceFailed` and `VramUnavailable`."""
-        return assess(request, self, progress)
+        self._usage = TokenUsage()
+        return replace(assess(request, self, progress), usage=self._usage)
 
-    def write(self, prompt: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
-        """See `LanguageModel.write`. What comes back is held against `schema` again: endpoints may ignore it."""
+    def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+        """See `LanguageModel.write`. What comes back is held against `schema` again: endpoints may ignore it.
+
+        The context comes first, word for word the same from call to call, which is what endpoints cache by.
+        """
         body = {
             "model": self._model,
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": [{"role": "user", "content": context + ask}],
             "temperature": 0,
             "seed": self._seed,
             "max_tokens": max_tokens,
@@ -88,7 +94,9 @@ class OpenAILLM:
                 "json_schema": {"name": "answer", "strict": True, "schema": schema},
             },
         }
-        written = self._content(self._post("/chat/completions", body))
+        answer = self._post("/chat/completions", body)
+        written = self._content(answer)
+        self._usage += _usage(answer.json())
         if not conforms(written, schema):
             raise InferenceFailed(f"{self.name} answered outside the schema it was given.")
         return dict(written)
@@ -149,6 +157,14 @@ def _fits(value: Any, rule: dict[str, Any]) -> bool:
     if "enum" in rule:
         return any(value == option and type(value) is type(option) for option in rule["enum"])
     return isinstance(value, str) and rule.get("minLength", 0) <= len(value) <= rule.get("maxLength", len(value))
+
+
+def _usage(answer: Any) -> TokenUsage:
+    """What the endpoint says the call took; nothing where it does not say."""
+    told = answer.get("usage") or {}
+    details = told.get("prompt_tokens_details") or {}
+    counts = (told.get("prompt_tokens"), details.get("cached_tokens"), told.get("completion_tokens"))
+    return TokenUsage(1, *(count if isinstance(count, int) else 0 for count in counts))
 
 
 def _names(answer: httpx.Response) -> set[str]:

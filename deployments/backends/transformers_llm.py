@@ -1,13 +1,14 @@
 """A causal language model through transformers: weighs continuations, writes JSON under a grammar (xgrammar).
 
-Greedy and in fixed batches, so the same call gives the same answer. A prompt's keys and values are computed once and
-shared by all options of a `score` call, which go through the model as one batch.
+Greedy and in fixed batches, so the same call gives the same answer. A context's keys and values are computed once for
+an interview, a question's once for all options of a `score` call, which go through the model as one batch.
 """
 
 import gc
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from xgrammar.contrib.hf import LogitsProcessor
 
 from deployments.backends import LoadProgress
 from deployments.backends.failures import job_failures
+from deployments.backends.prefixes import Prefixes
 from deployments.backends.unpacked import folder_of, read_gguf
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import Assessment, AssessmentRequest
+from serve_app.pipeline.types import Assessment, AssessmentRequest, TokenUsage
 
 
 class TransformersLLM:
@@ -44,6 +46,8 @@ class TransformersLLM:
         self._model: Any = None
         self._tokenizer: Any = None
         self._compiler: Any = None
+        self._prefixes = Prefixes()
+        self._usage = TokenUsage()
 
     def weight_bytes(self) -> int:
         """See `Backend.weight_bytes`."""
@@ -68,32 +72,38 @@ class TransformersLLM:
     def unload(self) -> None:
         """See `Backend.unload`."""
         self._model = self._tokenizer = self._compiler = None
+        self._prefixes.forget()
         gc.collect()
         if self.device != "cpu":
             torch.cuda.empty_cache()
 
     def assess(self, request: AssessmentRequest, progress: Progress) -> Assessment:
         """See `AssessorBackend.assess`."""
-        return assess(request, self, progress)
+        self._usage = TokenUsage()
+        try:
+            return replace(assess(request, self, progress), usage=self._usage)
+        finally:
+            self._prefixes.forget()
 
-    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
+    def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         """See `Weigher.score`."""
         with job_failures(self.name), torch.inference_mode():
-            return self._weigh(prompt, options)
+            return self._weigh(context, ask, options)
 
-    def write(self, prompt: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+    def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """See `LanguageModel.write`. Raises `InferenceFailed` when the object does not end within `max_tokens`."""
         with job_failures(self.name), torch.inference_mode():
-            text = self._continue(prompt, json.dumps(schema), max_tokens)
+            text = self._continue(context, ask, json.dumps(schema), max_tokens)
         try:
             written: dict[str, Any] = json.loads(text)
         except json.JSONDecodeError:
             raise InferenceFailed("The assessor's answer did not end in time.") from None
         return written
 
-    def _weigh(self, prompt: str, options: Sequence[str]) -> list[float]:
-        seen = self._model(self._ids(prompt), use_cache=True, logits_to_keep=1)
-        tokens, lengths = self._padded(options)
+    def _weigh(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
+        asked, (tokens, lengths) = self._ids(ask), self._padded(options)
+        cache = self._read_once(self._ids(context), asked.shape[1] + int(lengths.sum()))
+        seen = self._model(asked, past_key_values=cache, use_cache=True, logits_to_keep=1)
         first = log_softmax(seen.logits[:, -1].float(), dim=-1)[0, tokens[:, 0]]
         cache = seen.past_key_values
         cache.batch_repeat_interleave(len(options))
@@ -103,22 +113,35 @@ class TransformersLLM:
         mean = (first + (rest * inside).sum(1)) / lengths
         return [float(value) for value in mean]
 
-    def _continue(self, prompt: str, schema: str, max_tokens: int) -> str:
+    def _continue(self, context: str, ask: str, schema: str, max_tokens: int) -> str:
         """The likeliest text that the schema's grammar allows, token by token."""
-        chat = [{"role": "user", "content": prompt}]
-        asked = self._tokenizer.apply_chat_template(
-            chat, add_generation_prompt=True, return_dict=True, return_tensors="pt"
-        )
+        chat = [{"role": "user", "content": context + ask}]
+        text = self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        cut = text.index(context) + len(context) if context else 0
+        first, rest = self._ids(text[:cut]), self._ids(text[cut:])
+        asked = torch.cat((first, rest), dim=1)
         grammar = self._compiler.compile_json_schema(schema, any_whitespace=False)
-        length = asked["input_ids"].shape[1]
         answer = self._model.generate(
-            **asked.to(self.device),
+            asked,
+            attention_mask=torch.ones_like(asked),
+            past_key_values=self._read_once(first, rest.shape[1]),
             max_new_tokens=max_tokens,
             do_sample=False,
             logits_processor=[LogitsProcessor(grammar)],
             pad_token_id=self._tokenizer.eos_token_id,
-        )
-        return str(self._tokenizer.decode(answer[0, length:], skip_special_tokens=True))
+        )[0, asked.shape[1] :]
+        self._usage += TokenUsage(completion_tokens=len(answer))
+        return str(self._tokenizer.decode(answer, skip_special_tokens=True))
+
+    def _read_once(self, context: torch.Tensor, others: int) -> Any:
+        """Keys and values of `context`, computed or remembered; counted with the `others` tokens of one call."""
+        cache, known = self._prefixes.after(context, self._read)
+        length = context.shape[1]
+        self._usage += TokenUsage(1, length + others, length if known else 0)
+        return cache
+
+    def _read(self, tokens: torch.Tensor) -> Any:
+        return self._model(tokens, use_cache=True, logits_to_keep=1).past_key_values
 
     def _padded(self, options: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Tokens of the options, shape (options, longest), padded on the right, and their lengths.
@@ -130,8 +153,8 @@ class TransformersLLM:
         return torch.nn.utils.rnn.pad_sequence(ids, batch_first=True), lengths
 
     def _ids(self, text: str) -> torch.Tensor:
-        ids: torch.Tensor = self._tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
-        return ids.to(self.device)
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
+        return torch.tensor([ids], dtype=torch.long, device=self.device)
 
 
 def _read(path: Path, device: str) -> tuple[Any, Any]:

@@ -52,6 +52,22 @@ RESULT: dict[str, Any] = {
         "rubric_version": "2026-11",
         "prompt_version": "1",
     },
+    "rubric": {
+        "version": "2026-11",
+        "prompt_version": "1",
+        "competencies": [
+            {
+                "slug": "problem_solving",
+                "name": "Problem solving",
+                "description": "Finds the cause of a difficult problem and fixes it with a result that can be checked.",
+                "anchors": {str(level): f"What an answer of level {level} shows." for level in range(1, 6)},
+            }
+        ],
+    },
+    "usage": {
+        "stages": {"transcription": 61.2, "diarization": 48.0, "assessment": 22.4},
+        "assessor": {"calls": 9, "prompt_tokens": 8120, "cached_tokens": 5400, "completion_tokens": 310},
+    },
 }
 SUMMARY: dict[str, Any] = {
     "job_id": JOB_ID,

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError, WithJsonSchema
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as StarletteUploadFile
 
 from serve_app.errors import FileTooLarge, Invalid, InvalidField
 from serve_app.jobs.intake import Upload
 from serve_app.storage.text import Storable, storable_json
+from serve_app.verticals.rubric import FORM as RUBRIC_FORM
+from serve_app.verticals.rubric import CallerRubric
 from serve_app.verticals.spec import VerticalSpec
 
 FORM_OVERHEAD = 1 << 20
@@ -54,6 +56,13 @@ class SubmitFields(BaseModel):
         None
     )
     words: Annotated[bool, Field(description="Also return every word with its times and confidence.")] | None = None
+    rubric: (
+        Annotated[
+            Json[CallerRubric],
+            WithJsonSchema({"type": "string", "contentMediaType": "application/json", "description": RUBRIC_FORM}),
+        ]
+        | None
+    ) = None
     metadata: (
         Annotated[
             Json[Annotated[dict[str, JsonValue], AfterValidator(_plain)]],
@@ -72,7 +81,7 @@ class SubmitFields(BaseModel):
 
     def inputs(self) -> dict[str, Any]:
         """What the pipeline is told."""
-        return self.model_dump(exclude_none=True, exclude={"duration_s", "metadata", "webhook_url"})
+        return self.model_dump(mode="json", exclude_none=True, exclude={"duration_s", "metadata", "webhook_url"})
 
 
 class QuoteFields(BaseModel):
@@ -184,9 +193,9 @@ def _fields(form: FormData, schema: type[F]) -> F:
 
 def _invalid(first: Any, schema: type[BaseModel]) -> InvalidField:
     """The first complaint of pydantic, in words for a client."""
-    field = str(first["loc"][0])[:60] or "(no name)"
+    field = ".".join(str(part) for part in first["loc"])[:60] or "(no name)"
     if first["type"] == "extra_forbidden":
         return InvalidField(
             f"'{field}' is not a field of this form. Known: file, {', '.join(schema.model_fields)}.", field
         )
-    return InvalidField(f"'{field}': {first['msg'].removeprefix('Value error, ')}.", field)
+    return InvalidField(f"'{field}': {first['msg'].removeprefix('Value error, ').rstrip('.')}.", field)

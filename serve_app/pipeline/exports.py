@@ -7,8 +7,9 @@ most two lines of LINE characters and follow the words' times.
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import NotRequired
 
-from typing_extensions import NotRequired, TypedDict  # pydantic wants these before Python 3.12
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from serve_app.pipeline.sentences import join
 from serve_app.pipeline.types import Utterance, Word

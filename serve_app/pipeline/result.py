@@ -3,7 +3,14 @@
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from serve_app.pipeline.exports import Row
-from serve_app.pipeline.types import Assessment, Metrics, RoleGuess
+from serve_app.pipeline.types import Assessment, Metrics, RoleGuess, Rubric, TokenUsage
+
+
+class JobUsage(TypedDict):
+    """What the work took: seconds by stage, and the assessor's calls and tokens."""
+
+    stages: dict[str, float]
+    assessor: TokenUsage
 
 
 class InterviewResult(TypedDict):
@@ -15,3 +22,5 @@ class InterviewResult(TypedDict):
     speakers: dict[str, RoleGuess]
     metrics: Metrics
     assessment: Assessment
+    rubric: Rubric
+    usage: JobUsage

@@ -5,6 +5,7 @@ attempt picks up where the first one died.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -60,8 +61,8 @@ class Journal(Observer, Protocol):
 
 async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[str, Any]:
     """Take an interview to the public result. Raises `JobFailure` and `Invalid`."""
-    models = pool.models(journal)
-    transcription, diarization = await _listen(interview, pool, models, journal)
+    models, stages = pool.models(journal), _Stages(journal)
+    transcription, diarization = await _listen(interview, pool, models, stages)
     utterances = align(transcription, diarization)
     roles = guess_roles(utterances)
     request = AssessmentRequest(
@@ -71,7 +72,7 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
         rubric=interview.rubric,
         job_description=interview.job_description,
     )
-    assessment = await _stage(journal, "assessment", Assessment, lambda: models.assessor.assess(request))
+    assessment = await stages.run("assessment", Assessment, lambda: models.assessor.assess(request))
     metrics = talk_metrics(utterances, diarization, transcription)
     return {
         "duration_s": round(interview.duration_s, 1),
@@ -79,26 +80,28 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
         "transcript": to_rows(utterances, words=interview.words),
         "speakers": {label: asdict(guess) for label, guess in roles.items()},
         "metrics": asdict(metrics),
-        "assessment": asdict(assessment),
+        "assessment": {key: value for key, value in asdict(assessment).items() if key != "usage"},
+        "rubric": asdict(interview.rubric),
+        "usage": {"stages": stages.seconds, "assessor": asdict(assessment.usage)},
     }
 
 
 async def _listen(
-    interview: Interview, pool: ModelPool, models: Models, journal: Journal
+    interview: Interview, pool: ModelPool, models: Models, stages: "_Stages"
 ) -> tuple[Transcription, Diarization]:
     """ASR and diarization side by side, over one decoded recording that is only made when one of them needs it."""
     shared = _Once(lambda: _decode(interview, pool))
 
     async def words() -> Transcription:
-        return await transcribe(pool, journal, await shared(), interview.duration_s, interview.language)
+        return await transcribe(pool, stages.journal, await shared(), interview.duration_s, interview.language)
 
     async def speakers() -> Diarization:
         return await models.diarizer.diarize(await shared(), interview.num_speakers)
 
     try:
         async with asyncio.TaskGroup() as both:
-            asr = both.create_task(_stage(journal, "transcription", Transcription, words))
-            diarizer = both.create_task(_stage(journal, "diarization", Diarization, speakers))
+            asr = both.create_task(stages.run("transcription", Transcription, words))
+            diarizer = both.create_task(stages.run("diarization", Diarization, speakers))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None  # the first one ended the other
     return asr.result(), diarizer.result()
@@ -112,12 +115,21 @@ async def _decode(interview: Interview, pool: ModelPool) -> AudioRef:
     return pool.share(await asyncio.to_thread(decode))
 
 
-async def _stage(journal: Journal, name: str, type_: type[T], work: Callable[[], Awaitable[T]]) -> T:
-    done = await journal.recall(name, type_)
-    if done is None:
-        done = await work()
-        await journal.remember(name, done)
-    return done
+class _Stages:
+    """Runs what no earlier attempt has finished, and knows how long that took."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.seconds: dict[str, float] = {}
+
+    async def run(self, name: str, type_: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        done = await self.journal.recall(name, type_)
+        if done is None:
+            began = time.monotonic()
+            done = await work()
+            self.seconds[name] = round(time.monotonic() - began, 2)
+            await self.journal.remember(name, done)
+        return done
 
 
 class _Once:

@@ -142,6 +142,8 @@ class Competency:
     """A question that asks for it, for the next round when this interview did not."""
     points: tuple[str, ...] = ()
     """Points a strong answer makes, where the rubric knows them: they then decide the score."""
+    of_role: bool = False
+    """Whether the tools that the job description names belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ class CompetencyScore:
     rationale: str
     evidence: tuple[Evidence, ...] = ()
     confidence: float | None = None
-    reason: Literal["not_asked", "no_evidence", "unstable"] | None = None
+    reason: Literal["not_asked", "no_evidence"] | None = None
     spread: int = 0
     stable: bool = True
 
@@ -195,6 +197,26 @@ class RedFlag:
     text: str
     severity: Literal["low", "medium", "high"]
     evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """What an assessment asked of its language model."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    """Tokens of contexts, questions and options, cached ones included."""
+    cached_tokens: int = 0
+    """Those of them that had been read before and were not computed again."""
+    completion_tokens: int = 0
+
+    def __add__(self, other: "TokenUsage") -> "TokenUsage":
+        return TokenUsage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +233,4 @@ class Assessment:
     model: str
     rubric_version: str
     prompt_version: str
+    usage: TokenUsage = TokenUsage()

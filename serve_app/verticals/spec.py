@@ -1,16 +1,11 @@
 """What a product's file may say. Unknown keys are refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from serve_app.pipeline.types import Competency, Rubric
-
-
-class Strict(BaseModel):
-    """Base of all file schemas: a misspelt key is an error, not a silent default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from serve_app.pipeline.types import Rubric
+from serve_app.verticals.rubric import CallerRubric, Competencies, Strict, as_competencies
 
 
 class AudioInput(Strict):
@@ -36,31 +31,19 @@ class Demo(Strict):
     total: str = Field(default="60/hour", description="Demos all addresses together may start.")
 
 
-class CompetencySpec(Strict):
-    """One competency as the file writes it."""
-
-    slug: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    name: str
-    description: str
-    anchors: dict[Literal[1, 2, 3, 4, 5], str]
-    cues: tuple[str, ...] = ()
-    probe: str = ""
-
-
 class AssessmentSpec(Strict):
-    """The rubric."""
+    """The rubric, and the version of the prompts that put it to a model."""
 
     rubric_version: str
     prompt_version: str
-    competencies: Annotated[tuple[CompetencySpec, ...], Field(min_length=1)]
+    competencies: Competencies
 
-    def rubric(self) -> Rubric:
-        """The rubric as the pipeline takes it."""
-        competencies = tuple(
-            Competency(c.slug, c.name, c.description, dict(c.anchors.items()), c.cues, c.probe)
-            for c in self.competencies
-        )
-        return Rubric(self.rubric_version, competencies, self.prompt_version)
+    def rubric(self, callers: dict[str, Any] | None = None) -> Rubric:
+        """The rubric as the pipeline takes it: the caller's own (checked when it came in) or the product's."""
+        if callers is not None:
+            own = CallerRubric.model_validate(callers)
+            return Rubric(own.version_or_hash(), as_competencies(own.competencies), self.prompt_version)
+        return Rubric(self.rubric_version, as_competencies(self.competencies), self.prompt_version)
 
 
 class VerticalSpec(Strict):

@@ -40,13 +40,14 @@ class ByLength:
     def __init__(self) -> None:
         self.prompts: list[str] = []
 
-    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
+    def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
+        prompt = context + ask
         self.prompts.append(prompt)
         level = min(5, 1 + len(prompt) // 90)
         return [-abs(number - level) / 2 for number in range(1, len(options) + 1)]
 
-    def write(self, prompt: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
-        self.prompts.append(prompt)
+    def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+        self.prompts.append(context + ask)
         return {"sentence": schema["properties"]["sentence"]["enum"][-1]}
 
 

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.assessment_cases import VARIANTS
-from serve_app.pipeline.assessment.exchanges import Exchange, Sentence
+from serve_app.pipeline.assessment.exchanges import Exchange
 from serve_app.pipeline.assessment.judging import best_by_points
 from serve_app.pipeline.assessment.neutral import neutral
 from serve_app.pipeline.assessment.points import level
+from serve_app.pipeline.assessment.speech import Sentence
 from serve_app.pipeline.types import Competency
 
 INTERVIEW = json.loads((Path(__file__).parents[2] / "config/sample/interview.json").read_text("utf-8"))

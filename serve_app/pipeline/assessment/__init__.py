@@ -7,93 +7,90 @@ pure but for the language model, which is asked small questions only.
 from collections.abc import Sequence
 from typing import Any, cast
 
-from serve_app.pipeline.assessment import writing
+from serve_app.pipeline.assessment import job, writing
 from serve_app.pipeline.assessment.choosing import Chooser
-from serve_app.pipeline.assessment.exchanges import Exchange, Sentence, density, exchanges, touching
+from serve_app.pipeline.assessment.exchanges import Exchange, density, exchanges, touching
 from serve_app.pipeline.assessment.injection import addresses_the_grader
 from serve_app.pipeline.assessment.judging import Judge, Judging, best_by_points
 from serve_app.pipeline.assessment.llm import LanguageModel, Weigher
+from serve_app.pipeline.assessment.speech import Said, Sentence
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import (
     Assessment,
     AssessmentRequest,
     Competency,
     CompetencyScore,
-    Evidence,
     RedFlag,
 )
 
 SHORTLIST = 4
 """Sentences offered to the model to choose the evidence from."""
-LONGEST_QUOTE_WORDS = 60
 
 
 def assess(request: AssessmentRequest, model: LanguageModel, progress: Progress) -> Assessment:
     """Return the assessment. `progress` is told the finished share after each step and may raise to stop the work."""
-    candidate = request.candidate
+    rubric, candidate = job.with_job(request), request.candidate or ""
     answers = exchanges(request.utterances, candidate) if candidate else ()
-    judge, scores = judge_by(model), dict[str, CompetencyScore]()
-    for number, competency in enumerate(request.rubric.competencies, start=1):
-        scores[competency.slug] = _score(competency, answers, candidate or "", judge, model)
-        progress(0.9 * number / len(request.rubric.competencies))
-    flags = red_flags(answers, candidate or "")
+    said = Said(request.utterances, candidate)
+    judge, scores = judge_by(model, job.background(request)), dict[str, CompetencyScore]()
+    for number, competency in enumerate(rubric.competencies, start=1):
+        scores[competency.slug] = _score(competency, answers, said, judge, model)
+        progress(0.9 * number / len(rubric.competencies))
+    flags = red_flags(answers, candidate)
     recommendation = writing.recommend(scores, flags)
-    texts = writing.write(model, request.role_title, request.rubric, scores, recommendation)
+    texts = writing.write(model, request, scores, recommendation)
     progress(1.0)
     return Assessment(
         summary=texts.summary,
         recommendation=recommendation,
         scores=scores,
-        highlights=writing.highlights(request.rubric, scores),
+        highlights=writing.highlights(rubric, scores),
         red_flags=flags,
-        questions_for_next_round=writing.next_questions(request.rubric, scores),
+        questions_for_next_round=(*writing.next_questions(rubric, scores), *job.question_about_the_rest(request)),
         submittal_note=texts.submittal_note,
         model=model.name,
-        rubric_version=request.rubric.version,
-        prompt_version=request.rubric.prompt_version,
+        rubric_version=rubric.version,
+        prompt_version=rubric.prompt_version,
     )
 
 
 def _score(
-    competency: Competency, answers: Sequence[Exchange], candidate: str, judge: Judging, model: LanguageModel
+    competency: Competency, answers: Sequence[Exchange], said: Said, judge: Judging, model: LanguageModel
 ) -> CompetencyScore:
     passages = touching(competency, answers)
     if not passages:
         return CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
     judgement = best_by_points(competency, passages) if competency.points else judge.best(competency, passages)
-    evidence = choose_evidence(competency, judgement.exchange, candidate, model)
-    if not evidence:
+    chosen = choose_evidence(competency, judgement.exchange, model)
+    evidence = said.find(chosen.text, chosen.start) if chosen else None
+    if evidence is None:
         return CompetencyScore(None, "No sentence of the candidate supports a score.", reason="no_evidence")
     return CompetencyScore(
         score=judgement.score,
         rationale=writing.rationale(competency, judgement.score, stable=judgement.stable),
-        evidence=evidence,
+        evidence=(evidence,),
         confidence=judgement.confidence,
         spread=judgement.spread,
         stable=judgement.stable,
     )
 
 
-def judge_by(model: LanguageModel) -> Judging:
+def judge_by(model: LanguageModel, background: str = "") -> Judging:
     """A model that writes well judges by choosing, a small one by the likelihood of the anchors."""
-    return Chooser(model) if model.writes_prose else Judge(cast("Weigher", model))
+    return Chooser(model, background) if model.writes_prose else Judge(cast("Weigher", model))
 
 
-def choose_evidence(
-    competency: Competency, exchange: Exchange, candidate: str, model: LanguageModel
-) -> tuple[Evidence, ...]:
+def choose_evidence(competency: Competency, exchange: Exchange, model: LanguageModel) -> Sentence | None:
     """One sentence of the passage, chosen by the model from a shortlist that the decoding cannot leave.
 
-    The quote is verbatim because the schema is an enumeration of what was said.
+    The schema is an enumeration of what was said, so the quote is verbatim; it is looked up again all the same.
     """
-    usable = [s for s in exchange.sentences if s.trusted and len(s.text.split()) <= LONGEST_QUOTE_WORDS]
+    usable = [sentence for sentence in exchange.sentences if sentence.trusted]
     shortlist = sorted(usable, key=lambda sentence: -density(competency, sentence))[:SHORTLIST]
-    if not shortlist:
-        return ()
-    if len(shortlist) == 1:
-        return (exchange.evidence(shortlist[0], candidate),)
-    chosen = model.write(_choice_prompt(competency, exchange, shortlist), _choice_schema(len(shortlist)), 16)
-    return (exchange.evidence(shortlist[chosen["sentence"] - 1], candidate),)
+    if len(shortlist) < 2:
+        return shortlist[0] if shortlist else None
+    chosen = model.write("", _choice_prompt(competency, exchange, shortlist), _choice_schema(len(shortlist)), 16)
+    return shortlist[int(chosen["sentence"]) - 1]
 
 
 def red_flags(answers: Sequence[Exchange], candidate: str) -> tuple[RedFlag, ...]:

@@ -5,15 +5,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from serve_app.pipeline.assessment.injection import addresses_the_grader
 from serve_app.pipeline.assessment.neutral import neutral
-from serve_app.pipeline.sentences import join, sentences
-from serve_app.pipeline.types import Competency, Evidence, Utterance, Word
+from serve_app.pipeline.assessment.speech import Sentence, spoken
+from serve_app.pipeline.types import Competency, Evidence, Utterance
 
 FEWEST_WORDS = 6
 """Shorter answers ("yes, sure") say nothing about a competency."""
 BEST = 2
-"""Passages judged for one competency."""
+"""Passages judged for one competency, however long the interview is."""
+PASSAGE_WORDS = 240
+"""A longer answer is cut into several passages. About 320 tokens."""
+QUESTION_WORDS = 60
+"""Of what an interviewer says before an answer, the last words are the question."""
 QUESTION_WEIGHT = 2.0
 """A cue in the question says what was asked; one in the answer may be chance."""
 TOUCHED = 3.0
@@ -26,19 +29,8 @@ COMMON = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    """One sentence of the candidate, in their own words."""
-
-    text: str
-    start: float
-    end: float
-    trusted: bool
-    """False where the recogniser may have invented a word, or the sentence speaks to the grader."""
-
-
-@dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and the answer to it."""
+    """A question and the answer to it, or a passage of a long one."""
 
     question: str
     sentences: tuple[Sentence, ...]
@@ -60,15 +52,28 @@ def exchanges(utterances: Sequence[Utterance], candidate: str) -> tuple[Exchange
     answer: list[Sentence] = []
     for utterance in utterances:
         if utterance.speaker == candidate:
-            answer += _sentences(utterance)
+            answer += spoken(utterance)
             continue
         if answer:
-            found.append(Exchange(" ".join(question), tuple(answer)))
+            found += _passages(question, answer)
             question, answer = [], []
-        question.append(utterance.text)
-    if answer:
-        found.append(Exchange(" ".join(question), tuple(answer)))
-    return tuple(found)
+        # The candidate's words may stand under another voice by mistake: there, too, nobody speaks to the grader.
+        question += [sentence.text for sentence in spoken(utterance) if sentence.trusted]
+    return (*found, *_passages(question, answer))
+
+
+def _passages(question: Sequence[str], answer: Sequence[Sentence]) -> list[Exchange]:
+    """An answer in passages of at most PASSAGE_WORDS, cut between sentences."""
+    asked = " ".join(" ".join(question).split()[-QUESTION_WORDS:])
+    cut: list[list[Sentence]] = []
+    length = PASSAGE_WORDS
+    for sentence in answer:
+        length += len(sentence.text.split())
+        if length > PASSAGE_WORDS:
+            cut.append([])
+            length = len(sentence.text.split())
+        cut[-1].append(sentence)
+    return [Exchange(asked, tuple(part)) for part in cut]
 
 
 def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
@@ -90,8 +95,10 @@ def density(competency: Competency, sentence: Sentence) -> float:
     return len(cues & stems(sentence.text)) + min(len(sentence.text.split()), 30) / 100
 
 
-def _cues(competency: Competency) -> set[str]:
-    return {stem(cue) for cue in competency.cues}.union(*map(content, competency.points))
+def _cues(competency: Competency) -> frozenset[str]:
+    """Stems that touch a competency: of its cues and points or, where it has neither, of what it says it is."""
+    told = (*competency.cues, *competency.points) or (competency.name, competency.description)
+    return frozenset().union(*map(content, told))
 
 
 def content(text: str) -> set[str]:
@@ -112,23 +119,3 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) > len(ending) + 2:
             return word[: -len(ending)]
     return word
-
-
-def _sentences(utterance: Utterance) -> list[Sentence]:
-    words = utterance.words or _even_words(utterance)
-    return [_sentence(part) for part in sentences(words)]
-
-
-def _sentence(words: Sequence[Word]) -> Sentence:
-    text = join(words)
-    trusted = not any(word.suspect for word in words) and not addresses_the_grader(text)
-    return Sentence(text, words[0].start, words[-1].end, trusted)
-
-
-def _even_words(utterance: Utterance) -> tuple[Word, ...]:
-    """Words of an utterance that came without times, spread evenly over it."""
-    texts = utterance.text.split()
-    step = (utterance.end - utterance.start) / max(1, len(texts))
-    return tuple(
-        Word(utterance.start + i * step, utterance.start + (i + 1) * step, text) for i, text in enumerate(texts)
-    )

@@ -18,16 +18,21 @@ from serve_app.pipeline.assessment.points import level as level_of_points
 from serve_app.pipeline.types import Competency
 
 WORDINGS = (
-    "An interviewer asked: “{question}”\nThe candidate answered: “{answer}”\nAbout {name}, this can be said. ",
-    "Question: {question}\nAnswer: {answer}\n\nAssessment of the answer ({name}): ",
-    "Notes from a job interview.\nThey were asked: {question}\nThey said: {answer}\nThe note on {name} reads: ",
+    (
+        "An interviewer asked: “{question}”\nThe candidate answered: “{answer}”\n",
+        "About {name}, this can be said. ",
+    ),
+    ("Question: {question}\nAnswer: {answer}\n\n", "Assessment of the answer ({name}): "),
+    (
+        "Notes from a job interview.\nThey were asked: {question}\nThey said: {answer}\n",
+        "The note on {name} reads: ",
+    ),
 )
+"""Context and question of each pass; all competencies of a passage share the context."""
 NOTHING = "…"
 SHARPNESS = 12.0
 """Turns differences of mean log-likelihood per token, mostly within 0.3, into a distribution over five anchors."""
 STABLE_SPREAD = 1
-LONGEST_ANSWER_WORDS = 320
-"""About 430 tokens: with the question and the wording, safely inside the smallest context in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Judge:
 
     def __init__(self, model: Weigher) -> None:
         self._model = model
-        self._blank: dict[tuple[str, str, str], list[float]] = {}
+        self._blank: dict[tuple[str, str, str, str], list[float]] = {}
 
     def best(self, competency: Competency, passages: Sequence[Exchange]) -> Judgement:
         """The judgement of the passage that shows most, as interviewers do with several answers."""
@@ -69,26 +74,29 @@ class Judge:
         return max(judged, key=lambda judgement: (judgement.score, judgement.confidence))
 
     def _judge(self, competency: Competency, exchange: Exchange) -> Judgement:
-        answer = " ".join(exchange.answer.split()[:LONGEST_ANSWER_WORDS])
-        passes = [self._distribution(wording, competency, exchange.question, answer) for wording in WORDINGS]
+        passes = [self._distribution(wording, competency, exchange.question, exchange.answer) for wording in WORDINGS]
         scores = [round(mean_level(distribution)) for distribution in passes]
         score = int(median(scores))  # of three passes: one of them
         together = [sum(shares) / len(passes) for shares in zip(*passes, strict=True)]
         return Judgement(score, round(certainty(together), 2), max(scores) - min(scores), exchange)
 
-    def _distribution(self, wording: str, competency: Competency, question: str, answer: str) -> list[float]:
-        anchors = [competency.anchors[level] for level in range(1, 6)]
-        prompt = wording.format(question=question, answer=answer, name=competency.name.lower())
-        given = self._model.score(prompt, anchors)
-        blank = self._of_nothing(wording, competency, question)
+    def _distribution(
+        self, wording: tuple[str, str], competency: Competency, question: str, answer: str
+    ) -> list[float]:
+        given = self._weigh(wording, competency, question, answer)
+        key = (*wording, competency.slug, question)
+        if key not in self._blank:
+            self._blank[key] = self._weigh(wording, competency, question, NOTHING)
+        blank = self._blank[key]
         return softmax([SHARPNESS * (with_ - without) for with_, without in zip(given, blank, strict=True)])
 
-    def _of_nothing(self, wording: str, competency: Competency, question: str) -> list[float]:
-        key = (wording, competency.slug, question)
-        if key not in self._blank:
-            prompt = wording.format(question=question, answer=NOTHING, name=competency.name.lower())
-            self._blank[key] = self._model.score(prompt, [competency.anchors[level] for level in range(1, 6)])
-        return self._blank[key]
+    def _weigh(self, wording: tuple[str, str], competency: Competency, question: str, answer: str) -> list[float]:
+        context, ask = wording
+        return self._model.score(
+            context.format(question=question, answer=answer),
+            ask.format(name=competency.name.lower()),
+            [competency.anchors[level] for level in range(1, 6)],
+        )
 
 
 def best_by_points(competency: Competency, passages: Sequence[Exchange]) -> Judgement:

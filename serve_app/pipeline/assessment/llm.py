@@ -5,14 +5,17 @@ from typing import Any, Protocol
 
 
 class LanguageModel(Protocol):
-    """A model that writes JSON. Deterministic: the same call gives the same answer."""
+    """A model that writes JSON. Deterministic: the same call gives the same answer.
+
+    A prompt comes in two parts: the context, which many calls share and which is read once, and what is asked of it.
+    """
 
     name: str
     """Public name, shown as the assessment's `model`."""
     writes_prose: bool
     """Whether its free text is good enough to show. Such models judge by choosing; the others are `Weigher`s."""
 
-    def write(self, prompt: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+    def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """A JSON object that satisfies `schema` by construction of the decoding."""
         ...
 
@@ -20,6 +23,6 @@ class LanguageModel(Protocol):
 class Weigher(LanguageModel, Protocol):
     """A model whose likelihoods can be read, which is all that small ones are good for."""
 
-    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
-        """Mean log-likelihood per token (natural log) of each option as the continuation of `prompt`."""
+    def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
+        """Mean log-likelihood per token (natural log) of each option as the continuation of the prompt."""
         ...

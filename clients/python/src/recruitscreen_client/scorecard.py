@@ -17,7 +17,6 @@ SEVERITIES = {"high": "bold red", "medium": "yellow", "low": "dim"}
 NO_SCORE = {
     "not_asked": "not asked",
     "no_evidence": "asked, but no evidence",
-    "unstable": "the model did not agree with itself",
 }
 
 
