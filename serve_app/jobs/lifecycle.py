@@ -87,11 +87,11 @@ async def transition(
 
 
 async def report(session: AsyncSession, job_id: str, seen: int, note: Note) -> None:
-    """Record progress inside the present state. Raises `LeaseLost` when the job has moved on since `seen`."""
+    """Record progress inside the present state. Raises `LeaseLost` when it is over or has moved on since `seen`."""
     row = (
         await session.exec(
             update(Job)
-            .where(col(Job.id) == job_id, *_fence(seen))
+            .where(col(Job.id) == job_id, col(Job.state).not_in(TERMINAL), *_fence(seen))
             .values(last_seq=Job.last_seq + 1)
             .returning(col(Job.last_seq), col(Job.state))
             .execution_options(synchronize_session=False)
@@ -117,12 +117,7 @@ async def claim(session: AsyncSession, job_id: str, owner: str, lease_s: float) 
     version = (
         await session.exec(
             update(Job)
-            .where(
-                col(Job.id) == job_id,
-                col(Job.state) == QUEUED,
-                col(Job.available_at) <= func.now(),
-                or_(col(Job.lease_until).is_(None), col(Job.lease_until) < func.now()),
-            )
+            .where(col(Job.id) == job_id, *claimable())
             .values(
                 version=Job.version + 1,
                 attempt=Job.attempt + 1,
@@ -138,6 +133,12 @@ async def claim(session: AsyncSession, job_id: str, owner: str, lease_s: float) 
         return None
     job = (await session.exec(select(Job).where(col(Job.id) == job_id))).one()
     return Claim(job, int(version))
+
+
+def claimable() -> list[Any]:
+    """Conditions of a job that waits, is due and is held by nobody."""
+    free = or_(col(Job.lease_until).is_(None), col(Job.lease_until) < func.now())
+    return [col(Job.state) == QUEUED, col(Job.available_at) <= func.now(), free]
 
 
 async def renew(session: AsyncSession, job_id: str, seen: int, lease_s: float) -> None:
@@ -161,16 +162,7 @@ async def expired(session: AsyncSession, limit: int = 100) -> Sequence[Job]:
 
 async def due(session: AsyncSession, limit: int = 100) -> Sequence[str]:
     """Queued jobs that nobody holds, oldest first."""
-    query = (
-        select(col(Job.id))
-        .where(
-            col(Job.state) == QUEUED,
-            col(Job.available_at) <= func.now(),
-            or_(col(Job.lease_until).is_(None), col(Job.lease_until) < func.now()),
-        )
-        .order_by(col(Job.created_at))
-        .limit(limit)
-    )
+    query = select(col(Job.id)).where(*claimable()).order_by(col(Job.created_at)).limit(limit)
     return (await session.exec(query)).all()
 
 

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.credits import ledger
 from serve_app.errors import Invalid, JobNotFound
+from serve_app.jobs import waiting
 from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, JobState, price_of
 from serve_app.storage.blobs import StoredBlob
 from serve_app.storage.database import wake_after_commit
@@ -61,9 +62,10 @@ async def accept(session: AsyncSession, submission: Submission) -> Accepted:
     if earlier := await _reserve(session, submission, job.id):
         return earlier
     remaining = await ledger.charge(session, price_of(job))
+    place = await waiting.place_of_new(session, job.vertical, job.duration_s)
     session.add(job)
     await session.flush()
-    session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state))
+    session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state, data=place))
     accepted = Accepted(job.id, job.credits, remaining)
     await _remember(session, submission, accepted)
     wake_after_commit(session, f"job:{job.id}")
