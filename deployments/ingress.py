@@ -19,4 +19,4 @@ class Ingress:
         self._services = build_services(Settings(), RemoteQueue(executor), roster)
 
     async def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._services)
+        return create_app(self._services, ids_by_server=True)

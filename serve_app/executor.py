@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.credits import ledger
 from serve_app.credits.models import EntryKind
 from serve_app.errors import InferenceFailed, Interrupted, Invalid, JobFailure, LeaseLost, RecruitScreenError
-from serve_app.jobs import lifecycle
+from serve_app.jobs import forecast, lifecycle, waiting
 from serve_app.jobs import service as jobs
 from serve_app.jobs.lifecycle import Claim, Note
 from serve_app.jobs.models import Job, JobCheckpoint, JobState, price_of
@@ -92,6 +92,8 @@ class Executor:
                 await _requeue_or_fail(session, job, job.version, settings, Interrupted())
         await self._expire()
         async with database.transaction() as session:
+            await waiting.tell(session)
+        async with database.transaction() as session:
             return list(await lifecycle.due(session, limit=settings.jobs_per_executor))
 
     async def _expire(self) -> None:
@@ -143,9 +145,13 @@ class _Run:
         self._shares: dict[Role, float] = dict.fromkeys(ROLES, 0.0)
         self._loading: dict[Role, Loading] = {}
         self._reported_at = 0.0
+        self._due_at = 0.0
 
     async def to_the_end(self) -> None:
         """Run the pipeline under a heartbeat and settle. Raises `LeaseLost` when the job is no longer ours."""
+        async with self.services.database.transaction() as session:
+            expected_s = await forecast.expected_s(session, self.job.vertical, self.job.duration_s)
+        self._due_at = time.monotonic() + expected_s
         work = asyncio.create_task(self._work())
         pulse = asyncio.create_task(self._heartbeat())
         warm = [asyncio.create_task(self._warm(role)) for role in ROLES]
@@ -201,12 +207,12 @@ class _Run:
         """Enter processing_inference with the first model that begins."""
         self._loading.pop(role, None)
         await self._enter(JobState.PROCESSING_INFERENCE, Note(), only_from=None)
-        await self._report(Note(f"{STAGES[role]} started", {"stage": STAGES[role], "percent": self._percent()}))
+        await self._report(self._moved(role, f"{STAGES[role]} started"))
 
     async def progress(self, role: Role, share: float) -> None:
         """Move the bar, at most once a second."""
         self._shares[role] = max(self._shares[role], min(share, 1.0))
-        await self._report_now_and_then(Note(STAGES[role], {"stage": STAGES[role], "percent": self._percent()}))
+        await self._report_now_and_then(self._moved(role, STAGES[role]))
 
     # What is kept -----------------------------------------------------------------------------------------------
 
@@ -275,8 +281,11 @@ class _Run:
         async with self._write, self.services.database.transaction() as session:
             await lifecycle.report(session, self.job.id, self.version, note)
 
-    def _percent(self) -> int:
-        return round(100 * sum(SHARES[role] * share for role, share in self._shares.items()))
+    def _moved(self, role: Role, text: str) -> Note:
+        """How far the job is, and the seconds left at the pace of the jobs before it."""
+        percent = round(100 * sum(SHARES[role] * share for role, share in self._shares.items()))
+        expected_s = round(max(0.0, self._due_at - time.monotonic()), 1)
+        return Note(text, {"stage": STAGES[role], "percent": percent, "expected_s": expected_s})
 
 
 STAGES: dict[Role, str] = {"asr": "transcription", "diarizer": "diarization", "assessor": "assessment"}

@@ -20,8 +20,8 @@ Send `Authorization: Bearer lv_sk_…` with every request except the public mode
 """
 
 
-def create_app(services: Services) -> FastAPI:
-    """The whole API. Closes `services` on shutdown."""
+def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
+    """The whole API. Closes `services` on shutdown. `ids_by_server`: the server in front names requests itself."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -37,7 +37,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
-    app.add_middleware(RequestId)
+    app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
     for routes in (account_credits, demo, health, jobs, keys, models, pages, quotes, transcripts):
         app.include_router(routes.router)

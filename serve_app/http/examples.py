@@ -1,5 +1,6 @@
 """One good answer of every route, for the documentation. A test holds each against the schema it illustrates."""
 
+import json
 from typing import Any
 
 JOB_ID = "job_9f2c81d4a0b34e7f9d21"
@@ -128,25 +129,21 @@ POOL: dict[str, Any] = {
     "degraded": False,
     "reason": None,
 }
-STREAM = """id: 1
-event: status
-data: {"status": "queued", "detail": null, "terminal": false, "seq": 1, "queue_position": 1, "expected_s": 46.0}
+STREAM_EVENTS: list[tuple[str, dict[str, Any]]] = [
+    ("status", {"status": "queued", "terminal": False, "queue_position": 1, "expected_s": 46.0}),
+    ("status", {"status": "processing_inference", "terminal": False}),
+    ("progress", {"status": "processing_inference", "terminal": False, "stage": "transcription", "percent": 40}),
+    ("status", {"status": "completed", "terminal": True}),
+]
 
-id: 2
-event: status
-data: {"status": "processing_inference", "detail": null, "terminal": false, "seq": 2}
 
-id: 3
-event: progress
-data: {"status": "processing_inference", "detail": "transcription", "terminal": false, "seq": 3, "percent": 40}
-
-: ping
-
-id: 4
-event: status
-data: {"status": "completed", "detail": null, "terminal": true, "seq": 4}
-
-"""
+def stream_of(events: list[tuple[str, dict[str, Any]]]) -> str:
+    """Events as the wire carries them."""
+    blocks = []
+    for seq, (name, data) in enumerate(events, start=1):
+        whole = {"detail": data.get("stage"), "seq": seq, "at": f"2026-11-24T09:00:0{seq}Z"} | data
+        blocks.append(f"event: {name}\ndata: {json.dumps(whole)}\nid: {seq}\n")
+    return "\n".join(blocks) + "\n: ping\n\n"
 
 
 def page_of(row: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +155,7 @@ ANSWERS: dict[str, Any] = {
     "jobs_submit": SUBMITTED,
     "jobs_listed": page_of(SUMMARY),
     "jobs_show": JOB,
-    "jobs_events": STREAM,
+    "jobs_events": stream_of(STREAM_EVENTS),
     "jobs_stream_token": {"token": TOKEN, "expires_in_s": 3600, "events_url": f"{URLS['events_url']}?token={TOKEN}"},
     "jobs_cancel": CANCELED,
     "jobs_retry": SUBMITTED | {"credits_charged": 0},

@@ -101,6 +101,6 @@ def _illustrate(answer: dict[str, Any], operation: str) -> None:
         if media_type in examples.TEXTS:
             content |= {"schema": {"type": "string"}, "example": examples.TEXTS[media_type]}
         elif media_type == "text/event-stream":
-            content |= {"schema": {"type": "string"}, "itemSchema": EVENT, "example": examples.STREAM}
+            content |= {"itemSchema": EVENT, "example": examples.ANSWERS[operation]}
         else:
             content["example"] = examples.ANSWERS[operation]

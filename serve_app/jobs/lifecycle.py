@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, delete, false, func, or_, update
+from sqlalchemy import delete, func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import IllegalTransition, LeaseLost
 from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobEvent, JobState
+from serve_app.jobs.turns import RUNNING, claimable, in_turn
 from serve_app.storage.database import wake_after_commit
 
 QUEUED, LOADING, INFERENCE = JobState.QUEUED, JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE
@@ -27,7 +28,6 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     COMPLETED: frozenset(),
     CANCELED: frozenset(),
 }
-RUNNING = frozenset({LOADING, INFERENCE})
 CANDIDATES = 16
 """Jobs to try for, one after the other: executors that look at the same moment see the same list."""
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELED})
@@ -89,11 +89,11 @@ async def transition(
 
 
 async def report(session: AsyncSession, job_id: str, seen: int, note: Note) -> None:
-    """Record progress inside the present state. Raises `LeaseLost` when the job has moved on since `seen`."""
+    """Record progress inside the present state. Raises `LeaseLost` when it is over or has moved on since `seen`."""
     row = (
         await session.exec(
             update(Job)
-            .where(col(Job.id) == job_id, *_fence(seen))
+            .where(col(Job.id) == job_id, col(Job.state).not_in(TERMINAL), *_fence(seen))
             .values(last_seq=Job.last_seq + 1)
             .returning(col(Job.last_seq), col(Job.state))
             .execution_options(synchronize_session=False)
@@ -119,12 +119,7 @@ async def claim(session: AsyncSession, job_id: str, owner: str, lease_s: float) 
     version = (
         await session.exec(
             update(Job)
-            .where(
-                col(Job.id) == job_id,
-                col(Job.state) == QUEUED,
-                col(Job.available_at) <= func.now(),
-                ~_held(),
-            )
+            .where(col(Job.id) == job_id, *claimable())
             .values(
                 version=Job.version + 1,
                 attempt=Job.attempt + 1,
@@ -170,37 +165,10 @@ async def claim_next(session: AsyncSession, owner: str, lease_s: float) -> Claim
 
 
 async def due(session: AsyncSession, limit: int = 100) -> Sequence[str]:
-    """Queued jobs that nobody holds, in the order of their turns.
-
-    Accounts take turns: first who has the fewest jobs at work, then who was served longest ago; within an account the
-    oldest job. A thousand recordings sent at once wait for each other and not before anybody else's.
-    """
-    nth = func.row_number().over(partition_by=col(Job.account_id), order_by=[col(Job.created_at), col(Job.id)])
-    waiting = (
-        select(col(Job.id), col(Job.account_id), col(Job.created_at), nth.label("nth"))
-        .where(col(Job.state) == QUEUED, col(Job.available_at) <= func.now(), ~_held())
-        .subquery()
-    )
-    at_work = (
-        select(col(Job.account_id), func.count().label("jobs"))
-        .where(or_(col(Job.state).in_(RUNNING), and_(col(Job.state) == QUEUED, _held())))
-        .group_by(col(Job.account_id))
-        .subquery()
-    )
-    served_at = select(func.max(Job.started_at)).where(col(Job.account_id) == waiting.c.account_id).scalar_subquery()
-    turn = func.coalesce(at_work.c.jobs, 0) + waiting.c.nth
-    query = (
-        select(waiting.c.id)
-        .outerjoin(at_work, at_work.c.account_id == waiting.c.account_id)
-        .order_by(turn, served_at.asc().nulls_first(), waiting.c.created_at)
-        .limit(limit)
-    )
+    """Jobs that wait, in the order of their turns."""
+    jobs = in_turn()
+    query = select(jobs.c.id).order_by(jobs.c.place).limit(limit)
     return (await session.exec(query)).all()
-
-
-def _held() -> Any:
-    """Whether a worker's lease on the job is valid."""
-    return func.coalesce(col(Job.lease_until) > func.now(), false())
 
 
 async def outlived(session: AsyncSession, limit: int = 100) -> Sequence[Job]:

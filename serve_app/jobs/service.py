@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.credits import ledger
 from serve_app.errors import Invalid, JobNotFound
+from serve_app.jobs import waiting
 from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, JobState, price_of
 from serve_app.storage.blobs import StoredBlob
 from serve_app.storage.database import wake_after_commit
@@ -64,7 +65,8 @@ async def accept(session: AsyncSession, submission: Submission) -> Accepted:
     remaining = await ledger.charge(session, price_of(job))
     session.add(job)
     await session.flush()
-    session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state))
+    place = await waiting.place_of(session, job)
+    session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state, data=place))
     accepted = Accepted(job.id, job.credits, remaining)
     await _remember(session, submission, accepted)
     wake_after_commit(session, f"job:{job.id}")

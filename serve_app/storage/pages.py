@@ -15,6 +15,7 @@ from serve_app.storage.text import storable
 
 T = TypeVar("T")
 NOT_OURS = "'cursor' is not one of ours; take it from next_cursor as it is."
+LARGEST_ID = (1 << 63) - 1
 Limit = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -64,6 +65,9 @@ def older_than(position: Position | None, at: Any, id_: Any, type_: type[str] | 
     if position is None:
         return []
     try:
-        return [tuple_(at, id_) < (position.at, type_(position.id))]
+        last = type_(position.id)
     except ValueError:
         raise InvalidField(NOT_OURS, "cursor") from None
+    if isinstance(last, int) and abs(last) > LARGEST_ID:
+        raise InvalidField(NOT_OURS, "cursor")
+    return [tuple_(at, id_) < (position.at, last)]

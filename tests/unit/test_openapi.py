@@ -1,5 +1,6 @@
 """The OpenAPI document: complete, and true to its own schemas."""
 
+import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +35,16 @@ def test_every_answer_has_an_example_that_fits_its_schema(
     examples = [content["example"]] if "example" in content else [one["value"] for one in content["examples"].values()]
     assert examples
     for example in examples:
-        jsonschema.validate(example, {**content["schema"], "components": DOCUMENT["components"]})
+        for value, schema in streamed(example, content) if "itemSchema" in content else [(example, content["schema"])]:
+            jsonschema.validate(value, {**schema, "components": DOCUMENT["components"]})
+
+
+def streamed(example: str, content: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The data of each event in an example stream, with its schema."""
+    schema = content["itemSchema"]["properties"]["data"]["contentSchema"]
+    for line in example.splitlines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: ")), schema
 
 
 def test_operations_have_short_unique_names() -> None:
