@@ -45,11 +45,11 @@ def bench(
         key = first_key(stack.environment["DATABASE_URL"], Path("/nonexistent"))
         results: dict[str, Any] = {"profile": profile, "cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
         sections: dict[str, Section] = {
+            "cold starts": lambda: bench_cold.measure(stack, profile, rounds),
             "status page": lambda: asyncio.run(bench_edge.status_ms(stack)),
             "uploads": lambda: bench_edge.upload_memory(stack, key, folder),
             "event streams": lambda: asyncio.run(bench_edge.streams(stack, key, SAMPLE.read_bytes(), streams)),
             "calls that meet a process on its way out": lambda: bench_cold.races(stack, races),
-            "cold starts": lambda: bench_cold.measure(stack, profile, rounds),
         }
         results |= _measured(sections)
     results["haproxy"] = _with_haproxy(streams)

@@ -21,6 +21,7 @@ SIZE_MIB = 200
 BUDGET_MIB = 560
 """Room for two of them, with what unloaded processes keep (10 to 30 MiB each)."""
 SECOND_PRODUCT = "techscreen"
+MANY = httpx.Limits(max_connections=300)
 
 
 @pytest.fixture(scope="package")
@@ -44,7 +45,7 @@ def stack(folder: Path, postgres_url: str) -> Iterator[Stack]:
     ]
     path = folder / "serve_config.yaml"
     path.write_text(yaml.safe_dump(config))
-    environment = {"CONFIG_DIR": str(two_products(folder))}
+    environment = {"CONFIG_DIR": str(two_products(folder)), "RATE_LIMIT": "100000/minute"}
     with Stack(Options(folder, free_port(), free_port(), path, "fake", environment), say=lambda _: None) as stack:
         yield stack
 
@@ -118,7 +119,9 @@ def two_products(folder: Path) -> Path:
 def client(stack: Stack) -> Iterator[httpx.Client]:
     """A customer's client of the running API."""
     key = first_key(stack.environment["DATABASE_URL"], Path("/nonexistent"))
-    with httpx.Client(base_url=stack.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+    with httpx.Client(
+        base_url=stack.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60, limits=MANY
+    ) as client:
         yield client
 
 
