@@ -130,14 +130,8 @@ class Residency(Generic[B]):
         """Hold another model from now on, cold. The caller sees to it that nobody is using the present one."""
         while self._moving:
             await asyncio.wait({self._moving})
-        if spec == self._spec:
-            return
-        if self.backend is not None:
-            await self._begin(self._unload())
-        self.name, self._spec, self.backend = spec.name, spec, None
-        self._history, self._footprint_mib, self._loaded_bytes, self._loaded_at = History(), None, (0, 0), None
-        spec.preload()
-        await self._report()
+        if spec != self._spec:
+            await self._begin(self._become(spec))
 
     async def heartbeat(self) -> None:
         """Report; leave if asked to, or idle for long enough."""
@@ -273,6 +267,14 @@ class Residency(Generic[B]):
         await self.in_thread(self._drop)
         await self._gone_cold()
         await self._reports.stay(self._id)
+
+    async def _become(self, spec: ModelSpec) -> None:
+        if self.backend is not None:
+            await self._unload()
+        self.name, self._spec, self.backend = spec.name, spec, None
+        self._history, self._footprint_mib, self._loaded_bytes, self._loaded_at = History(), None, (0, 0), None
+        spec.preload()
+        await self._report()
 
     def _drop(self) -> None:
         """Unload, whatever state the backend is in; one that cannot is thrown away."""

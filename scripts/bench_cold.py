@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ UNLOADING = "unloading"
 """The application whose weights leave quickly and whose processes stay."""
 LEAVING = "leaving"
 """The application whose processes are given up quickly."""
+RACING = "racing"
+"""The application of fakes whose processes are given up at once."""
 SLOW_S = 120.0
 
 BARE = """
@@ -49,10 +52,10 @@ def bare_loads(profile: str, role: Role, rounds: int) -> tuple[float, list[float
     return first, loads
 
 
-def applications(config: dict[str, Any], profile: str, databases: dict[str, str]) -> dict[str, Any]:
-    """`config` with the two bare pools beside the product. They keep its autoscaling but for the idle times."""
+def applications(config: dict[str, Any], profiles: dict[str, str], databases: dict[str, str]) -> dict[str, Any]:
+    """`config` with the bare pools beside the product. They keep its autoscaling but for the idle times."""
     product = config["applications"][0]
-    times = {UNLOADING: (3600.0, 0.5), LEAVING: (1.0, None)}
+    times = {UNLOADING: (3600.0, 0.5), LEAVING: (1.0, None), RACING: (0.2, None)}
     for name, (to_zero_s, unload_after_s) in times.items():
         deployments = [
             {**given, "autoscaling_config": given["autoscaling_config"] | {"downscale_to_zero_delay_s": to_zero_s}}
@@ -64,7 +67,7 @@ def applications(config: dict[str, Any], profile: str, databases: dict[str, str]
             "route_prefix": f"/{name}",
             "import_path": "scripts.pool_driver:build",
             "runtime_env": {"env_vars": {"DATABASE_URL": databases[name]}},
-            "args": {"profile": profile, "unload_after_s": unload_after_s},
+            "args": {"profile": profiles[name], "unload_after_s": unload_after_s},
             "deployments": deployments,
         })  # fmt: skip
     return config
@@ -152,12 +155,30 @@ def named(title: str) -> Iterator[psutil.Process]:
             yield process
 
 
-def slow_profile(path: Path) -> Path:
-    """A profile of fakes whose jobs do not end while something else is measured."""
+def races(stack: Stack, rounds: int) -> dict[str, int]:
+    """Calls aimed at the moment at which a process is given up: how many failed, and how many had to start one."""
+
+    def run(role: Role) -> list[list[str]]:
+        return [_race(stack, role, nth) for nth in range(rounds // len(ROLES))]
+
+    with ThreadPoolExecutor(len(ROLES)) as threads:
+        calls = [events for found in threads.map(run, ROLES) for events in found]
+    failed = sum(events[-1] != "result" for events in calls)
+    return {"race_rounds": len(calls), "race_failures": failed, "race_cold": sum("loading" in e for e in calls)}
+
+
+def _race(stack: Stack, role: Role, nth: int) -> list[str]:
+    answer = httpx.get(f"{stack.base_url}/{RACING}/calls", params={"role": role}, timeout=SLOW_S).raise_for_status()
+    time.sleep(1.0 + nth % 7 * 0.25)  # Serve gives the process up 1.3 to 2 s after its last call
+    return [str(json.loads(line)["event"]) for line in answer.text.splitlines()]
+
+
+def fakes(path: Path, work_s: float) -> Path:
+    """A profile of fakes whose work takes so long."""
     kinds: dict[Role, str] = {"asr": "fake_transcriber", "diarizer": "fake_diarizer", "assessor": "fake_assessor"}
     spec = {
-        role: {"backend": kind, "name": f"fake-{role}", "num_gpus": 0.1, "footprint_mib": 1, "options": {"work_s": 300}}
+        role: {"backend": kind, "name": f"fake-{role}", "footprint_mib": 1, "options": {"work_s": work_s}}
         for role, kind in kinds.items()
     }
-    path.write_text(json.dumps(spec), "utf-8")  # JSON is YAML
+    path.write_text(json.dumps(spec), "utf-8")
     return path

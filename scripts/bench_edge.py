@@ -24,6 +24,9 @@ from serve_app.settings import Settings
 from serve_app.wiring import build_services
 
 MIB = 1 << 20
+OPENING_S = 240.0
+AT_ONCE = 20
+"""Streams that are being opened at the same time."""
 UPLOAD_BYTES = 100_000_000 - 200  # the limit is 100 MB with what surrounds the samples
 PRODUCT = "recruitscreen"
 
@@ -128,22 +131,37 @@ async def streams(stack: Stack, key: str, recording: bytes, count: int) -> dict[
     async with httpx.AsyncClient(base_url=stack.base_url, headers=headers, timeout=60, limits=limits) as client:
         answer = await client.post(f"/v1/{PRODUCT}/jobs", data={"role_title": "Engineer"}, files={"file": recording})
         url = answer.raise_for_status().json()["events_url"]
+        job = url.removesuffix("/events")
+        await _at_work(client, job)
         alone = [await _get_ms(client, "/v1/credits") for _ in range(30)]
         over, opened = asyncio.Event(), asyncio.Semaphore(0)
-        readers = [asyncio.create_task(_read(client, url, opened, over)) for _ in range(count)]
-        async with asyncio.timeout(120):
-            for _ in range(count):
+        began, readers = time.monotonic(), []
+        async with asyncio.timeout(OPENING_S):
+            for n in range(count):
+                readers.append(asyncio.create_task(_read(client, url, opened, over)))
+                if n >= AT_ONCE:
+                    await opened.acquire()
+            for _ in range(min(count, AT_ONCE)):
                 await opened.acquire()
+        opened_s = time.monotonic() - began
         crowded = [await _get_ms(client, "/v1/credits") for _ in range(30)]
         over.set()
-        await client.post(url.removesuffix("/events") + "/cancel")
+        await client.post(f"{job}/cancel")
         await asyncio.gather(*readers, return_exceptions=True)
     return {
         "streams": count,
+        "streams_opened_per_s": count / opened_s,
         "get_ms_p50_alone": statistics.median(alone),
         "get_ms_p50_with_streams": statistics.median(crowded),
         "get_ms_max_with_streams": max(crowded),
     }
+
+
+async def _at_work(client: httpx.AsyncClient, job: str) -> None:
+    """Return when all that is told of the job's beginning has been told."""
+    while (await client.get(job)).raise_for_status().json()["status"] != "processing_inference":  # noqa: ASYNC110 — over HTTP
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(5)
 
 
 async def _read(client: httpx.AsyncClient, url: str, opened: asyncio.Semaphore, over: asyncio.Event) -> None:

@@ -34,6 +34,7 @@ def bench(
     *,
     rounds: Annotated[int, typer.Option(min=1, help="Repetitions of every cold start.")] = 5,
     streams: Annotated[int, typer.Option(min=1, help="Event streams to hold open at once.")] = 1000,
+    races: Annotated[int, typer.Option(min=3, help="Calls that meet a process on its way out.")] = 102,
     profile: Annotated[str, typer.Option(help="Models whose cold starts are measured.")] = "embedded",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = RESULTS,
 ) -> None:
@@ -44,10 +45,11 @@ def bench(
         key = first_key(stack.environment["DATABASE_URL"], Path("/nonexistent"))
         results: dict[str, Any] = {"profile": profile, "cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
         sections: dict[str, Section] = {
+            "cold starts": lambda: bench_cold.measure(stack, profile, rounds),
             "status page": lambda: asyncio.run(bench_edge.status_ms(stack)),
             "uploads": lambda: bench_edge.upload_memory(stack, key, folder),
             "event streams": lambda: asyncio.run(bench_edge.streams(stack, key, SAMPLE.read_bytes(), streams)),
-            "cold starts": lambda: bench_cold.measure(stack, profile, rounds),
+            "calls that meet a process on its way out": lambda: bench_cold.races(stack, races),
         }
         results |= _measured(sections)
     results["haproxy"] = _with_haproxy(streams)
@@ -60,7 +62,7 @@ def _with_haproxy(streams: int) -> dict[str, Any]:
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="rs-bench-")))
         os.environ["DATABASE_URL"] = _database(parts.enter_context(postgres(folder / "postgres")), bench_edge.PRODUCT)
-        slow = str(bench_cold.slow_profile(folder / "slow.yaml"))
+        slow = str(bench_cold.fakes(folder / "slow.yaml", 300.0))
         environment = production_environment() | {"RATE_LIMIT": "1000000/minute"}
         options = Options(folder, free_port(), free_port(), PRODUCTION, slow, environment)
         stack = parts.enter_context(Stack(options, say=lambda line: console.print(f"[dim]{line}")))
@@ -86,14 +88,16 @@ def _measured(sections: dict[str, Section]) -> dict[str, Any]:
 def _stack(parts: ExitStack, folder: Path, profile: str) -> Stack:
     """The product over slow fakes, and two bare pools over the models of `profile`, each with its own database."""
     url = parts.enter_context(postgres(folder / "postgres"))
-    names = (bench_edge.PRODUCT, bench_cold.UNLOADING, bench_cold.LEAVING)
+    names = (bench_edge.PRODUCT, bench_cold.UNLOADING, bench_cold.LEAVING, bench_cold.RACING)
     databases = {name: _database(url, name) for name in names}
     config = yaml.safe_load((ROOT / "serve_config.yaml").read_text("utf-8"))
-    unplaced = str(bench_cold.unplaced(profile, folder / "unplaced.yaml"))
+    models = str(bench_cold.unplaced(profile, folder / "unplaced.yaml"))
+    quick = str(bench_cold.fakes(folder / "quick.yaml", 0.0))
+    profiles = {bench_cold.UNLOADING: models, bench_cold.LEAVING: models, bench_cold.RACING: quick}
     path = folder / "serve_config.yaml"
-    path.write_text(yaml.safe_dump(bench_cold.applications(config, unplaced, databases)), "utf-8")
+    path.write_text(yaml.safe_dump(bench_cold.applications(config, profiles, databases)), "utf-8")
     os.environ["DATABASE_URL"] = databases[bench_edge.PRODUCT]
-    slow = str(bench_cold.slow_profile(folder / "slow.yaml"))
+    slow = str(bench_cold.fakes(folder / "slow.yaml", 300.0))
     environment = {"RATE_LIMIT": "1000000/minute"}  # one key opens all the streams
     options = Options(folder, free_port(), free_port(), path, slow, environment)
     return Stack(options, say=lambda line: console.print(f"[dim]{line}"))
@@ -148,6 +152,9 @@ def _table(results: dict[str, Any]) -> str:
             f"| {row['cold_start_overhead_s']:.2f} |"
             for role, row in roles
         ),
+        "",
+        f"{results['race_rounds']} calls met a process on its way out: {results['race_failures']} failed,",
+        f"{results['race_cold']} found a new one.",
         "",
         "| edge | Serve's proxy | HAProxy |",
         "| --- | --- | --- |",

@@ -17,12 +17,13 @@ from deployments.backends import LoadProgress
 from deployments.backends.channel_turns import diarize_channels
 from deployments.backends.device import choose
 from deployments.backends.failures import job_failures
+from deployments.backends.lean import without
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed, WeightsUnavailable
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Recording, Turn
 
-with warnings.catch_warnings():
+with without("transformers"), warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains of a torchcodec without FFmpeg; waveforms are handed over in memory
     from pyannote.audio import Model, Pipeline
     from pyannote.audio.telemetry import set_telemetry_metrics

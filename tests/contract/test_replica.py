@@ -72,6 +72,12 @@ async def row(services: Services, replica_id: str) -> ModelReplica:
         return await session.get_one(ModelReplica, replica_id)
 
 
+async def wants_room(services: Services, replica_id: str) -> bool:
+    async with services.database.transaction() as session:
+        found = await session.get(ModelReplica, replica_id)
+    return found is not None and found.room_wanted_at is not None
+
+
 async def until(services: Services, replica_id: str, state: ModelState, within_s: float = 5.0) -> None:
     end = time.monotonic() + within_s
     while (await row(services, replica_id)).state is not state:
@@ -158,8 +164,9 @@ async def test_room_that_comes_free_is_taken(services: Services, replica: Make) 
     """A waiting call goes on as soon as another model has left."""
     await occupy(services, "busy", SIZE * 2, in_flight=1)
     call = asyncio.create_task(follow(replica().serve(work())))
-    await asyncio.sleep(0.6)
-    assert (await row(services, "asr-0")).room_wanted_at is not None
+    async with asyncio.timeout(10):
+        while not await wants_room(services, "asr-0"):  # noqa: ASYNC110 — a row of the database
+            await asyncio.sleep(0.05)
     await pretend_held(services, "busy", 0)
     assert (await asyncio.wait_for(call, 3))[-1] == "Result"
     assert (await row(services, "asr-0")).room_wanted_at is None

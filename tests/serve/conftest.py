@@ -21,6 +21,7 @@ SIZE_MIB = 200
 BUDGET_MIB = 560
 """Room for two of them, with what unloaded processes keep (10 to 30 MiB each)."""
 SECOND_PRODUCT = "techscreen"
+MANY = httpx.Limits(max_connections=300)
 
 
 @pytest.fixture(scope="package")
@@ -118,7 +119,9 @@ def two_products(folder: Path) -> Path:
 def client(stack: Stack) -> Iterator[httpx.Client]:
     """A customer's client of the running API."""
     key = first_key(stack.environment["DATABASE_URL"], Path("/nonexistent"))
-    with httpx.Client(base_url=stack.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+    with httpx.Client(
+        base_url=stack.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60, limits=MANY
+    ) as client:
         yield client
 
 

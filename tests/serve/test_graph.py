@@ -1,6 +1,8 @@
 """The Serve graph on a real Ray: cold, warm, scaled to zero, killed."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.serve.calls import processes
+from tests.serve.conftest import SECOND_PRODUCT
 from tests.sse import events
 from tests.world import tone
 
@@ -89,16 +93,37 @@ def kill_replica(deployment: str) -> bool:
 
 
 def test_the_api_answers_while_many_streams_are_open(client: httpx.Client, tmp_path: Path) -> None:
-    """Open event streams do not use up the ingress."""
+    """Two hundred open event streams neither use up the ingress nor slow it to a crawl."""
     path = tmp_path / "long.wav"
     path.write_bytes(tone(20))
     with path.open("rb") as file:
         urls = client.post("/v1/recruitscreen/jobs", data={"role_title": "Engineer"}, files={"file": file}).json()
-    streams = [client.stream("GET", urls["events_url"]) for _ in range(20)]
-    opened = [stream.__enter__() for stream in streams]
-    began = time.monotonic()
-    assert client.get("/v1/models/status").status_code == 200
-    assert time.monotonic() - began < 5
-    assert all(response.status_code == 200 for response in opened)
-    for stream in streams:
-        stream.__exit__(None, None, None)
+    with ExitStack() as streams:
+        for _ in range(200):
+            assert streams.enter_context(client.stream("GET", urls["events_url"])).status_code == 200
+        began = time.monotonic()
+        for _ in range(5):
+            assert client.get("/v1/models/status").status_code == 200
+        assert time.monotonic() - began < 5 * 1.0
+
+
+def test_two_products_share_one_warm_process_per_role(client: httpx.Client, recording: Path) -> None:
+    """Submitted at once, cold or warm: both complete, and nobody started a process or load of its own."""
+
+    def submit(product: str) -> dict[str, str]:
+        with recording.open("rb") as file:
+            form = {"data": {"role_title": "Engineer"}, "files": {"file": file}}
+            answer: dict[str, str] = client.post(f"/v1/{product}/jobs", **form).json()
+        return answer
+
+    with ThreadPoolExecutor(2) as threads:
+        jobs = list(threads.map(submit, ("recruitscreen", SECOND_PRODUCT)))
+    most = 0
+    for urls in jobs:
+        for name, data in events(client, urls["events_url"]):
+            most = max(most, *(len(processes("recruitscreen", name)) for name in ("ASR", "Diarizer", "Assessor")))
+            last = data["status"] if name == "status" else None
+        assert last == "completed"
+    assert most == 1
+    models = client.get("/v1/models/status").json()["models"]
+    assert [model["replicas"] for model in models] == [1, 1, 1]
