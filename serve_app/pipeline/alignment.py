@@ -7,6 +7,7 @@ in mid-sentence (Viterbi 1967). Pure: values in, values out; linear in words, tu
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
@@ -32,6 +33,9 @@ context decides in overlaps."""
 NEAREST_TRUST = 0.3
 """Worth of the nearest turn where no turn covers the word."""
 
+SURE_IN_OVERLAP = 0.6
+"""A word said while two talk, of less confidence than this, is often made of both voices: no evidence of either's."""
+
 BREAK_PAUSE_S = 2.0
 """A silence that starts a new utterance."""
 LONG_S, LONGEST_S = 20.0, 60.0
@@ -45,7 +49,7 @@ def align(transcription: Transcription, diarization: Diarization) -> tuple[Utter
 
     Without any turn there is one speaker, `SPEAKER_00`.
     """
-    words = transcription.words
+    words = _doubt_mixtures(transcription.words, diarization)
     labels = label_words(words, diarization)
     spoken = zip(labels, words, strict=True)
     return tuple(
@@ -53,6 +57,19 @@ def align(transcription: Transcription, diarization: Diarization) -> tuple[Utter
         for label, run in groupby(spoken, key=lambda pair: pair[0])
         for part in _parts([word for _, word in run])
     )
+
+
+def _doubt_mixtures(words: Sequence[Word], diarization: Diarization) -> list[Word]:
+    """Mark unsure words as suspect where more than one speaker is heard for at least half of them."""
+    heard = _covering(words, sorted(diarization.turns, key=lambda turn: turn.start))
+    return [
+        replace(word, suspect=True) if word.confidence < SURE_IN_OVERLAP and _talked_over(word, turns) else word
+        for word, turns in zip(words, heard, strict=True)
+    ]
+
+
+def _talked_over(word: Word, turns: Sequence[Turn]) -> bool:
+    return len({turn.speaker for turn in turns if _share(word, turn) >= 0.5}) > 1
 
 
 def label_words(words: Sequence[Word], diarization: Diarization) -> list[str]:
