@@ -47,8 +47,11 @@ Votes: TypeAlias = dict[str, float]
 def align(transcription: Transcription, diarization: Diarization) -> tuple[Utterance, ...]:
     """Give every word a speaker and group words to utterances, in time order; each word appears exactly once.
 
-    Without any turn there is one speaker, `SPEAKER_00`.
+    Without any turn there is one speaker, `SPEAKER_00`. Where each speaker has a channel, the channel tells, and two
+    who talk at once have an utterance each.
     """
+    if diarization.channels and all(word.channel is not None for word in transcription.words):
+        return _by_channel(transcription.words, diarization.channels)
     words = _doubt_mixtures(transcription.words, diarization)
     labels = label_words(words, diarization)
     spoken = zip(labels, words, strict=True)
@@ -70,6 +73,23 @@ def _doubt_mixtures(words: Sequence[Word], diarization: Diarization) -> list[Wor
 
 def _talked_over(word: Word, turns: Sequence[Turn]) -> bool:
     return len({turn.speaker for turn in turns if _share(word, turn) >= 0.5}) > 1
+
+
+def _by_channel(words: Sequence[Word], labels: Sequence[str]) -> tuple[Utterance, ...]:
+    """Utterances in order of their starts. One ends where another speaker is heard in its pause."""
+    parts: list[list[Word]] = []
+    latest: dict[int, list[Word]] = {}
+    before: Word | None = None
+    for word in words:
+        channel = word.channel or 0
+        part = latest.get(channel)
+        taken = before is not None and before.channel != word.channel
+        if not part or _breaks(part, word) or (taken and word.start - part[-1].end >= PAUSE_THAT_FREES_S):
+            part = latest[channel] = []
+            parts.append(part)
+        part.append(word)
+        before = word
+    return tuple(_utterance(labels[part[0].channel or 0], part) for part in parts)
 
 
 def label_words(words: Sequence[Word], diarization: Diarization) -> list[str]:

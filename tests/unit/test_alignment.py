@@ -85,6 +85,19 @@ def test_unsure_words_of_two_who_talk_at_once_are_suspect() -> None:
     assert [word.text for u in found for word in u.words if word.suspect] == ["tool"]
 
 
+def test_channels_keep_two_who_talk_at_once_apart() -> None:
+    """Interleaved words stay in the sentences they were said in; who pauses while the other speaks begins anew."""
+    left = [replace(word, channel=0) for word in (*evenly("we wanted to use the queue"), *evenly("exactly so", 6.0))]
+    right = [replace(word, channel=1) for word in evenly("sorry which one was it", 1.1)]
+    words = tuple(sorted((*left, *right), key=lambda word: word.start))
+    found = align(said(words), Diarization((), (), ("SPEAKER_01", "SPEAKER_00")))
+    assert [(u.speaker, u.text) for u in found] == [
+        ("SPEAKER_01", "we wanted to use the queue"),
+        ("SPEAKER_00", "sorry which one was it"),
+        ("SPEAKER_01", "exactly so"),
+    ]
+
+
 def test_without_turns_there_is_one_speaker() -> None:
     """No diarization still gives a transcript."""
     (utterance,) = align(said(evenly("one two three")), Diarization((), ()))
