@@ -138,17 +138,14 @@ def main(  # noqa: PLR0913 — options of a command line
         console.print(f"no recordings under {data}")
         raise typer.Exit(1)
     service, script = Service(loaded), PlainScript(loaded, kept / "plain") if plain != "none" else None
-    known = out / "transcript.json"
-    before = json.loads(known.read_text("utf-8")) if only and known.is_file() else {}
     results = {
-        "service_over_script": None,
+        "service_over_script": None,  # both filled in from `speed`
         "overhead_share": None,
         "profile": Path(profile).stem,
         "asr": loaded.asr.name,
         "diarizer": loaded.diarizer.name,
         "cpus": len(os.sched_getaffinity(0)),
         "quick": quick,
-        **{key: before[key] for key in ("speed", "systems", "words_in_silence") if key in before},
     }
     if only != "sets":
         timed = chosen[-1] if quick else _nearest(interviews(data))
@@ -160,8 +157,10 @@ def main(  # noqa: PLR0913 — options of a command line
 
 
 def _write(out: Path, results: dict[str, Any]) -> None:
-    """Write JSON and table, with the figures of long recordings where they were measured."""
+    """Write JSON and table: what was measured now, over what the file holds, and the figures of long recordings."""
     out.mkdir(parents=True, exist_ok=True)
+    known = out / "transcript.json"
+    results = (json.loads(known.read_text("utf-8")) if known.is_file() else {}) | results
     results |= {name: results.get("speed", {}).get(name) for name in ("service_over_script", "overhead_share")}
     long = out / "transcript_long.json"
     if long.is_file():
