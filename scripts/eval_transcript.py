@@ -138,7 +138,7 @@ def main(  # noqa: PLR0913 — options of a command line
         console.print(f"no recordings under {data}")
         raise typer.Exit(1)
     service, script = Service(loaded), PlainScript(loaded, kept / "plain") if plain != "none" else None
-    results = {
+    results: dict[str, Any] = {
         "service_over_script": None,  # both filled in from `speed`
         "overhead_share": None,
         "profile": Path(profile).stem,
