@@ -53,8 +53,8 @@ def scores(read: dict[Path, tuple[Item, Output]], lengths: dict[Path, float]) ->
     }
 
 
-def evaluate(service: Service, plain: PlainScript | None, chosen: Sequence[Item]) -> dict[str, Any]:
-    """Figures of both systems by set; the script reads no whole interviews."""
+def evaluate(service: Service, plain: PlainScript | None, chosen: Sequence[Item], *, fresh: bool) -> dict[str, Any]:
+    """Figures of both systems by set; the script reads no whole interviews, and nothing new unless `fresh`."""
     systems: dict[str, Any] = {}
     for group in dict.fromkeys(item.group for item in chosen):
         members = [item for item in chosen if item.group == group]
@@ -62,7 +62,8 @@ def evaluate(service: Service, plain: PlainScript | None, chosen: Sequence[Item]
         ours = {item.path: (item, service.read(item)) for item in members}
         systems.setdefault(service.name, {}).update(scores(ours, lengths))
         if plain is not None and group != "interviews":
-            theirs = {item.path: (item, plain.known(item) or plain.run(item)) for item in members}
+            outputs = [(item, plain.known(item) or (plain.run(item) if fresh else None)) for item in members]
+            theirs = {item.path: (item, out) for item, out in outputs if out is not None}
             systems.setdefault(plain.name, {}).update(scores(theirs, lengths))
         console.print(f"{group}: {[(name, found.get(group)) for name, found in systems.items()]}")
     return systems
@@ -128,29 +129,39 @@ def main(  # noqa: PLR0913 — options of a command line
     out: Annotated[Path, typer.Option(help="Folder for transcript.json and transcript.md.")] = ROOT / "docs/benchmarks",
     kept: Annotated[Path, typer.Option(help="Folder of the script's outputs.")] = ROOT / ".run" / "eval",
     quick: Annotated[bool, typer.Option(help="A call, two meeting clips, 3 minutes of an interview.")] = False,
-    plain: Annotated[bool, typer.Option(help="Also run the plain script: many times slower on a CPU.")] = True,
+    only: Annotated[str, typer.Option(help="Measure only `speed` or `sets`, and keep the other's figures.")] = "",
+    plain: Annotated[str, typer.Option(help="The script: `run`, only outputs that are `kept`, or `none`.")] = "run",
 ) -> None:
     """Measure transcripts and write the figures."""
     loaded, chosen = load_profile(profile), items(data, quick=quick)
     if not chosen:
         console.print(f"no recordings under {data}")
         raise typer.Exit(1)
-    service, script = Service(loaded), PlainScript(loaded, kept / "plain") if plain else None
-    timed = chosen[-1] if quick else _nearest(interviews(data))
-    speeds = speed(service, script, chosen[0], timed)
-    results = {
-        "service_over_script": speeds.get("service_over_script"),
-        "overhead_share": speeds["overhead_share"],
+    service, script = Service(loaded), PlainScript(loaded, kept / "plain") if plain != "none" else None
+    results: dict[str, Any] = {
+        "service_over_script": None,  # both filled in from `speed`
+        "overhead_share": None,
         "profile": Path(profile).stem,
         "asr": loaded.asr.name,
         "diarizer": loaded.diarizer.name,
         "cpus": len(os.sched_getaffinity(0)),
         "quick": quick,
-        "speed": speeds,
-        "systems": evaluate(service, script, chosen),
-        "words_in_silence": words_in_silence([service, *([script] if script else [])], data, kept),
     }
+    if only != "sets":
+        timed = chosen[-1] if quick else _nearest(interviews(data))
+        results["speed"] = speed(service, script if plain == "run" else None, chosen[0], timed)
+    if only != "speed":
+        results["systems"] = evaluate(service, script, chosen, fresh=plain == "run")
+        results["words_in_silence"] = words_in_silence([service, *([script] if script else [])], data, kept)
+    _write(out, results)
+
+
+def _write(out: Path, results: dict[str, Any]) -> None:
+    """Write JSON and table: what was measured now, over what the file holds, and the figures of long recordings."""
     out.mkdir(parents=True, exist_ok=True)
+    known = out / "transcript.json"
+    results = (json.loads(known.read_text("utf-8")) if known.is_file() else {}) | results
+    results |= {name: results.get("speed", {}).get(name) for name in ("service_over_script", "overhead_share")}
     long = out / "transcript_long.json"
     if long.is_file():
         results["long"] = json.loads(long.read_text("utf-8"))

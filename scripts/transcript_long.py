@@ -40,10 +40,16 @@ def measure(
     out: Annotated[Path, typer.Option(help="Folder for transcript_long.json.")] = ROOT / "docs/benchmarks",
     minutes: Annotated[str, typer.Option(help="Lengths, with commas between them.")] = "10,49,120",
 ) -> None:
-    """Measure every length and write the figures."""
-    runs = [_both(data, length) for length in map(int, minutes.split(","))]
+    """Measure every length and write the figures beside those of other lengths."""
+    path = out / "transcript_long.json"
     out.mkdir(parents=True, exist_ok=True)
-    (out / "transcript_long.json").write_text(json.dumps({"runs": runs, "note": NOTE}, indent=1) + "\n", "utf-8")
+    known = json.loads(path.read_text("utf-8"))["runs"] if path.is_file() else []
+    runs = {run["audio_s"]: run for run in known}
+    for length in map(int, minutes.split(",")):
+        run = _both(data, length)
+        runs[run["audio_s"]] = run
+        ordered = [runs[seconds] for seconds in sorted(runs)]
+        path.write_text(json.dumps({"runs": ordered, "note": NOTE}, indent=1) + "\n", "utf-8")
 
 
 @app.command()

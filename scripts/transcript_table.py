@@ -3,6 +3,7 @@
 from typing import Any
 
 COLUMNS = {
+    "n": "recordings",
     "WER %": "wer",
     "cpWER %": "cpwer",
     "WDER %": "wder",
@@ -25,16 +26,16 @@ its RTFx there was measured at low priority beside other work. DER counts overla
 
 def table(results: dict[str, Any]) -> str:
     """Everything a reader of the benchmark needs on one page."""
-    systems: dict[str, Any] = results["systems"]
+    systems: dict[str, Any] = results.get("systems", {})
     rows = [
         [group, name, *(str(found[group].get(key, "–")) for key in COLUMNS.values())]
-        for group in next(iter(systems.values()))
+        for group in next(iter(systems.values()), {})
         for name, found in systems.items()
         if group in found
     ]
     head = ["recordings", "system", *COLUMNS]
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
-    silence = ", ".join(f"{name} {count}" for name, count in results["words_in_silence"].items())
+    silence = ", ".join(f"{name} {count}" for name, count in results.get("words_in_silence", {}).items())
     return "\n".join(
         [
             f"# Transcript quality, profile `{results['profile']}`{' (quick subset)' if results['quick'] else ''}",
@@ -47,7 +48,7 @@ def table(results: dict[str, Any]) -> str:
             "",
             "## Speed",
             "",
-            *_speed(results["speed"]),
+            *_speed(results.get("speed")),
             *_long(results.get("long")),
             "## What is measured",
             "",
@@ -56,7 +57,9 @@ def table(results: dict[str, Any]) -> str:
     )
 
 
-def _speed(speed: dict[str, Any]) -> list[str]:
+def _speed(speed: dict[str, Any] | None) -> list[str]:
+    if not speed:
+        return []
     lines = [
         f"One interview of {speed['audio_s']} s, warm, service and script in turns in one process:",
         "",
@@ -69,7 +72,7 @@ def _speed(speed: dict[str, Any]) -> list[str]:
             f"* **service over script: {speed['service_over_script']}**",
         ]
         lines += [
-            f"* {name}: " + ", ".join(f"{label[:-2]} {found[key]} %" for label, key in list(COLUMNS.items())[:4])
+            f"* {name}: " + ", ".join(f"{label[:-2]} {found[key]} %" for label, key in list(COLUMNS.items())[1:5])
             for name, found in speed["quality"].items()
         ]
     return [*lines, ""]

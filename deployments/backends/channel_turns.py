@@ -25,20 +25,35 @@ Levels = np.ndarray[tuple[int], np.dtype[np.float64]]
 def diarize_channels(audio: Recording, progress: Progress) -> Diarization:
     """Return the turns of a recording by channel; speakers are numbered in the order in which they are first heard."""
     levels = [frame_levels(channel) for channel in audio.channels]
-    loudest = np.max(levels, axis=0)
-    spoken: list[list[Span]] = []
-    for index, channel in enumerate(audio.channels):
-        speech = speech_spans(channel, _part(progress, index, len(audio.channels)))
-        own = _spans(levels[index] > loudest - LEAK_DB)
-        spoken.append([span for span in union(intersection(speech, own), BRIDGE_S) if span[1] - span[0] >= 0.1])
-    order = sorted((spans[0][0], index) for index, spans in enumerate(spoken) if spans)
-    names = {index: f"SPEAKER_{rank:02d}" for rank, (_, index) in enumerate(order)}
+    spoken = [union(spans, BRIDGE_S) for spans in spoken_by_channel(audio, progress)]
+    first = [spans[0][0] if spans else float("inf") for spans in spoken]
+    ranks = sorted(range(len(spoken)), key=first.__getitem__)
+    labels = tuple(f"SPEAKER_{ranks.index(index):02d}" for index in range(len(spoken)))
+    names = {index: labels[index] for index in ranks if spoken[index]}
     turns = [Turn(start, end, names[index]) for index in names for start, end in spoken[index]]
-    return Diarization(_in_order(turns), _exclusive(spoken, levels, names))
+    return Diarization(_in_order(turns), _exclusive(spoken, levels, names), labels)
 
 
-def _part(progress: Progress, index: int, parts: int) -> Progress:
-    return lambda share: progress((index + share) / parts)
+def spoken_by_channel(audio: Recording, progress: Progress) -> list[list[Span]]:
+    """Return each channel's speech, less what leaks over from a louder one."""
+    levels = [frame_levels(channel) for channel in audio.channels]
+    loudest, each = np.max(levels, axis=0), 1 / len(levels)
+    return [
+        [
+            span
+            for span in intersection(
+                speech_spans(channel, portion(progress, index * each, each)),
+                _spans(levels[index] > loudest - LEAK_DB),
+            )
+            if span[1] - span[0] >= 0.1
+        ]
+        for index, channel in enumerate(audio.channels)
+    ]
+
+
+def portion(progress: Progress, start: float, length: float) -> Progress:
+    """Progress of a step that begins at `start` and is `length` of the whole."""
+    return lambda share: progress(start + length * share)
 
 
 def frame_levels(samples: Waveform) -> Levels:

@@ -1,5 +1,6 @@
 """Speech to words with faster-whisper (CTranslate2): voice activity, windows, decoding, and no invented text.
 
+Where each speaker has a channel, each is read by itself, so that two who talk at once are both understood.
 A recording is cut at silences into windows of at most 30 s. Windows are decoded in batches; one that fails a trust
 gate is decoded again with Whisper's temperature fallback, and so is, once, every stretch of speech of two seconds or
 more that got no words. Memory is bounded by the batch, not by the length of the recording.
@@ -18,12 +19,14 @@ from faster_whisper import BatchedInferencePipeline, WhisperModel
 from faster_whisper.transcribe import Segment
 
 from deployments.backends import LoadProgress
+from deployments.backends.channel_turns import portion, spoken_by_channel
 from deployments.backends.device import choose
 from deployments.backends.failures import job_failures
 from deployments.backends.hallucination import Decoded, credible, failed
 from deployments.backends.speech import Span, complement, intersection, seconds, share_of, speech_spans, union, windows
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed, WeightsUnavailable
+from serve_app.pipeline.parts import join
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import SAMPLE_RATE, WHOLE, Part, Recording, Transcription, Waveform, Word
 
@@ -116,16 +119,26 @@ class FasterWhisper:
         without a seam; a twentieth of the time is spent in each of them again.
         """
         model = self._loaded()
-        samples = audio.samples
-        speech = speech_spans(samples, lambda share: progress(VAD_SHARE * share))
-        chosen = self._language(model, samples, speech, language)
-        spans = share_of(windows(speech, audio.duration_s), part)
-        own = intersection(speech, union(spans))
-        words = self._first_pass(model, samples, (spans, speech), chosen, progress)
-        words = self._fill_gaps(model, samples, (own, speech), words, chosen)
+        voices = audio.channels or (audio.samples,)
+        spoken = _spoken(audio, portion(progress, 0, VAD_SHARE))
+        chosen = self._language(model, audio.samples, next(filter(None, spoken), []), language)
+        heard = [
+            self._voice(model, samples, speech, part, chosen, portion(progress, VAD_SHARE + index * each, each))
+            for each in [(1 - VAD_SHARE) / len(voices)]
+            for index, (samples, speech) in enumerate(zip(voices, spoken, strict=True))
+        ]
         progress(1.0)
-        covered = intersection(own, _covered(words))
-        return Transcription(words, chosen, seconds(own), seconds(covered))
+        return join([_of_channel(found, index) for index, found in enumerate(heard)] if audio.channels else heard)
+
+    def _voice(  # noqa: PLR0913, PLR0917 — one voice of one recording, with all that was decided about it
+        self, model: WhisperModel, samples: Waveform, speech: list[Span], part: Part, language: str, progress: Progress
+    ) -> Transcription:
+        """Transcribe the mix, or one channel of a recording that has one for each speaker."""
+        spans = share_of(windows(speech, len(samples) / SAMPLE_RATE), part)
+        own = intersection(speech, union(spans))
+        words = self._first_pass(model, samples, (spans, speech), language, progress)
+        words = self._fill_gaps(model, samples, (own, speech), words, language)
+        return Transcription(words, language, seconds(own), seconds(intersection(own, _covered(words))))
 
     def _loaded(self) -> WhisperModel:
         if self._model is None:
@@ -159,7 +172,7 @@ class FasterWhisper:
                     self._decode_again(model, samples, decoded.span, language) if failed(decoded, speech) else [decoded]
                 )
                 words += [word for tried in tries for word in credible(tried, speech)]
-            progress(VAD_SHARE + (1 - VAD_SHARE) * min(1.0, (at + len(batch)) / len(spans)) * 0.98)
+            progress(min(1.0, (at + len(batch)) / len(spans)) * 0.98)
         return _in_order(words, len(samples) / SAMPLE_RATE)
 
     def _fill_gaps(
@@ -214,6 +227,15 @@ class FasterWhisper:
         return [
             _decoded(segment, (span[0] + segment.start, span[0] + segment.end), span[0], language) for segment in found
         ]
+
+
+def _spoken(audio: Recording, progress: Progress) -> list[list[Span]]:
+    """Speech of the mix; or of each channel, less what leaks over from another one."""
+    return spoken_by_channel(audio, progress) if audio.channels else [speech_spans(audio.samples, progress)]
+
+
+def _of_channel(found: Transcription, channel: int) -> Transcription:
+    return replace(found, words=tuple(replace(word, channel=channel) for word in found.words))
 
 
 def _decoded(segment: Segment, span: Span, offset_s: float, language: str) -> Decoded:

@@ -7,6 +7,7 @@ in mid-sentence (Viterbi 1967). Pure: values in, values out; linear in words, tu
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
@@ -32,6 +33,9 @@ context decides in overlaps."""
 NEAREST_TRUST = 0.3
 """Worth of the nearest turn where no turn covers the word."""
 
+SURE_IN_OVERLAP = 0.6
+"""A word said while two talk, of less confidence than this, is often made of both voices: no evidence of either's."""
+
 BREAK_PAUSE_S = 2.0
 """A silence that starts a new utterance."""
 LONG_S, LONGEST_S = 20.0, 60.0
@@ -43,9 +47,12 @@ Votes: TypeAlias = dict[str, float]
 def align(transcription: Transcription, diarization: Diarization) -> tuple[Utterance, ...]:
     """Give every word a speaker and group words to utterances, in time order; each word appears exactly once.
 
-    Without any turn there is one speaker, `SPEAKER_00`.
+    Without any turn there is one speaker, `SPEAKER_00`. Where each speaker has a channel, the channel tells, and two
+    who talk at once have an utterance each.
     """
-    words = transcription.words
+    if diarization.channels and all(word.channel is not None for word in transcription.words):
+        return _by_channel(transcription.words, diarization.channels)
+    words = _doubt_mixtures(transcription.words, diarization)
     labels = label_words(words, diarization)
     spoken = zip(labels, words, strict=True)
     return tuple(
@@ -53,6 +60,36 @@ def align(transcription: Transcription, diarization: Diarization) -> tuple[Utter
         for label, run in groupby(spoken, key=lambda pair: pair[0])
         for part in _parts([word for _, word in run])
     )
+
+
+def _doubt_mixtures(words: Sequence[Word], diarization: Diarization) -> list[Word]:
+    """Mark unsure words as suspect where more than one speaker is heard for at least half of them."""
+    heard = _covering(words, sorted(diarization.turns, key=lambda turn: turn.start))
+    return [
+        replace(word, suspect=True) if word.confidence < SURE_IN_OVERLAP and _talked_over(word, turns) else word
+        for word, turns in zip(words, heard, strict=True)
+    ]
+
+
+def _talked_over(word: Word, turns: Sequence[Turn]) -> bool:
+    return len({turn.speaker for turn in turns if _share(word, turn) >= 0.5}) > 1
+
+
+def _by_channel(words: Sequence[Word], labels: Sequence[str]) -> tuple[Utterance, ...]:
+    """Utterances in order of their starts. One ends where another speaker is heard in its pause."""
+    parts: list[list[Word]] = []
+    latest: dict[int, list[Word]] = {}
+    before: Word | None = None
+    for word in words:
+        channel = word.channel or 0
+        part = latest.get(channel)
+        taken = before is not None and before.channel != word.channel
+        if not part or _breaks(part, word) or (taken and word.start - part[-1].end >= PAUSE_THAT_FREES_S):
+            part = latest[channel] = []
+            parts.append(part)
+        part.append(word)
+        before = word
+    return tuple(_utterance(labels[part[0].channel or 0], part) for part in parts)
 
 
 def label_words(words: Sequence[Word], diarization: Diarization) -> list[str]:

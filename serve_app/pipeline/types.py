@@ -50,6 +50,8 @@ class Word:
     confidence: float = 1.0
     suspect: bool = False
     """True where the decoder probably invented the word; such words never serve as evidence."""
+    channel: int | None = None
+    """Where each speaker has a channel: the one it was heard on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Diarization:
 
     turns: tuple[Turn, ...]
     exclusive: tuple[Turn, ...]
+    channels: tuple[str, ...] = ()
+    """Where each speaker has a channel: the speaker of each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ import yaml
 from deployments.backends import DiarizerBackend, TranscriberBackend
 from deployments.weights import PROFILES, ModelSpec
 from serve_app.errors import WeightsUnavailable
+from serve_app.pipeline.alignment import align
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.parts import join
 from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Part, Recording, Transcription, Waveform
@@ -241,6 +243,20 @@ def test_channels_are_speakers(pyannote: DiarizerBackend, interview: Recording) 
         other[span] = 0.1 * interview.samples[span]
     by_channel = pyannote.diarize(Recording(interview.samples, (left, right)), None, nothing)
     assert _agreement(by_channel, Diarization(found, found)) > 0.9
+
+
+def test_two_channels_are_read_apart_where_both_talk(
+    whisper: TranscriberBackend, pyannote: DiarizerBackend, interview: Recording
+) -> None:
+    """Two voices at the same time, hopeless in the mix, come out word for word on their own channels."""
+    first, second = interview.samples[: 5 * SAMPLE_RATE], interview.samples[22 * SAMPLE_RATE : 27 * SAMPLE_RATE]
+    both = Recording((first + second) / 2, (first, second))
+    apart = [whisper.transcribe(Recording(one), "en", nothing).words for one in both.channels]
+    who = pyannote.diarize(both, None, nothing)
+    found = align(whisper.transcribe(both, "en", nothing), who)
+    for words, label in zip(apart, who.channels, strict=True):
+        heard = [word.text for u in found if u.speaker == label for word in u.words]
+        assert SequenceMatcher(None, [word.text for word in words], heard).ratio() > 0.85
 
 
 def test_a_language_the_model_does_not_know_is_refused(whisper: TranscriberBackend, interview: Recording) -> None:

@@ -1,6 +1,7 @@
 """Words to speakers to utterances: repairs at turn edges, and what must hold for any input."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,29 @@ def test_word_outside_all_turns_goes_to_the_nearest() -> None:
     turns = (Turn(0, 1, "A"), Turn(9, 10, "B"))
     words = (Word(0.1, 0.9, "Hello."), Word(2.0, 2.4, "there."), Word(8.0, 8.5, "Yes."), Word(9.1, 9.9, "Sure."))
     assert label_words(words, Diarization(turns, turns)) == ["A", "A", "B", "B"]
+
+
+def test_unsure_words_of_two_who_talk_at_once_are_suspect() -> None:
+    """What a recogniser makes of two voices is no evidence; sure words, and unsure ones of a single voice, stay."""
+    turns = (Turn(0, 2, "SPEAKER_00"), Turn(1, 4, "SPEAKER_01"))
+    confidences = {"we": 0.4, "tool": 0.4, "look": 0.9, "up": 0.4}
+    words = tuple(Word(i, i + 0.8, text, sure) for i, (text, sure) in enumerate(confidences.items()))
+    words = (words[0], replace(words[1], start=1.1), replace(words[2], start=1.2, end=1.9), words[3])
+    found = align(said(words), Diarization(turns, turns))
+    assert [word.text for u in found for word in u.words if word.suspect] == ["tool"]
+
+
+def test_channels_keep_two_who_talk_at_once_apart() -> None:
+    """Interleaved words stay in the sentences they were said in; who pauses while the other speaks begins anew."""
+    left = [replace(word, channel=0) for word in (*evenly("we wanted to use the queue"), *evenly("exactly so", 6.0))]
+    right = [replace(word, channel=1) for word in evenly("sorry which one was it", 1.1)]
+    words = tuple(sorted((*left, *right), key=lambda word: word.start))
+    found = align(said(words), Diarization((), (), ("SPEAKER_01", "SPEAKER_00")))
+    assert [(u.speaker, u.text) for u in found] == [
+        ("SPEAKER_01", "we wanted to use the queue"),
+        ("SPEAKER_00", "sorry which one was it"),
+        ("SPEAKER_01", "exactly so"),
+    ]
 
 
 def test_without_turns_there_is_one_speaker() -> None:

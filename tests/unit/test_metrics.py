@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -158,6 +159,8 @@ def test_metrics_of_real_conversations_match_the_grid(path: Path) -> None:
     assert sum(metrics.questions_asked.values()) == sum(
         sentence[-1].text.rstrip("\"'”’»)]").endswith("?") for u in said for sentence in sentences(u.words)
     )
+    assert metrics.words_per_minute == pytest.approx(_words_per_minute(said, turns), rel=0.002, abs=0.06)
+    assert metrics.median_pause_before_answer_s == pytest.approx(_median_pause(said, turns), abs=0.011)
 
 
 def _compare(turns: Sequence[Turn], rate: int) -> None:
@@ -169,6 +172,33 @@ def _compare(turns: Sequence[Turn], rate: int) -> None:
     ratio = talk_ratio(spurts(turns, 0))
     total = sum(int(cells.sum()) for cells in active.values())
     assert ratio == pytest.approx({who: cells.sum() / total for who, cells in active.items()}, abs=0.0011)
+
+
+def _words_per_minute(said: Sequence[Utterance], turns: Sequence[Turn]) -> dict[str, float]:
+    """Blank-separated pieces of text over minutes of 10 ms cells in which the speaker speaks, 3 s or more of them."""
+    minutes = {speaker: cells.sum() / 6000 for speaker, cells in _grid(turns, 100).items()}
+    words = {speaker: sum(len(u.text.split()) for u in said if u.speaker == speaker) for speaker in minutes}
+    return {speaker: words[speaker] / spent for speaker, spent in minutes.items() if spent >= 0.05}
+
+
+def _median_pause(said: Sequence[Utterance], turns: Sequence[Turn]) -> float | None:
+    """Every question against the next utterance of somebody else; edges are the nearest changes in their cells."""
+    edges = {
+        speaker: (np.flatnonzero(np.diff(padded) == 1) / 100, np.flatnonzero(np.diff(padded) == -1) / 100)
+        for speaker, cells in _grid(turns, 100).items()
+        for padded in [np.concatenate([[0], cells.astype(int), [0]])]
+    }
+
+    def near(moments: npt.NDArray[np.float64], moment: float) -> float:
+        best = float(moments[np.argmin(np.abs(moments - moment))])
+        return best if abs(best - moment) <= 1.005 else moment
+
+    pauses = [
+        max(0.0, near(edges[b.speaker][0], b.start) - near(edges[a.speaker][1], a.end))
+        for a, b in pairwise(said)
+        if a.speaker != b.speaker and a.text.rstrip("\"'”’»)] ").endswith("?")
+    ]
+    return float(np.median(pauses)) if pauses else None
 
 
 def _grid(turns: Sequence[Turn], rate: int) -> dict[str, Cells]:
