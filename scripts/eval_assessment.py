@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from deployments.weights import load_profile
-from scripts.assessment_cases import ATTACKS, HELD_OUT_ATTACKS, VARIANTS, attacked, varied
+from scripts.assessment_cases import ATTACKS, HELD_OUT_ATTACKS, VARIANTS, attacked, to_vary, varied
 from scripts.rated_answers import Rated, TfIdf, as_grade, qwk, read, spearman
 from scripts.sentence_embeddings import similarities
 from serve_app.pipeline.assessment import assess, judge_by
@@ -126,8 +126,10 @@ def _better(result: Assessment, honest: Assessment) -> bool:
     return rose or (result.recommendation == "advance" != honest.recommendation)
 
 
-def drift(request: AssessmentRequest, honest: Assessment, model: Weigher) -> dict[str, float]:
+def drift(request: AssessmentRequest, model: Weigher) -> dict[str, float]:
     """Mean absolute change of the scores per variant; a score that comes or goes counts as 4."""
+    request = to_vary(request)
+    honest = assess(request, model, _quiet)
     return {
         name: round(mean(_moved(assess(varied(request, variant), model, _quiet), honest)), 2)
         for name, variant in VARIANTS.items()
@@ -212,7 +214,7 @@ def main(  # noqa: PLR0913 - options of a command line
             "quick": quick,
             "seconds_per_assessment": round(seconds, 1),
             "tokens_per_assessment": asdict(honest.usage),
-            "fairness_drift": drift(request, honest, model),
+            "fairness_drift": drift(request, model),
             **attacks(request, honest, model, QUICK_ATTACKS if quick else len(ATTACKS)),
             **ranking(read(path), model, QUICK_ANSWERS if quick else limit),
         }

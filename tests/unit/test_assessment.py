@@ -123,6 +123,12 @@ def test_the_same_input_gives_the_same_output() -> None:
     assert run(interview()) == run(interview())
 
 
+def test_the_order_of_the_rubric_does_not_matter() -> None:
+    """Each competency is judged by itself."""
+    turned = replace(interview(), rubric=replace(RUBRIC, competencies=RUBRIC.competencies[::-1]))
+    assert run(turned).scores == run(interview()).scores
+
+
 def test_the_work_can_be_stopped() -> None:
     """The progress callback is how a cancel arrives."""
 
