@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from serve_app.pipeline.assessment import assess
+from serve_app.pipeline.assessment.exchanges import density
+from serve_app.pipeline.assessment.speech import Sentence
 from serve_app.pipeline.assessment.writing import recommend
 from serve_app.pipeline.types import (
     Assessment,
@@ -75,6 +77,24 @@ def test_what_was_not_asked_gets_no_score() -> None:
     result = run(interview())
     assert result.scores["teamwork"] == CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
     assert "And a team?" in result.questions_for_next_round
+
+
+def test_what_was_asked_and_hardly_answered_gets_no_score() -> None:
+    """With another reason than what was never asked."""
+    score = run(interview(answer="A lock, fixed.")).scores["problem_solving"]
+    assert (score.score, score.reason) == (None, "no_evidence")
+
+
+def test_one_word_that_falls_twice_does_not_touch_a_competency() -> None:
+    """A cue in question and answer may be chance when it is the same one."""
+    request = interview("No problem, I can start on Monday of next week.", "Is it a problem to start on Monday?")
+    assert run(request).scores["problem_solving"].reason == "not_asked"
+
+
+def test_a_question_of_the_candidate_is_the_last_choice_for_a_quote() -> None:
+    """It says what they want to know, not what they did."""
+    asked = Sentence("What was the problem, and what cause was fixed?", 0, 1, trusted=True)
+    assert density(CAUSE, asked) < density(CAUSE, Sentence("I do not know.", 0, 1, trusted=True))
 
 
 def test_the_interviewers_words_are_no_evidence() -> None:
@@ -155,6 +175,8 @@ HIGH = RedFlag("x", "high")
         ([2, 2, 3, 2], [], "reject"),
         ([5, None, None, None], [], "insufficient_evidence"),
         ([5, 4, None, None], [], "advance"),
+        ([2, None], [], "insufficient_evidence"),
+        ([2], [], "reject"),
         ([], [], "insufficient_evidence"),
     ],
 )
