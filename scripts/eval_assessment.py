@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from deployments.weights import load_profile
-from scripts.assessment_cases import ATTACKS, HELD_OUT_ATTACKS, VARIANTS, attacked, varied
+from scripts.assessment_cases import ATTACKS, HELD_OUT_ATTACKS, VARIANTS, attacked, to_vary, varied
 from scripts.rated_answers import Rated, TfIdf, as_grade, qwk, read, spearman
 from scripts.sentence_embeddings import similarities
 from serve_app.pipeline.assessment import assess, judge_by
@@ -97,6 +97,8 @@ def _model_alone(rated: Sequence[Rated], model: Weigher) -> dict[str, Any]:
         "spearman": spearman(found, means),
         "qwk": qwk(found, means),
         "spearman_of_points_on_these": spearman(by_points, means),
+        "spearman_length_on_these": spearman([len(one.answer.split()) for one in rated], means),
+        "spearman_similarity_on_these": spearman(similarities(rated), means),
         "seconds_per_answer": round((time.perf_counter() - began) / len(rated), 2),
     }
 
@@ -126,8 +128,10 @@ def _better(result: Assessment, honest: Assessment) -> bool:
     return rose or (result.recommendation == "advance" != honest.recommendation)
 
 
-def drift(request: AssessmentRequest, honest: Assessment, model: Weigher) -> dict[str, float]:
+def drift(request: AssessmentRequest, model: Weigher) -> dict[str, float]:
     """Mean absolute change of the scores per variant; a score that comes or goes counts as 4."""
+    request = to_vary(request)
+    honest = assess(request, model, _quiet)
     return {
         name: round(mean(_moved(assess(varied(request, variant), model, _quiet), honest)), 2)
         for name, variant in VARIANTS.items()
@@ -145,6 +149,10 @@ def bundled() -> AssessmentRequest:
     utterances = tuple(Utterance(turn["start"], turn["end"], turn["speaker"], turn["text"]) for turn in said["turns"])
     rubric = Catalog.read(ROOT / "config/verticals").get("recruitscreen").assessment.rubric()
     return AssessmentRequest(said["role_title"], utterances, "candidate", rubric)
+
+
+def _against(one: float, other: float) -> str:
+    return f"beats (by {one - other:.2f})" if one > other else f"does not beat (by {other - one:.2f})"
 
 
 def table(found: dict[str, Any]) -> str:
@@ -167,9 +175,15 @@ Does it rank? {found["answers"]} short answers with two human grades each (Mohle
 | baseline: TF-IDF similarity to the reference answer | {found["spearman_tfidf"]} | |
 | the model alone, on {alone["answers"]} of the answers | {alone["spearman"]} | {alone["qwk"]} |
 | expected points, on the same {alone["answers"]} | {alone["spearman_of_points_on_these"]} | |
+| baseline: length, on the same {alone["answers"]} | {alone["spearman_length_on_these"]} | |
+| baseline: embedding similarity, on the same {alone["answers"]} | {alone["spearman_similarity_on_these"]} | |
 
-The bundled rubric names no points, since they depend on the job: its scores are the model's alone, and the second last
-row says what those are worth. A rubric that names points, or a larger model, is what to use for real.
+With points the judge {_against(found["spearman"], found["spearman_length"])} the length of the answer and
+{_against(found["spearman"], found["spearman_similarity"])} the embeddings. Without points, the model alone
+{_against(alone["spearman"], alone["spearman_length_on_these"])} length and
+{_against(alone["spearman"], alone["spearman_similarity_on_these"])} the embeddings, which know the reference.
+The bundled rubric names no points, since they depend on the job: its scores are the model's alone. A rubric that names
+points, or a larger model, is what to use for real. The constants of the points were chosen on all of these answers.
 
 Can it be talked into a score? {found["injections_succeeded"]} of {found["injections_tried"]} spoken attacks raised one;
 {found["injections_moved_a_score"]} moved any score, up or down. Of the {found["held_out_tried"]} that the detector was
@@ -182,7 +196,7 @@ The same answers, said in another way (mean absolute change of a score, bundled 
 {drifts}
 
 One assessment of the bundled interview took {found["seconds_per_assessment"]} s here, {tokens["calls"]} calls of the
-model and {tokens["prompt_tokens"]} tokens, {tokens["cached_tokens"]} of them read once and shared.
+model and {tokens["prompt_tokens"]} tokens, {tokens["cached_tokens"]} of them had been read before.
 """
 
 
@@ -212,7 +226,7 @@ def main(  # noqa: PLR0913 - options of a command line
             "quick": quick,
             "seconds_per_assessment": round(seconds, 1),
             "tokens_per_assessment": asdict(honest.usage),
-            "fairness_drift": drift(request, honest, model),
+            "fairness_drift": drift(request, model),
             **attacks(request, honest, model, QUICK_ATTACKS if quick else len(ATTACKS)),
             **ranking(read(path), model, QUICK_ANSWERS if quick else limit),
         }

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from serve_app.pipeline.assessment import assess
+from serve_app.pipeline.assessment.exchanges import density
+from serve_app.pipeline.assessment.speech import Sentence
 from serve_app.pipeline.assessment.writing import recommend
 from serve_app.pipeline.types import (
     Assessment,
@@ -77,6 +79,24 @@ def test_what_was_not_asked_gets_no_score() -> None:
     assert "And a team?" in result.questions_for_next_round
 
 
+def test_what_was_asked_and_hardly_answered_gets_no_score() -> None:
+    """With another reason than what was never asked."""
+    score = run(interview(answer="A lock, fixed.")).scores["problem_solving"]
+    assert (score.score, score.reason) == (None, "no_evidence")
+
+
+def test_one_word_that_falls_twice_does_not_touch_a_competency() -> None:
+    """A cue in question and answer may be chance when it is the same one."""
+    request = interview("No problem, I can start on Monday of next week.", "Is it a problem to start on Monday?")
+    assert run(request).scores["problem_solving"].reason == "not_asked"
+
+
+def test_a_question_of_the_candidate_is_the_last_choice_for_a_quote() -> None:
+    """It says what they want to know, not what they did."""
+    asked = Sentence("What was the problem, and what cause was fixed?", 0, 1, trusted=True)
+    assert density(CAUSE, asked) < density(CAUSE, Sentence("I do not know.", 0, 1, trusted=True))
+
+
 def test_the_interviewers_words_are_no_evidence() -> None:
     """However well they describe the work."""
     request = replace(interview(answer="Yes, that is right, I think so too."), candidate="SPEAKER_01")
@@ -123,6 +143,12 @@ def test_the_same_input_gives_the_same_output() -> None:
     assert run(interview()) == run(interview())
 
 
+def test_the_order_of_the_rubric_does_not_matter() -> None:
+    """Each competency is judged by itself."""
+    turned = replace(interview(), rubric=replace(RUBRIC, competencies=RUBRIC.competencies[::-1]))
+    assert run(turned).scores == run(interview()).scores
+
+
 def test_the_work_can_be_stopped() -> None:
     """The progress callback is how a cancel arrives."""
 
@@ -149,6 +175,8 @@ HIGH = RedFlag("x", "high")
         ([2, 2, 3, 2], [], "reject"),
         ([5, None, None, None], [], "insufficient_evidence"),
         ([5, 4, None, None], [], "advance"),
+        ([2, None], [], "insufficient_evidence"),
+        ([2], [], "reject"),
         ([], [], "insufficient_evidence"),
     ],
 )

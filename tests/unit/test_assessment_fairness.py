@@ -62,7 +62,7 @@ def test_neutral_words_stay_as_they_are(text: str) -> None:
 def test_more_of_a_point_is_never_worth_less() -> None:
     """From nothing said to all of it."""
     said = ["", "The weather was fine.", "I compared traces.", "I compared traces and found the query.", POINT]
-    levels = [level((POINT,), "What did you do?", answer) for answer in said]
+    levels = [level((POINT,), [("What did you do?", answer)]) for answer in said]
     assert levels == sorted(levels)
     assert (levels[0], levels[-1]) == (1.0, 5.0)
 
@@ -70,9 +70,16 @@ def test_more_of_a_point_is_never_worth_less() -> None:
 def test_repeating_the_question_is_worth_half() -> None:
     """A point's words that were in the question are no proof of knowledge."""
     point = "A queue keeps messages until the consumer takes them."
-    assert level((point,), "What keeps messages?", "It keeps messages.") < level(
-        (point,), "What?", "It keeps messages."
-    )
+    asked, unasked = (level((point,), [(q, "It keeps messages.")]) for q in ("What keeps messages?", "What?"))
+    assert asked < unasked
+
+
+def test_points_may_be_made_in_several_answers() -> None:
+    """An interview of short questions is worth as much as one long answer."""
+    points = ("Compared the traces.", "Added an index.")
+    apart = [("How?", "We compared the traces."), ("And then?", "I added an index.")]
+    assert level(points, apart) == level(points, [("How?", "We compared the traces and I added an index.")]) == 5.0
+    assert level(points, apart[:1]) == 3.0
 
 
 def score(answer: str) -> int:

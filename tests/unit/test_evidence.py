@@ -189,7 +189,7 @@ def test_the_job_description_is_used() -> None:
     role = Competency("depth", "Depth", "Knows tools.", COMPETENCY.anchors, ("experience",), of_role=True)
     job = "You run Kubernetes and Terraform for us. Our data live in PostgreSQL."
     asked, answer = (
-        said("And Kubernetes?", "A"),
+        said("And your experience with Kubernetes?", "A"),
         said("I moved our services to kubernetes and postgres in a year.", start=9),
     )
     with_job = AssessmentRequest("Engineer", (asked, answer), "B", Rubric("r", (role,), "p"), job)

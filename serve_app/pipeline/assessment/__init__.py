@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from serve_app.pipeline.assessment import job, writing
 from serve_app.pipeline.assessment.choosing import Chooser
-from serve_app.pipeline.assessment.exchanges import Exchange, density, exchanges, touching
+from serve_app.pipeline.assessment.exchanges import Exchange, density, exchanges, touches, touching
 from serve_app.pipeline.assessment.injection import addresses_the_grader
 from serve_app.pipeline.assessment.judging import Judge, Judging, best_by_points
 from serve_app.pipeline.assessment.llm import LanguageModel, Weigher
@@ -23,6 +23,8 @@ from serve_app.pipeline.types import (
     RedFlag,
 )
 
+BEST = 2
+"""Passages that a model reads for one competency, however long the interview is."""
 SHORTLIST = 4
 """Sentences offered to the model to choose the evidence from."""
 
@@ -58,9 +60,11 @@ def _score(
     competency: Competency, answers: Sequence[Exchange], said: Said, judge: Judging, model: LanguageModel
 ) -> CompetencyScore:
     passages = touching(competency, answers)
+    if not passages and any(touches(competency, answer) for answer in answers):
+        return CompetencyScore(None, "It was asked, but the answer says too little to be judged.", reason="no_evidence")
     if not passages:
         return CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
-    judgement = best_by_points(competency, passages) if competency.points else judge.best(competency, passages)
+    judgement = best_by_points(competency, passages) if competency.points else judge.best(competency, passages[:BEST])
     chosen = choose_evidence(competency, judgement.exchange, model)
     evidence = said.find(chosen.text, chosen.start) if chosen else None
     if evidence is None:

@@ -7,12 +7,11 @@ from functools import cache
 
 from serve_app.pipeline.assessment.neutral import neutral
 from serve_app.pipeline.assessment.speech import Sentence, spoken
+from serve_app.pipeline.sentences import is_question
 from serve_app.pipeline.types import Competency, Evidence, Utterance
 
 FEWEST_WORDS = 6
 """Shorter answers ("yes, sure") say nothing about a competency."""
-BEST = 2
-"""Passages judged for one competency, however long the interview is."""
 PASSAGE_WORDS = 240
 """A longer answer is cut into several passages. About 320 tokens."""
 QUESTION_WORDS = 60
@@ -20,7 +19,9 @@ QUESTION_WORDS = 60
 QUESTION_WEIGHT = 2.0
 """A cue in the question says what was asked; one in the answer may be chance."""
 TOUCHED = 3.0
-"""Least relevance: a cue in the question and one in the answer, or three in the answer."""
+"""Least relevance: a cue in the question and another in the answer, or three in the answer."""
+FEWEST_CUES = 2
+"""A single word proves nothing, however often it falls, unless the competency has no other."""
 COMMON = re.compile(
     r"an?|the|of|to|in|is|are|was|were|be|been|its?|that|this|which|and|or|for|on|at|by|as|with|from|can|will|not|than|"
     r"then|so|if|when|you|your|i|they|their|he|she|we|our|ha[sd]|have|do|does"
@@ -77,10 +78,17 @@ def _passages(question: Sequence[str], answer: Sequence[Sentence]) -> list[Excha
 
 
 def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
-    """The exchanges most relevant to a competency, best first; none when it was never touched."""
+    """The exchanges that touch a competency and say enough to be judged, most relevant first."""
     long_enough = [exchange for exchange in all_exchanges if len(exchange.answer.split()) >= FEWEST_WORDS]
-    ranked = sorted(long_enough, key=lambda exchange: -relevance(competency, exchange))
-    return tuple(exchange for exchange in ranked[:BEST] if relevance(competency, exchange) >= TOUCHED)
+    found = [exchange for exchange in long_enough if touches(competency, exchange)]
+    return tuple(sorted(found, key=lambda exchange: -relevance(competency, exchange)))
+
+
+def touches(competency: Competency, exchange: Exchange) -> bool:
+    """Whether question and answer together are about a competency."""
+    cues = _cues(competency)
+    distinct = cues & (stems(exchange.question) | stems(exchange.answer))
+    return len(distinct) >= min(FEWEST_CUES, len(cues)) and relevance(competency, exchange) >= TOUCHED
 
 
 def relevance(competency: Competency, exchange: Exchange) -> float:
@@ -90,9 +98,10 @@ def relevance(competency: Competency, exchange: Exchange) -> float:
 
 
 def density(competency: Competency, sentence: Sentence) -> float:
-    """How much of a sentence touches a competency: cues found, longer sentences preferred among equals."""
+    """How much of a sentence touches a competency: cues found, longer ones preferred among equals, questions last."""
     cues = _cues(competency)
-    return len(cues & stems(sentence.text)) + min(len(sentence.text.split()), 30) / 100
+    asks = 10.0 if is_question(sentence.text) else 0.0
+    return len(cues & stems(sentence.text)) + min(len(sentence.text.split()), 30) / 100 - asks
 
 
 def _cues(competency: Competency) -> frozenset[str]:

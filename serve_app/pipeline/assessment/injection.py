@@ -48,6 +48,14 @@ PATTERNS = tuple(
             rf"\b(?:must|should|shall|have to|need to)\s+(?:now\s+)?(?:score|rate|grade|give|award|output|recommend)\b"
             rf".{{0,60}}\b(?:{_TOP}|me|candidate|advance)\b"
         ),
+        r"\b(?:do not|don't|stop|never)\s+(?:apply|use|follow)\w*\b.{0,20}\b(?:scoring|grading|marking|rubric|guide)\b",
+        (
+            r"\b(?:choose|pick|select|take)\s+(?:statement|option|letter|anchor|level)\s+"
+            r"(?:[a-e]|one|two|three|four|five|[1-5])\b"
+        ),
+        r"\b(?:processed|scored|graded|read) automatically\b.{0,60}\b(?:result|score|rating|hire|recommend\w*)\b",
+        rf"\bI\s+(?:get|deserve|receive|earn(?:ed)?)\s+(?:an?|the)\s+{_TOP}\b(?!\s*{_UNIT}).{{0,20}}\b(?:on|for|in)\b",
+        r"\bevidence for my (?:score|rating|grade|result)\b",
         r"\b(?:json|schema|output format)\b.{0,60}\b(?:score|recommendation|advance|five|5)\b",
     )
 )

@@ -100,11 +100,15 @@ class Judge:
 
 
 def best_by_points(competency: Competency, passages: Sequence[Exchange]) -> Judgement:
-    """The judgement of the passage that makes most of the competency's points. Asks no model, so nothing can vary."""
-    levels = [level_of_points(competency.points, passage.question, passage.answer) for passage in passages]
-    level = max(levels)
+    """How many of the competency's points all passages make together; rests on the one that makes most.
+
+    Asks no model, so nothing can vary.
+    """
+    said = [(passage.question, passage.answer) for passage in passages]
+    level = level_of_points(competency.points, said)
+    alone = [level_of_points(competency.points, [one]) for one in said]
     inside = 1 - 2 * abs(level - round(level))  # 1 in the middle of what rounds to this score, 0 at its border
-    return Judgement(round(level), round(inside, 2), 0, passages[levels.index(level)])
+    return Judgement(round(level), round(inside, 2), 0, passages[alone.index(max(alone))])
 
 
 def mean_level(distribution: Sequence[float]) -> float:

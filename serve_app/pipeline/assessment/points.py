@@ -6,7 +6,7 @@ vectors with 0.55, MiniLM sentence embeddings with 0.46, and one human grader wi
 and by letters, so a recogniser's or another country's spelling costs nothing; names and fillers add nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache
 
@@ -17,14 +17,17 @@ OF_THE_QUESTION = 0.5
 ALIKE = 0.5
 """Least share of letter trigrams (Dice) at which two words may be the same one, spelt differently."""
 FULL_MARKS = 0.5
-"""Share of the words that earns a 5: people say the same in other words, and graders know it."""
+"""Share of a point's words that makes it: people say the same in other words, and graders know it."""
 
 
-def level(points: Iterable[str], question: str, answer: str) -> float:
-    """From 1 (no point is made) to 5, for at least one point."""
-    asked, said = content(question), content(answer)
-    shares = [share(content(point), asked, said) for point in points]
-    return 1 + 4 * min(1.0, sum(shares) / len(shares) / FULL_MARKS)
+def level(points: Iterable[str], passages: Sequence[tuple[str, str]]) -> float:
+    """From 1 (no point is made) to 5, for at least one point and one passage: a question with its answer.
+
+    A point counts where it is made best: in an interview of short questions each answer makes another one.
+    """
+    read = [(content(question), content(answer)) for question, answer in passages]
+    made = [min(1.0, max(share(content(point), *passage) for passage in read) / FULL_MARKS) for point in points]
+    return 1 + 4 * sum(made) / len(made)
 
 
 def share(point: AbstractSet[str], asked: AbstractSet[str], said: AbstractSet[str]) -> float:

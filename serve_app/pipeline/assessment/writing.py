@@ -36,11 +36,12 @@ class Texts:
 def recommend(scores: Mapping[str, CompetencyScore], flags: Sequence[RedFlag]) -> Recommendation:
     """Apply the rule that leads from scores to a recommendation.
 
-    With fewer than half of the competencies scored nothing is recommended; a mean of 3.5 with no score below 2
-    advances; a mean under 2.5 rejects; all else holds. A red flag of high severity never advances.
+    With fewer than half of the competencies scored, or a single one of several, nothing is recommended; a mean of 3.5
+    with no score below 2 advances; a mean under 2.5 rejects; all else holds. A red flag of high severity never
+    advances.
     """
     given = [score.score for score in scores.values() if score.score is not None]
-    if len(given) * 2 < len(scores):
+    if len(given) * 2 < len(scores) or len(given) < min(2, len(scores)):
         return "insufficient_evidence"
     mean = sum(given) / len(given)
     if mean < REJECT_MEAN:
