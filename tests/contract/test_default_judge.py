@@ -19,6 +19,7 @@ from scripts.eval_assessment import Remembering, bundled, drift
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.assessment.fairness import barred_subject
 from serve_app.pipeline.assessment.injection import addresses_the_grader
+from serve_app.pipeline.assessment.llm import LanguageModel
 from serve_app.pipeline.types import Assessment, AssessmentRequest
 from tests.contract.test_assessor_backends import loaded, sensible, serving
 from tests.unit.test_injection import ATTACKS as MORE_ATTACKS
@@ -90,6 +91,21 @@ def test_every_assessor_answers_in_one_schema(backend: AssessorBackend) -> None:
     with serving(sensible) as endpoint:
         checked(loaded(endpoint.llm()).assess(interview(), quiet))
     checked(FakeAssessor("fake").assess(interview(), quiet))
+
+
+def test_what_is_written_after_a_shared_context_stays_in_its_schema(backend: AssessorBackend) -> None:
+    """As the passes of a large model are: the grammar holds, and the second time nothing is read again."""
+    llm = cast("LanguageModel", backend)
+    schema = {
+        "type": "object",
+        "properties": {"passage": {"enum": [1, 2]}, "statement": {"enum": ["A", "B"]}},
+        "required": ["passage", "statement"],
+        "additionalProperties": False,
+    }
+    context = "<passage number=1>\nQuestion: What broke?\nAnswer: A lock in the table.\n</passage>\n"
+    first, second = (llm.write(context, "\nAnswer as JSON: the passage and its statement.", schema, 32) for _ in "12")
+    jsonschema.validate(first, schema)
+    assert first == second
 
 
 def test_no_field_is_about_the_person() -> None:
