@@ -92,6 +92,21 @@ def test_every_assessor_answers_in_one_schema(backend: AssessorBackend) -> None:
     checked(FakeAssessor("fake").assess(interview(), quiet))
 
 
+def test_what_is_written_after_a_shared_context_stays_in_its_schema(backend: AssessorBackend) -> None:
+    """As the passes of a large model are: the grammar holds, and the second time nothing is read again."""
+    llm = cast("Any", backend)
+    schema = {
+        "type": "object",
+        "properties": {"passage": {"enum": [1, 2]}, "statement": {"enum": ["A", "B"]}},
+        "required": ["passage", "statement"],
+        "additionalProperties": False,
+    }
+    context = "<passage number=1>\nQuestion: What broke?\nAnswer: A lock in the table.\n</passage>\n"
+    first, second = (llm.write(context, "\nAnswer as JSON: the passage and its statement.", schema, 32) for _ in "12")
+    jsonschema.validate(first, schema)
+    assert first == second
+
+
 def test_no_field_is_about_the_person() -> None:
     """Neither the schema nor the product's rubric names tone, emotion, fluency or accent."""
     assert barred_subject(json.dumps(SCHEMA["properties"])) is None
