@@ -52,6 +52,7 @@ def bench(
             "calls that meet a process on its way out": lambda: bench_cold.races(stack, races),
         }
         results |= _measured(sections)
+        write(results, out)  # what is there is kept, should the rest not come to its end
     results["haproxy"] = _with_haproxy(streams)
     write(results, out)
     console.print((out / "pool.md").read_text("utf-8"), markup=False)
@@ -137,12 +138,18 @@ EDGE = {
 }
 
 
+def _cell(results: dict[str, Any], key: str) -> str:
+    value = results.get(key)
+    return "not measured" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
 def _table(results: dict[str, Any]) -> str:
     roles = results["roles"].items()
     lines = [
         "# The pool, measured",
         "",
         f"`make bench` on {results['cores']} cores, profile `{results['profile']}`, medians of {results['rounds']}.",
+        f"Load average of the machine before: {results['load_before']:.1f}; anything above 1 makes it slower.",
         "Overhead is what a start costs beyond the same weights loaded in a bare process of the same run.",
         "",
         "| model | bare weights, s | weights cold: + s | process cold: + s |",
@@ -153,12 +160,15 @@ def _table(results: dict[str, Any]) -> str:
             for role, row in roles
         ),
         "",
-        f"{results['race_rounds']} calls met a process on its way out: {results['race_failures']} failed,",
-        f"{results['race_cold']} found a new one.",
+        f"Calls that met a process on its way out: {_cell(results, 'race_rounds')},",
+        f"of which failed: {_cell(results, 'race_failures')}.",
         "",
         "| edge | Serve's proxy | HAProxy |",
         "| --- | --- | --- |",
-        *(f"| {what} | {results[key]:.1f} | {results['haproxy'][key]:.1f} |" for what, key in EDGE.items()),
+        *(
+            f"| {what} | {_cell(results, key)} | {_cell(results.get('haproxy', {}), key)} |"
+            for what, key in EDGE.items()
+        ),
         "",
     ]
     return "\n".join(lines)

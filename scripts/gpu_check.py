@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-import psycopg
 import typer
 import yaml
 from rich.console import Console
 
 from deployments.vram import gpu_meter
-from scripts.embedded import free_port, postgres
+from scripts.embedded import free_port
 from scripts.stack import ROOT, Options, Stack
 from serve_app.pipeline.ports import ROLES, Role
-from serve_app.schema import migrate
 
 KINDS: dict[Role, str] = {"asr": "fake_transcriber", "diarizer": "fake_diarizer", "assessor": "fake_assessor"}
 FRACTIONS: dict[Role, float] = {"asr": 0.25, "diarizer": 0.25, "assessor": 0.5}
+MODELS = ("ASR", "Diarizer", "Assessor")
 console = Console()
 
 
@@ -123,17 +122,11 @@ class Pool:
 
 @contextmanager
 def _pool(device: str, sizes: Sizes) -> Iterator[Pool]:
-    with tempfile.TemporaryDirectory(prefix="rs-gpu-") as name, postgres(Path(name) / "postgres") as server:
+    with tempfile.TemporaryDirectory(prefix="rs-gpu-") as name:
         folder = Path(name)
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE gpu_check")
-        url = server.replace("/postgres?", "/gpu_check?")
-        migrate(url)
         path = folder / "serve_config.yaml"
         path.write_text(yaml.safe_dump(_config(folder, device, sizes)), "utf-8")
-        options = Options(
-            folder, free_port(), free_port(), path, environment={"DATABASE_URL": url}, health_path="/status"
-        )
+        options = Options(folder, free_port(), free_port(), path, health_path="/status")
         with Stack(options, say=lambda line: console.print(f"[dim]{line}")) as stack:
             yield Pool(stack.base_url)
 
@@ -153,7 +146,7 @@ def _config(folder: Path, device: str, sizes: Sizes) -> dict[str, Any]:
     product = config["applications"][0]
     product["import_path"] = "scripts.pool_driver:build"
     product["args"] = {"profile": str(folder / "models.yaml"), "memory_budget_mib": sizes.budget}
-    product["deployments"] = [given for given in product["deployments"] if "autoscaling_config" in given]
+    product["deployments"] = [given for given in product["deployments"] if given["name"] in MODELS]
     return config
 
 

@@ -158,8 +158,8 @@ def serve_config(options: Options) -> dict[str, Any]:
 @contextmanager
 def ray_head(options: Options, environment: dict[str, str]) -> Iterator[None]:
     """A Ray head node on loopback, in a session of its own so that Ctrl-C reaches only the launcher."""
-    # Ray's socket paths must stay under 107 characters, so they cannot lie inside an arbitrary checkout.
-    scratch = Path(tempfile.mkdtemp(prefix="recruitscreen-ray-"))
+    # Socket paths must stay under 107 characters, HAProxy's under 97: they cannot lie inside an arbitrary checkout.
+    scratch = Path(tempfile.mkdtemp(prefix="rs-ray-"))
     log = (options.folder / "ray.log").open("wb")
     process = subprocess.Popen(
         ray_command(options, scratch), stdout=log, stderr=log, start_new_session=True,

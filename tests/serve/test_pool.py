@@ -63,7 +63,8 @@ def test_a_load_that_fails_leaves_the_deployment_healthy(pressed: Pool, folder: 
     flag.write_text(failure)
     assert pressed.call("assessor")[-1] == code
     flag.unlink()
-    assert pressed.call("assessor") == COLD
+    # on a machine with five times the work it can do, a neighbour may need longer to leave than the 1.5 s of this pool
+    wait_for(lambda: pressed.call("assessor") == COLD, "the deployment did not recover", within_s=15)
     assert processes("pressed", "Assessor") == before
 
 
