@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from serve_app.http import errors, openapi
 from serve_app.http.request_id import RequestId
 from serve_app.http.routes import credits as account_credits
-from serve_app.http.routes import demo, health, jobs, keys, models, pages, quotes, transcripts
+from serve_app.http.routes import demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts
+from serve_app.http.sessions import Sessions
 from serve_app.http.tokens import JobTokens
 from serve_app.services import Services
 
@@ -36,10 +37,12 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.services = services
+    app.state.sessions = Sessions(services.settings.secret_key.get_secret_value())
     app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
-    for routes in (account_credits, demo, health, jobs, keys, models, pages, quotes, transcripts):
+    app.add_exception_handler(key_pages.SignedOut, lambda *_: key_pages.signed_out())
+    for routes in (account_credits, demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts):
         app.include_router(routes.router)
     openapi.install(app)
     return app

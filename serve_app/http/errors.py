@@ -48,7 +48,8 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][1:]) or "body"
+        named = first["type"] != "json_invalid"  # which has the offset in the place of a name
+        field = ".".join(str(part) for part in first["loc"][1:] if named) or "body"
         detail = {"error": "invalid_field", "message": f"{field}: {first['msg']}", "field": field}
         return respond(request, settings, 422, detail)
 

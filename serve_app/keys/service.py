@@ -94,6 +94,11 @@ async def verify(session: AsyncSession, secret: str) -> ApiKey:
     return key
 
 
+async def live(session: AsyncSession, key_id: str) -> ApiKey | None:
+    """The key with this id, if it still opens anything."""
+    return (await session.exec(select(ApiKey).where(col(ApiKey.id) == key_id, *_live()))).first()
+
+
 async def revoke(session: AsyncSession, account_id: str, key_id: str) -> None:
     """End a key now. Raises `NotFound` when the account has no such live key."""
     if not storable(key_id):

@@ -223,6 +223,13 @@ KEYS = [
 ]
 
 
+async def test_a_body_that_is_no_json_is_called_the_body(client: httpx.AsyncClient, customer: Customer) -> None:
+    """Not by the offset of its mistake."""
+    headers = customer.headers | {"Content-Type": "application/json"}
+    detail = (await client.post("/v1/keys", content=b'{"name": ', headers=headers)).json()["detail"]
+    assert detail["field"] == "body"
+
+
 async def test_a_hostile_key_is_refused(client: httpx.AsyncClient) -> None:
     """401, in the same words as ever."""
     for authorization in KEYS:

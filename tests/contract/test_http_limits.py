@@ -5,6 +5,7 @@ import time
 
 import httpx
 import pytest
+from fastapi import routing
 from sqlalchemy import update
 from sqlmodel import col
 
@@ -78,6 +79,7 @@ async def test_a_real_recording_is_measured_not_believed(client: httpx.AsyncClie
 
 async def test_all_demos_together_are_limited(client: httpx.AsyncClient, services: Services) -> None:
     """Also from different addresses, as a trusted proxy tells them: 429 says when to come back."""
+    await services.limiter._limiter.storage.reset()  # other tests start demos on the same Valkey
     services.settings.trusted_proxies = 1
     demo = services.catalog.get("recruitscreen").demo
     assert demo
@@ -90,6 +92,7 @@ async def test_all_demos_together_are_limited(client: httpx.AsyncClient, service
     assert (statuses[-1].status_code, error(statuses[-1])) == (429, "rate_limited")
     assert int(statuses[-1].headers["retry-after"]) > 0
     assert '"demo-total"' in statuses[-1].headers["ratelimit"]
+    await services.limiter._limiter.storage.reset()
 
 
 async def test_a_stream_token_ends(
@@ -163,3 +166,18 @@ async def test_a_server_that_names_requests_itself_names_them_alone(services: Se
         answer = await client.get("/nothing", headers={"X-Request-Id": "its own; name"})
     assert answer.json()["detail"]["request_id"] == "its own; name"
     assert "x-request-id" not in answer.headers
+
+
+async def test_a_silent_stream_is_kept_alive_by_comments(
+    client: httpx.AsyncClient, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment every 15 s, here every 0.2 s, so that no proxy takes a waiting job's stream for dead."""
+    assert routing._PING_INTERVAL == 15.0
+    monkeypatch.setattr(routing, "_PING_INTERVAL", 0.2)
+    job_id = (await submit(client, customer)).json()["job_id"]
+    following = asyncio.create_task(client.get(f"/v1/jobs/{job_id}/events", headers=customer.headers))
+    await asyncio.sleep(1)
+    await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
+    text = (await asyncio.wait_for(following, 5)).text
+    assert text.count(": ping\n\n") >= 2
+    assert '"terminal": true' in text

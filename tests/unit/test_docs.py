@@ -1,5 +1,8 @@
 """Generated docs are what their source says."""
 
+import ast
+import re
+
 from scripts.admin import ERROR_DOCS
 from serve_app.http.error_page import as_markdown
 from serve_app.jobs.lifecycle import MOVES
@@ -18,3 +21,25 @@ def test_the_state_diagram_in_the_architecture_tour_is_current() -> None:
     drawn = {line.strip() for line in diagram.splitlines() if " --> " in line and "[*]" not in line}
     expected = {f"{source} --> {to}" for source, nexts in MOVES.items() for to in nexts}
     assert drawn == expected
+
+
+CONFORMANCE = (ROOT / "docs" / "api-conformance.md").read_text("utf-8")
+ROWS = [
+    line for line in CONFORMANCE.splitlines() if line.startswith("| ") and "---" not in line and "| promise" not in line
+]
+
+
+def test_every_test_named_in_the_conformance_table_exists() -> None:
+    """And every row names one, or says plainly that it is not held."""
+    assert len(ROWS) > 40
+    for row in ROWS:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert named or "not held" in row, row
+        for path, test in named:
+            assert test in functions_of(path), f"{path}::{test}"
+
+
+def functions_of(path: str) -> set[str]:
+    """Names of a file's functions."""
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}

@@ -43,6 +43,10 @@ class Event:
     """A line for people."""
     at: datetime | None = None
     loading: Loading | None = None
+    queue_position: int | None = None
+    """While queued: 1 for the next job to be run."""
+    expected_s: float | None = None
+    """Seconds until the result, at today's pace."""
     data: dict[str, Any] = field(default_factory=dict, compare=False)
     """All the event carries, as it came."""
 
@@ -88,6 +92,8 @@ def parse(frame: Frame) -> Event | None:
         "detail": data.get("detail"),
         "at": datetime.fromisoformat(at) if at else None,
         "loading": Loading.of(data.get("loading")),
+        "queue_position": data.get("queue_position"),
+        "expected_s": data.get("expected_s"),
         "data": data,
     }
     if frame.name == "status":

@@ -88,7 +88,7 @@ class BarView(LogView):
 
     def move(self, event: Event) -> None:
         percent = percent_of(event)
-        if percent is None and isinstance(event, ProgressEvent):
+        if percent is None and isinstance(event, ProgressEvent) and not event.queue_position:
             return  # it says nothing about how far the job is, so the bar stays
         total = None if percent is None else 100  # None leaves the total as it is: none at first, which makes it pulse
         self._progress.update(self._task, description=plain(activity(event)).plain, total=total, completed=percent or 0)
@@ -98,6 +98,8 @@ def activity(event: Event) -> str:
     """What goes on, in a few words."""
     if event.loading:
         return _loading(event.loading)
+    if event.queue_position:
+        return f"{words(event.status)}, place {event.queue_position}"
     if isinstance(event, ProgressEvent) and event.stage:
         return words(event.stage)
     return words(event.status)
