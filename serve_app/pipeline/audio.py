@@ -258,16 +258,17 @@ class _Collector:
     """Resampled audio of a growing recording, at most two channels of it."""
 
     def __init__(self, track: _Track, max_duration_s: float) -> None:
-        self._track = track
+        self._tick_s, self._origin_s = track.tick_s, track.origin_s
         self._limit_s = max_duration_s + TOLERANCE_S
         self._heard_s = 0.0
         self._shape: tuple[object, ...] | None = None
         self._blocks: list[Waveform] = []  # each (channels, samples)
         self._resampler = av.AudioResampler()
+        self._waiting = av.AudioFifo()
 
     def add(self, frame: AudioFrame) -> None:
         """Take the next frame. Raises `MediaTooLong`, and `MediaUnreadable` on an absurd one."""
-        stamp_s = None if frame.pts is None else frame.pts * self._track.tick_s - self._track.origin_s
+        stamp_s = None if frame.pts is None else frame.pts * self._tick_s - self._origin_s
         silence_s = _gap(stamp_s, self._heard_s)
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if silence_s or shape != self._shape:
@@ -277,7 +278,9 @@ class _Collector:
         if self._heard_s > self._limit_s:
             raise MediaTooLong
         frame.pts = None  # gaps are filled above; the resampler need not follow the stamps
-        self._resample(frame)
+        self._waiting.write(frame)
+        if self._waiting.samples >= frame.sample_rate:  # 1 s: frame by frame the resampler costs twice as much
+            self._resample(self._waiting.read())
 
     def finish(self) -> list[Waveform]:
         """Return one or two channels, shape (samples,) each. Raises `MediaTooShort`, `MediaUnreadable` when empty."""
@@ -295,13 +298,16 @@ class _Collector:
         if not MIN_RATE <= frame.sample_rate <= MAX_RATE or len(frame.layout.channels) > MAX_CHANNELS:
             raise MediaUnreadable
         self._flush()
-        self._shape = shape
+        self._shape, self._waiting = shape, av.AudioFifo()
         # blocks of 1 s: piece by piece, Opus frames of 20 ms cost as much in Python as in the decoder
         self._resampler = av.AudioResampler("fltp", frame.layout, SAMPLE_RATE, frame_size=SAMPLE_RATE)
 
     def _flush(self) -> None:
-        if self._shape is not None:
-            self._resample(None)
+        if self._shape is None:
+            return
+        if self._waiting.samples:
+            self._resample(self._waiting.read())
+        self._resample(None)
 
     def _resample(self, frame: AudioFrame | None) -> None:
         for piece in self._resampler.resample(frame):
