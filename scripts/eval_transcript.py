@@ -156,6 +156,7 @@ def main(  # noqa: PLR0913 — options of a command line
         results["words_in_silence"] = words_in_silence([service, *([script] if script else [])], data, kept)
         for results["systems"] in evaluate(service, script, chosen, fresh=plain == "run"):
             _write(out, results)
+    service.close()
     _write(out, results)
     console.print(table(results))
 
