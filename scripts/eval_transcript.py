@@ -166,6 +166,7 @@ def _write(out: Path, results: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     known = out / "transcript.json"
     results = (json.loads(known.read_text("utf-8")) if known.is_file() else {}) | results
+    results["load_average"] = round(os.getloadavg()[2], 1)
     results |= {name: results.get("speed", {}).get(name) for name in ("service_over_script", "overhead_share")}
     long = out / "transcript_long.json"
     if long.is_file():
