@@ -7,7 +7,7 @@ service before and after the script; the scores per set say which of the script'
 import json
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Annotated, Any
@@ -53,8 +53,10 @@ def scores(read: dict[Path, tuple[Item, Output]], lengths: dict[Path, float]) ->
     }
 
 
-def evaluate(service: Service, plain: PlainScript | None, chosen: Sequence[Item], *, fresh: bool) -> dict[str, Any]:
-    """Figures of both systems by set; the script reads no whole interviews, and nothing new unless `fresh`."""
+def evaluate(
+    service: Service, plain: PlainScript | None, chosen: Sequence[Item], *, fresh: bool
+) -> Iterator[dict[str, Any]]:
+    """Figures of both systems by set, again after every set; the script reads nothing new unless `fresh`."""
     systems: dict[str, Any] = {}
     for group in dict.fromkeys(item.group for item in chosen):
         members = [item for item in chosen if item.group == group]
@@ -66,7 +68,7 @@ def evaluate(service: Service, plain: PlainScript | None, chosen: Sequence[Item]
             theirs = {item.path: (item, out) for item, out in outputs if out is not None}
             systems.setdefault(plain.name, {}).update(scores(theirs, lengths))
         console.print(f"{group}: {[(name, found.get(group)) for name, found in systems.items()]}")
-    return systems
+        yield systems
 
 
 def words_in_silence(systems: Sequence[System], data: Path, folder: Path) -> dict[str, int]:
@@ -151,9 +153,12 @@ def main(  # noqa: PLR0913 — options of a command line
         timed = chosen[-1] if quick else _nearest(interviews(data))
         results["speed"] = speed(service, script if plain == "run" else None, chosen[0], timed)
     if only != "speed":
-        results["systems"] = evaluate(service, script, chosen, fresh=plain == "run")
         results["words_in_silence"] = words_in_silence([service, *([script] if script else [])], data, kept)
+        for results["systems"] in evaluate(service, script, chosen, fresh=plain == "run"):
+            _write(out, results)
+    service.close()
     _write(out, results)
+    console.print(table(results))
 
 
 def _write(out: Path, results: dict[str, Any]) -> None:
@@ -161,13 +166,13 @@ def _write(out: Path, results: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     known = out / "transcript.json"
     results = (json.loads(known.read_text("utf-8")) if known.is_file() else {}) | results
+    results["load_average"] = round(os.getloadavg()[2], 1)
     results |= {name: results.get("speed", {}).get(name) for name in ("service_over_script", "overhead_share")}
     long = out / "transcript_long.json"
     if long.is_file():
         results["long"] = json.loads(long.read_text("utf-8"))
     (out / "transcript.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     (out / "transcript.md").write_text(table(results), "utf-8")
-    console.print(table(results))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ class Service:
         for role in ("asr", "diarizer"):
             self._runner.run(self._pool.warm(role, _Stages()))
 
+    def close(self) -> None:
+        """End the replicas."""
+        self._runner.run(self._pool.close())
+        self._runner.close()
+
     def read(self, item: Item) -> Output:
         """Take one recording from its file to its result."""
         with _file(item) as path:

@@ -48,7 +48,7 @@ def items(folder: Path, *, quick: bool) -> list[Item]:
     if quick:
         meetings = [item for item in _meetings(folder) if item.path.name.startswith(("EN2001e", "ES2003a"))]
         return [*_call(folder), *meetings, *beginnings[:1]]
-    return [*_call(folder), *_meetings(folder), *beginnings, *interviews(folder), *_read(folder)]
+    return [*_call(folder), *_meetings(folder), *beginnings, *_read(folder), *interviews(folder)]
 
 
 def interviews(folder: Path) -> list[Item]:

@@ -8,13 +8,10 @@ ends as unreadable.
 
 import re
 import struct
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -54,10 +51,6 @@ MIN_GAP_S = 0.1
 PROBE_DEADLINE_S = 20.0
 DECODE_DEADLINE_S = 300.0
 """Wall clock. An hour of AAC decodes in about 3 s on one core, an hour of stereo Opus in 15 s."""
-MIN_HALVED = 6_000
-"""Packets, 2 minutes of Opus: what is shorter is decoded in one go."""
-PREROLL = 32
-"""Packets, mostly of 20 ms: Opus wants 80 ms to converge (RFC 7845, 4.6)."""
 TOLERANCE_S = 1.0
 """How far encoder padding may carry a recording beyond the longest one accepted."""
 
@@ -68,7 +61,7 @@ def probe(path: Path, max_duration_s: float | None = None) -> Media:
     Raises `MediaUnreadable`, `NoAudioTrack`, `MediaEncrypted`, `MediaTooShort` and, where a limit is given,
     `MediaTooLong`.
     """
-    with _open(path, time.monotonic() + PROBE_DEADLINE_S) as track:
+    with _open(path, PROBE_DEADLINE_S) as track:
         duration_s = _measure(track, max_duration_s)
         if duration_s < MIN_DURATION_S:
             raise MediaTooShort
@@ -88,52 +81,11 @@ def decode(path: Path, max_duration_s: float, deadline_s: float = DECODE_DEADLIN
     Damaged places are skipped and a file cut short gives what is left of it; pauses that exist only as jumps in the
     time stamps become silence, so that times agree with what a player shows. Raises as `probe` does.
     """
-    deadline = time.monotonic() + deadline_s
-    stretches = _stretches(path, deadline)
-    with ThreadPoolExecutor(len(stretches)) as workers:
-        collected = list(workers.map(lambda stretch: _collect(path, max_duration_s, deadline, stretch), stretches))
-    return to_recording(_join(collected))
-
-
-def _stretches(path: Path, deadline: float) -> list[range]:
-    """Packets to decode side by side: all in one, or in two halves where decoding takes its time.
-
-    Ten minutes of Opus are 30,000 packets and 0.8 s, 4 % of what the models take on two cores.
-    """
-    with _open(path, deadline) as track:
-        if track.stream.codec_context.name != "opus":
-            return [range(sys.maxsize)]
-        count = sum(1 for _ in _packets(track))
-    return [range(sys.maxsize)] if count < MIN_HALVED else [range(count // 2), range(count // 2, sys.maxsize)]
-
-
-def _collect(path: Path, max_duration_s: float, deadline: float, stretch: range) -> "_Collector":
-    with _open(path, deadline) as track:
-        collector = _Collector(track, max_duration_s, later=stretch.start > 0)
-        for frame in _frames(track, stretch):
-            collector.add(frame)
-        collector.end()
-        return collector
-
-
-def _join(parts: Sequence["_Collector"]) -> list[Waveform]:
-    """Return one or two channels, shape (samples,) each. Raises `MediaTooShort`, `MediaUnreadable` when empty."""
-    if sum(part.track.failed for part in parts) > max(1, sum(part.track.packets for part in parts) // 2):
-        raise MediaUnreadable("Most of the audio in the file is damaged.")  # the rest would be noise
-    blocks: list[Waveform] = []
-    for before, part in pairwise([None, *parts]):
-        assert part is not None
-        silence_s = _gap(part.began_s, before.heard_s) if before else 0.0
-        blocks += [np.zeros((1, int(silence_s * SAMPLE_RATE)), np.float32), *part.blocks]
-    count = sum(block.shape[1] for block in blocks)
-    if not count:
-        raise MediaUnreadable
-    if count < MIN_DURATION_S * SAMPLE_RATE:
-        raise MediaTooShort
-    if count > parts[0].limit_s * SAMPLE_RATE:
-        raise MediaTooLong
-    width = max(len(block) for block in blocks)
-    return [np.concatenate([block[min(i, len(block) - 1)] for block in blocks]) for i in range(width)]
+    with _open(path, deadline_s) as track:
+        collected = _Collector(track, max_duration_s)
+        for frame in _frames(track):
+            collected.add(frame)
+        return to_recording(collected.finish())
 
 
 @dataclass(slots=True)
@@ -189,13 +141,13 @@ def _refuse(url: str, *_: Any) -> NoReturn:
 
 
 @contextmanager
-def _open(path: Path, deadline: float) -> Iterator[_Track]:
+def _open(path: Path, deadline_s: float) -> Iterator[_Track]:
     """Open the file on its speech track; whatever libav raises comes out as `MediaUnreadable`."""
     options = {"format_whitelist": FORMATS, "codec_whitelist": ",".join(sorted(CODECS))}
     options["protocol_whitelist"] = ""
     try:
         with Path(path).open("rb") as file:
-            source = _Source(file, deadline, f"upload{Path(path).suffix}")
+            source = _Source(file, time.monotonic() + deadline_s, f"upload{Path(path).suffix}")
             with av.open(
                 source, "r", options=options, metadata_errors="replace", buffer_size=1 << 18, io_open=_refuse
             ) as container:
@@ -254,15 +206,12 @@ def _decoded(track: _Track, packet: "Packet[AudioStream]") -> list[AudioFrame]:
         return []
 
 
-def _frames(track: _Track, stretch: range) -> Iterator[AudioFrame]:
-    """Give the frames of a stretch of packets that decode; a few packets before it bring the decoder up to date."""
-    for index, packet in enumerate(_packets(track)):
-        if index >= stretch.stop:
-            return
-        if index >= stretch.start - PREROLL:
-            frames = _decoded(track, packet)
-            if index >= stretch.start:
-                yield from frames
+def _frames(track: _Track) -> Iterator[AudioFrame]:
+    """Give all frames that decode. Raises `MediaUnreadable` where most packets do not: the rest would be noise."""
+    for packet in _packets(track):
+        yield from _decoded(track, packet)
+    if track.failed > max(1, track.packets // 2):
+        raise MediaUnreadable("Most of the audio in the file is damaged.")
 
 
 def _gap(stamp_s: float | None, position_s: float) -> float:
@@ -308,46 +257,57 @@ def _padding(packet: "Packet[AudioStream]") -> float:
 class _Collector:
     """Resampled audio of a growing recording, at most two channels of it."""
 
-    def __init__(self, track: _Track, max_duration_s: float, *, later: bool) -> None:
-        self.track = track
-        self.limit_s = max_duration_s + TOLERANCE_S
-        self.began_s: float | None = None
-        self.heard_s = 0.0
-        self.blocks: list[Waveform] = []  # each (channels, samples)
+    def __init__(self, track: _Track, max_duration_s: float) -> None:
         self._tick_s, self._origin_s = track.tick_s, track.origin_s
-        self._later = later  # begins somewhere in the file, not at 0:00
+        self._limit_s = max_duration_s + TOLERANCE_S
+        self._heard_s = 0.0
         self._shape: tuple[object, ...] | None = None
+        self._blocks: list[Waveform] = []  # each (channels, samples)
         self._resampler = av.AudioResampler()
+        self._waiting = av.AudioFifo()
 
     def add(self, frame: AudioFrame) -> None:
         """Take the next frame. Raises `MediaTooLong`, and `MediaUnreadable` on an absurd one."""
         stamp_s = None if frame.pts is None else frame.pts * self._tick_s - self._origin_s
-        if self._shape is None and self._later:
-            self.began_s, self.heard_s = stamp_s, stamp_s or 0.0
-        silence_s = _gap(stamp_s, self.heard_s)
+        silence_s = _gap(stamp_s, self._heard_s)
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if silence_s or shape != self._shape:
             self._restart(frame, shape)
             self._keep(np.zeros((1, int(silence_s * SAMPLE_RATE)), np.float32))
-        self.heard_s += silence_s + frame.samples / frame.sample_rate
-        if self.heard_s > self.limit_s:
+        self._heard_s += silence_s + frame.samples / frame.sample_rate
+        if self._heard_s > self._limit_s:
             raise MediaTooLong
         frame.pts = None  # gaps are filled above; the resampler need not follow the stamps
-        self._resample(frame)
+        self._waiting.write(frame)
+        if self._waiting.samples >= frame.sample_rate:  # 1 s: frame by frame the resampler costs twice as much
+            self._resample(self._waiting.read())
 
-    def end(self) -> None:
-        """Take what is left in the resampler."""
-        if self._shape is not None:
-            self._resample(None)
+    def finish(self) -> list[Waveform]:
+        """Return one or two channels, shape (samples,) each. Raises `MediaTooShort`, `MediaUnreadable` when empty."""
+        self._flush()
+        count = sum(block.shape[1] for block in self._blocks)
+        if not count:
+            raise MediaUnreadable
+        if count < MIN_DURATION_S * SAMPLE_RATE:
+            raise MediaTooShort
+        width = max(len(block) for block in self._blocks)
+        return [np.concatenate([block[min(i, len(block) - 1)] for block in self._blocks]) for i in range(width)]
 
     def _restart(self, frame: AudioFrame, shape: tuple[object, ...]) -> None:
         """Begin a new stretch: chained and broken streams change their format midway, and silence falls in between."""
         if not MIN_RATE <= frame.sample_rate <= MAX_RATE or len(frame.layout.channels) > MAX_CHANNELS:
             raise MediaUnreadable
-        self.end()
-        self._shape = shape
+        self._flush()
+        self._shape, self._waiting = shape, av.AudioFifo()
         # blocks of 1 s: piece by piece, Opus frames of 20 ms cost as much in Python as in the decoder
         self._resampler = av.AudioResampler("fltp", frame.layout, SAMPLE_RATE, frame_size=SAMPLE_RATE)
+
+    def _flush(self) -> None:
+        if self._shape is None:
+            return
+        if self._waiting.samples:
+            self._resample(self._waiting.read())
+        self._resample(None)
 
     def _resample(self, frame: AudioFrame | None) -> None:
         for piece in self._resampler.resample(frame):
@@ -356,4 +316,4 @@ class _Collector:
     def _keep(self, block: Waveform) -> None:
         if len(block) > 2:  # surround: libav's own downmix is for listening and lowers the centre, where speech is
             block = block.mean(axis=0, keepdims=True)
-        self.blocks.append(np.clip(np.nan_to_num(block), -1, 1))
+        self._blocks.append(np.clip(np.nan_to_num(block), -1, 1))

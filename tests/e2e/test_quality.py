@@ -25,6 +25,7 @@ def figures() -> dict[str, dict[str, float]]:
     service = Service(load_profile("embedded"))
     chosen = [item for item in items(EVAL, quick=True) if item.group in LIMITS]
     read = {item.path: (item, service.read(item)) for item in chosen}
+    service.close()
     return scores(read, {item.path: item.recording().duration_s for item in chosen})
 
 

@@ -17,7 +17,6 @@ from serve_app.errors import (
     MediaUnreadable,
     NoAudioTrack,
 )
-from serve_app.pipeline import audio
 from serve_app.pipeline.audio import decode, probe
 from serve_app.pipeline.types import SAMPLE_RATE, Waveform
 
@@ -144,23 +143,6 @@ def test_pause_in_time_stamps_becomes_silence(tmp_path: Path) -> None:
     assert recording.duration_s == pytest.approx(7, abs=0.05)
     assert rms(recording.samples[2 * SAMPLE_RATE : 5 * SAMPLE_RATE]) == 0
     assert probe(path).duration_s == pytest.approx(7, abs=0.05)
-
-
-def test_opus_in_two_halves_sounds_as_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long Opus is decoded from both ends of its middle: same length, no click, nothing doubled or left out."""
-    path = write(tmp_path / "a.opus", [voice(130)], "libopus")
-    halved = decode(path, HOUR).samples
-    monkeypatch.setattr(audio, "MIN_HALVED", 10**9)
-    whole = decode(path, HOUR).samples
-    assert abs(len(halved) - len(whole)) <= 2
-    shared = min(len(halved), len(whole))
-    assert rms(halved[:shared] - whole[:shared]) < 0.02 * rms(whole)
-
-
-def test_too_long_opus_is_refused_in_halves_too(tmp_path: Path) -> None:
-    """Neither half may stretch the limit of the whole."""
-    with pytest.raises(MediaTooLong):
-        decode(write(tmp_path / "a.opus", [voice(130)], "libopus"), 100)
 
 
 def test_file_cut_short_gives_what_is_left(tmp_path: Path) -> None:
