@@ -89,7 +89,7 @@ def test_every_assessor_answers_in_one_schema(backend: AssessorBackend) -> None:
     assert first.usage.completion_tokens > 0
     with serving(sensible) as endpoint:
         checked(loaded(endpoint.llm()).assess(interview(), quiet))
-    checked(FakeAssessor("fake").assess(interview(), quiet))
+    checked(FakeAssessor(name="fake").assess(interview(), quiet))
 
 
 def test_what_is_written_after_a_shared_context_stays_in_its_schema(backend: AssessorBackend) -> None:
