@@ -28,7 +28,7 @@ def test_another_model_is_put_in_place_without_losing_a_job(stack: Stack, presse
         assert at_work.result()[-1] == "result"
         wait_for(lambda: pressed.model("asr")["name"] == "another-asr", "the model did not change")
         assert pressed.call("asr") == ["loading", "inference", "result"]
-        assert pressed.model("asr")["state"] == "warm"
+        wait_for(lambda: pressed.model("asr")["state"] == "warm", "the status did not show the new model warm")
         assert processes("pressed", "ASR") == process
     finally:
         deployment(changed, "pressed", "ASR")["user_config"] = {"profile": config["applications"][1]["args"]["profile"]}
