@@ -23,7 +23,7 @@ from serve_app.errors import InferenceFailed, WeightsUnavailable
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Recording, Turn
 
-with without("transformers"), warnings.catch_warnings():
+with without("transformers", "matplotlib", "SciencePlots", "tensorboard"), warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains of a torchcodec without FFmpeg; waveforms are handed over in memory
     from pyannote.audio import Model, Pipeline
     from pyannote.audio.telemetry import set_telemetry_metrics
