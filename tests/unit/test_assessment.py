@@ -9,12 +9,13 @@ import pytest
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.assessment.exchanges import density
 from serve_app.pipeline.assessment.speech import Sentence
-from serve_app.pipeline.assessment.writing import recommend
+from serve_app.pipeline.assessment.writing import highlights, recommend, write
 from serve_app.pipeline.types import (
     Assessment,
     AssessmentRequest,
     Competency,
     CompetencyScore,
+    Evidence,
     RedFlag,
     Rubric,
     Utterance,
@@ -188,3 +189,14 @@ def test_the_recommendation_follows_from_the_scores(
     if not scores:
         given = {"a": CompetencyScore(None, "")}
     assert recommend(given, flags) == expected
+
+
+def test_only_a_settled_score_is_a_highlight() -> None:
+    """A score on which the judge's passes disagree is shown, and neither praised nor quoted as the strongest."""
+    quote = Evidence("I asked the team.", 1.0, 2.0, "SPEAKER_01")
+    wavering = CompetencyScore(5, "why", (Evidence("It was the cause.", 3.0, 4.0, "SPEAKER_01"),), 0.4, stable=False)
+    scores = {"problem_solving": wavering, "teamwork": CompetencyScore(4, "why", (quote,), 0.9)}
+    assert highlights(RUBRIC, scores) == ("Teamwork: “I asked the team.”",)
+    written = write(ByLength(), interview(), scores, "hold")
+    assert "strongest evidence is for teamwork" in written.summary
+    assert "It was the cause." not in written.summary + written.submittal_note

@@ -53,7 +53,7 @@ def recommend(scores: Mapping[str, CompetencyScore], flags: Sequence[RedFlag]) -
 
 def highlights(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> tuple[str, ...]:
     """What was strong, each with the candidate's words."""
-    strong = [c for c in rubric.competencies if (scores[c.slug].score or 0) >= STRONG]
+    strong = _strong(rubric, scores)
     return tuple(f"{c.name}: “{scores[c.slug].evidence[0].quote}”" for c in strong)
 
 
@@ -143,11 +143,13 @@ def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
     )
     missing = [c.name.lower() for c in rubric.competencies if scores[c.slug].score is None]
     parts = []
+    settled = [c for c in scored if scores[c.slug].stable]
     if scored:
         listed = ", ".join(f"{c.name.lower()} {scores[c.slug].score}" for c in scored)
-        best = scores[scored[0].slug].evidence[0].quote
         parts.append(f"Scored on what the candidate said (1 to 5): {listed}.")
-        parts.append(f"The strongest evidence is for {scored[0].name.lower()}: “{best}”")
+    if settled:
+        best = scores[settled[0].slug].evidence[0].quote
+        parts.append(f"The strongest evidence is for {settled[0].name.lower()}: “{best}”")
     if missing:
         parts.append(f"The interview gives no evidence for {_and(missing)}.")
     return " ".join(parts) or "The recording holds no answers that can be assessed."
@@ -156,11 +158,16 @@ def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
 def _note(
     role_title: str, rubric: Rubric, scores: Mapping[str, CompetencyScore], recommendation: Recommendation
 ) -> str:
-    strong = [c for c in rubric.competencies if (scores[c.slug].score or 0) >= STRONG]
+    strong = _strong(rubric, scores)
     if not strong:
         return f"The interview for {role_title} showed no strong evidence for a submittal yet ({recommendation})."
     said = " ".join(f"On {c.name.lower()}: “{scores[c.slug].evidence[0].quote}”" for c in strong)
     return f"Interviewed for {role_title}. In the candidate's own words: {said}"
+
+
+def _strong(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> list[Competency]:
+    """What a judge who does not waver holds to be strong."""
+    return [c for c in rubric.competencies if scores[c.slug].stable and (scores[c.slug].score or 0) >= STRONG]
 
 
 def _is_open(score: CompetencyScore) -> bool:
