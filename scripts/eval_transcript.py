@@ -158,15 +158,16 @@ def main(  # noqa: PLR0913 — options of a command line
             _write(out, results)
     service.close()
     _write(out, results)
-    console.print(table(results))
+    console.print((out / "transcript.md").read_text("utf-8"), markup=False)
 
 
 def _write(out: Path, results: dict[str, Any]) -> None:
     """Write JSON and table: what was measured now, over what the file holds, and the figures of long recordings."""
     out.mkdir(parents=True, exist_ok=True)
     known = out / "transcript.json"
-    results = (json.loads(known.read_text("utf-8")) if known.is_file() else {}) | results
-    results["load_average"] = round(os.getloadavg()[2], 1)
+    if "systems" in results:  # of the sets; the speed is a ratio of one run
+        results["load_average"] = round(os.getloadavg()[2], 1)
+    results = (json.loads(known.read_text("utf-8")) if known.is_file() else {"load_average": None}) | results
     results |= {name: results.get("speed", {}).get(name) for name in ("service_over_script", "overhead_share")}
     long = out / "transcript_long.json"
     if long.is_file():

@@ -41,7 +41,7 @@ def table(results: dict[str, Any]) -> str:
         [
             f"# Transcript quality, profile `{results['profile']}`{' (quick subset)' if results['quick'] else ''}",
             "",
-            f"{results['asr']}; {results['diarizer']}; {results['cpus']} CPUs, load average {results['load_average']}.",
+            f"{results['asr']}; {results['diarizer']}; {results['cpus']} CPUs, load {results['load_average']} (sets).",
             "Made by `make eval`.",
             "",
             *lines,
