@@ -5,6 +5,7 @@ a model library or the package that carries the weights: importing some of them 
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from functools import cache
 from importlib import metadata, util
 from pathlib import Path
@@ -27,14 +28,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Located(_Strict):
+class _Located(_Strict, ABC):
     """Files under one root, some of them with a SHA-256 to match."""
 
     files: dict[str, Sha256] = Field(default_factory=dict, description="File relative to the root → its SHA-256.")
 
+    @abstractmethod
     def root(self) -> Path:
         """Folder that `files` is relative to. Raises `WeightsUnavailable`."""
-        raise NotImplementedError
 
     def target(self) -> Path:
         """File or folder a backend reads. Raises `WeightsUnavailable`."""

@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.credits import ledger
 from serve_app.errors import Invalid, JobNotFound
 from serve_app.jobs import waiting
+from serve_app.jobs.lifecycle import topic
 from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, JobState, price_of
 from serve_app.storage.blobs import StoredBlob
 from serve_app.storage.database import wake_after_commit
@@ -69,7 +70,7 @@ async def accept(session: AsyncSession, submission: Submission) -> Accepted:
     session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state, data=place))
     accepted = Accepted(job.id, job.credits, remaining)
     await _remember(session, submission, accepted)
-    wake_after_commit(session, f"job:{job.id}")
+    wake_after_commit(session, topic(job.id))
     return accepted
 
 
