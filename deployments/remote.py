@@ -49,7 +49,9 @@ class RemotePool:
         Raises what the replica failed with; `VramUnavailable` when no replica took the call before the deadline (Ray
         waits for a free GPU fraction for ever, without an error); `Interrupted` when the replica died.
         """
-        stream = getattr(self._handles[role].options(stream=True), method).remote(*args)
+        # By reference: in throughput mode Serve would send recordings by value over gRPC, whose messages end at 4 MiB.
+        handle = self._handles[role].options(stream=True, _by_reference=True)
+        stream = getattr(handle, method).remote(*args)
         events = aiter(stream)
         try:
             try:

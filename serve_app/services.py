@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from serve_app.delivery.sse import Feeds
 from serve_app.jobs.queue import JobQueue
 from serve_app.models.registry import RosterEntry
 from serve_app.models.view import PoolView
@@ -20,6 +21,7 @@ class Services:
     settings: Settings
     database: Database
     bus: Bus
+    feeds: Feeds
     blobs: Blobs
     catalog: Catalog
     queue: JobQueue

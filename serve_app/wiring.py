@@ -1,5 +1,6 @@
 """The one function that builds the program. Tests call it too, with fakes for what they replace."""
 
+from serve_app.delivery.sse import Feeds
 from serve_app.jobs.queue import JobQueue
 from serve_app.models.registry import RosterEntry
 from serve_app.models.view import PoolView
@@ -20,6 +21,7 @@ def build_services(settings: Settings, queue: JobQueue, roster: list[RosterEntry
         settings=settings,
         database=database,
         bus=bus,
+        feeds=Feeds(database, bus),
         blobs=Blobs(settings.blob_url),
         catalog=Catalog.read(settings.config_dir / "verticals"),
         queue=queue,

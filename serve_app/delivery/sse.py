@@ -1,6 +1,10 @@
-"""Follow a job's events: replay what is committed, then wait for more until the job is over."""
+"""Follow a job's events: replay what is committed, then wait for more until the job is over.
+
+However many follow a job in this process, one task asks the database for all of them.
+"""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ from serve_app.storage.database import Database
 from serve_app.storage.redis import Bus
 
 LOOK_EVERY_S = 15.0
-"""How long to trust the bus; a message lost by Redis is found after this. A thousand silent streams ask the
+"""How long to trust the bus; a message lost by Redis is found after this. A thousand jobs that are followed ask the
 database 67 times a second; at 5 s they would 200 times."""
 LOOK_EVERY_WITHOUT_BUS_S = 0.5
 
@@ -33,40 +37,122 @@ class Told:
         return bool(self.data["terminal"])
 
 
-async def follow(database: Database, bus: Bus, job_id: str, after: int) -> AsyncIterator[Told]:
-    """Every event of a job newer than `after`, in order and once, ending with the event that ends the job.
+class Feeds:
+    """The jobs that are followed in this process."""
 
-    A job that is over and has nothing newer than `after` ends the stream at once.
-    """
-    async with bus.waiting_for(topic(job_id)) as woken:
-        while True:
-            woken.clear()
-            events, over = await _news(database, job_id, after)
-            for event in events:
-                yield event
-                after = event.seq
-            if over:
-                return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), LOOK_EVERY_S if bus.connected else LOOK_EVERY_WITHOUT_BUS_S)
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+        self._open: dict[str, _Feed] = {}
+
+    async def follow(self, job_id: str, after: int) -> AsyncIterator[Told]:
+        """Every event of a job newer than `after`, in order and once, ending with the event that ends the job.
+
+        A job that is over and has nothing newer than `after` ends the stream at once.
+        """
+        feed = self._joined(job_id)
+        try:
+            await feed.look()
+            while True:
+                while newer := feed.newer(after):
+                    for event in newer:
+                        yield _told(event, feed.events[-1])
+                        after = event.seq
+                if feed.over:
+                    return
+                await feed.changed()
+        finally:
+            self._left(job_id, feed)
+
+    async def until_over(self, job_id: str, longest_s: float) -> None:
+        """Return when the job is over, or after `longest_s` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest_s):
+                async for _ in self.follow(job_id, 0):
+                    pass
+
+    def _joined(self, job_id: str) -> "_Feed":
+        feed = self._open.get(job_id)
+        if feed is None or feed.ended:  # a job that failed may be retried: that is another feed's matter
+            feed = self._open[job_id] = _Feed(self._database, self._bus, job_id)
+        feed.readers += 1
+        return feed
+
+    def _left(self, job_id: str, feed: "_Feed") -> None:
+        feed.readers -= 1
+        if not feed.readers:
+            feed.stop()
+            if self._open.get(job_id) is feed:
+                del self._open[job_id]
 
 
-async def until_over(database: Database, bus: Bus, job_id: str, longest_s: float) -> None:
-    """Return when the job is over, or after `longest_s` seconds."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(longest_s):
-            async for _ in follow(database, bus, job_id, 0):
-                pass
+class _Feed:
+    """One job's events so far, and the task that looks for more while anybody reads."""
 
+    def __init__(self, database: Database, bus: Bus, job_id: str) -> None:
+        self._database = database
+        self._bus = bus
+        self._job_id = job_id
+        self._woken = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._failure: Exception | None = None
+        self.readers = 0
+        self.events: list[JobEvent] = []
+        self.over = False
+        self._task = asyncio.create_task(self._run())
 
-async def _news(database: Database, job_id: str, after: int) -> tuple[list[Told], bool]:
-    """What is newer than `after`, and whether the job is over."""
-    async with database.transaction() as session:
-        events = await service.events_after(session, job_id, after)
-        newest = events[-1] if events else await service.newest_event(session, job_id)
-    if newest is None:  # the job is gone
-        return [], True
-    return [_told(event, newest) for event in events], _ends(newest)
+    @property
+    def ended(self) -> bool:
+        """Whether it looks no more."""
+        return self.over or self._failure is not None
+
+    def newer(self, after: int) -> list[JobEvent]:
+        """What is known and newer than `after`."""
+        return self.events[bisect_right(self.events, after, key=lambda event: event.seq) :]
+
+    async def look(self) -> None:
+        """Have the database asked after this moment, once for all who call at the same time."""
+        self._woken.set()
+        await self.changed()
+
+    async def changed(self) -> None:
+        """Wait until the database has been asked once more. Raises what asking it raised."""
+        await self._answered.wait()
+        if self._failure:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        async with self._bus.waiting_for(topic(self._job_id)) as self._woken:
+            while not self.ended:
+                self._woken.clear()
+                answered, self._answered = self._answered, asyncio.Event()
+                await self._look()
+                answered.set()
+                if not self.ended:
+                    await self._wait()
+        self._answered.set()
+
+    async def _look(self) -> None:
+        """Ask the database for what is newer than what is known."""
+        try:
+            async with self._database.transaction() as session:
+                new = await service.events_after(session, self._job_id, self.events[-1].seq if self.events else 0)
+                newest = new[-1] if new else await service.newest_event(session, self._job_id)
+        except Exception as error:  # noqa: BLE001 - raised to all who read
+            self._failure = error
+            return
+        self.events += new
+        self.over = newest is None or _ends(newest)  # None: the job is gone
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(
+                self._woken.wait(), LOOK_EVERY_S if self._bus.connected else LOOK_EVERY_WITHOUT_BUS_S
+            )
 
 
 def _told(event: JobEvent, newest: JobEvent) -> Told:

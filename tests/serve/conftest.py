@@ -52,8 +52,7 @@ def stack(folder: Path, postgres_url: str) -> Iterator[Stack]:
 
 def bare_pool(name: str, profile: Path, postgres_url: str, to_zero_s: float, **args: Any) -> dict[str, Any]:
     """An application of `scripts.pool_driver` with a database of its own."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE pool_{name} TEMPLATE template")  # type: ignore[call-overload] # our names
+    database = database_for(f"pool_{name}", postgres_url)
     scaling = {
         "min_replicas": 0, "max_replicas": 1, "target_ongoing_requests": 2, "metrics_interval_s": 0.2,
         "look_back_period_s": 1.0, "upscale_delay_s": 0, "downscale_delay_s": 0,
@@ -64,10 +63,17 @@ def bare_pool(name: str, profile: Path, postgres_url: str, to_zero_s: float, **a
         "name": name,
         "route_prefix": f"/{name}",
         "import_path": "scripts.pool_driver:build",
-        "runtime_env": {"env_vars": {"DATABASE_URL": named(postgres_url, f"pool_{name}")}},
+        "runtime_env": {"env_vars": {"DATABASE_URL": database}},
         "args": {"profile": str(profile), "room_deadline_s": 1.5, **args},
         "deployments": [{"name": role, **model} for role in ("ASR", "Diarizer", "Assessor")],
     }
+
+
+def database_for(name: str, postgres_url: str) -> str:
+    """A fresh database of this name, for as long as the server lives."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template")  # type: ignore[call-overload] # our names
+    return named(postgres_url, name)
 
 
 def fakes(path: Path, num_gpus: float = 0, **options: dict[str, Any]) -> Path:

@@ -10,7 +10,6 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
 from serve_app.credits import ledger
-from serve_app.delivery import sse
 from serve_app.errors import (
     Conflict,
     FileTooLarge,
@@ -118,7 +117,7 @@ async def show(
 ) -> JobView:
     """A job's state, and its result or error once it is over."""
     if wait:
-        await sse.until_over(bundle.database, bundle.bus, job.id, wait)
+        await bundle.feeds.until_over(job.id, wait)
         async with bundle.database.transaction() as session:
             job = await jobs.owned(session, job.account_id, job.id)
     return JobView.of(job)
@@ -134,7 +133,7 @@ async def events(
     A browser's `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`.
     """
     after = int(last_event_id) if last_event_id and re.fullmatch(r"\d{1,9}", last_event_id) else 0
-    async for event in sse.follow(bundle.database, bundle.bus, job.id, after):
+    async for event in bundle.feeds.follow(job.id, after):
         yield ServerSentEvent(event=event.kind, id=str(event.seq), data=event.data)
 
 

@@ -1,0 +1,64 @@
+"""The production profile: HAProxy in front, throughput mode, several replicas of ingress and executor."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from scripts.embedded import free_port
+from scripts.first_account import first_key
+from scripts.stack import PRODUCTION, Options, Stack, production_environment
+from tests.serve.conftest import database_for
+from tests.sse import events
+from tests.world import tone
+
+PRODUCT = "recruitscreen"
+FEW_CONNECTIONS = {"RAY_SERVE_HAPROXY_MAXCONN": "400"}
+"""HAProxy does not start where `ulimit -n` is below twice this and 4,132."""
+STREAMS = 150
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Stack]:
+    """The stack of `serve_config.production.yaml` over fake models."""
+    folder = tmp_path_factory.mktemp("production")
+    environment = production_environment() | FEW_CONNECTIONS | {"RATE_LIMIT": "100000/minute"}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DATABASE_URL", database_for("production", postgres_url))
+        patched.setenv("REDIS_URL", redis_url)
+        options = Options(folder, free_port(), free_port(), PRODUCTION, "fake", environment)
+        with Stack(options, say=lambda _: None) as stack:
+            yield stack
+
+
+@pytest.fixture
+def client(production: Stack) -> Iterator[httpx.Client]:
+    """A customer's client, through HAProxy."""
+    key = first_key(production.environment["DATABASE_URL"], Path("/nonexistent"))
+    with httpx.Client(base_url=production.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+        yield client
+
+
+def test_a_recording_beyond_the_size_of_a_message_is_done(client: httpx.Client) -> None:
+    """Throughput mode sends what deployments tell each other over gRPC, and 100 s of sound are more than it takes."""
+    form = {"data": {"role_title": "Engineer"}, "files": {"file": ("call.wav", tone(100), "audio/wav")}}
+    job = client.post(f"/v1/{PRODUCT}/jobs", **form).raise_for_status().json()
+    *_, (_, last) = events(client, job["events_url"])
+    assert last["status"] == "completed", last
+    assert client.get(job["status_url"]).json()["result"]["duration_s"] == pytest.approx(100, abs=1)
+
+
+async def test_many_streams_of_one_job_leave_the_api_quick(production: Stack, client: httpx.Client) -> None:
+    """All of them open, tell the same to the end, and a request beside them is answered."""
+    form = {"data": {"role_title": "Engineer"}, "files": {"file": ("call.wav", tone(5), "audio/wav")}}
+    async with httpx.AsyncClient(
+        base_url=production.base_url, headers=client.headers, timeout=60, limits=httpx.Limits(max_connections=400)
+    ) as many:
+        job = (await many.post(f"/v1/{PRODUCT}/jobs", **form)).raise_for_status().json()
+        readers = [asyncio.create_task(many.get(job["events_url"])) for _ in range(STREAMS)]
+        assert (await many.get("/v1/credits", timeout=20)).status_code == 200
+        texts = {(await reader).text.replace(": ping\n\n", "") for reader in readers}
+    assert len(texts) == 1, sorted(texts)
+    assert '"terminal": true' in texts.pop()
