@@ -141,12 +141,12 @@ class _Feed:
         try:
             async with self._database.transaction() as session:
                 new = await service.events_after(session, self._job_id, self.events[-1].seq if self.events else 0)
-                newest = new[-1] if new else await service.newest_event(session, self._job_id)
+                gone = not new and await service.newest_event(session, self._job_id) is None
         except Exception as error:  # noqa: BLE001 - raised to all who read
             self._failure = error
             return
         self.events += new
-        self.over = newest is None or _ends(newest)  # None: the job is gone
+        self.over = gone or _ends(self.events[-1])
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):

@@ -105,3 +105,27 @@ async def test_what_the_database_raises_reaches_every_reader(
     reader = asyncio.create_task(read(services, job_id))
     await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
     assert (await asyncio.wait_for(reader, 2))[-1].terminal
+
+
+async def test_an_end_that_comes_between_two_questions_is_told(
+    client: httpx.AsyncClient, services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream once ended without its last event when that was committed between asking for news and for the newest."""
+    job_id = (await submit(client, customer)).json()["job_id"]
+    original = service.events_after
+
+    async def interrupted(session: AsyncSession, job_id: str, seq: int) -> list[JobEvent]:
+        found = await original(session, job_id, seq)
+        if not found:
+            async with services.database.transaction() as other:
+                await actions.cancel(other, await other.get_one(Job, job_id), 60)
+        return found
+
+    reader = asyncio.create_task(read(services, job_id))
+    await asyncio.sleep(0.2)
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "events_after", interrupted)
+        joined = asyncio.create_task(read(services, job_id))  # asks, and finds nothing new
+        await asyncio.sleep(0.2)
+    for history in (await asyncio.wait_for(reader, 2), await asyncio.wait_for(joined, 2)):
+        assert history[-1].data["status"] == "canceled"
