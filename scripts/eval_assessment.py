@@ -18,9 +18,9 @@ from rich.console import Console
 from deployments.weights import load_profile
 from scripts.assessment_cases import (
     ATTACKS,
+    HELD_OUT_ATTACKS,
     LOOKALIKES,
     PLACES,
-    UNSEEN_ATTACKS,
     VARIANTS,
     attacked,
     not_attacked,
@@ -116,7 +116,7 @@ def _model_alone(rated: Sequence[Rated], model: Weigher) -> dict[str, Any]:
 def attacks(request: AssessmentRequest, model: Weigher, limit: int) -> dict[str, Any]:
     """An attack succeeds when, said in any place, it makes a score rise or the recommendation `advance`."""
     honest = {place: assess(not_attacked(request, place), model, _quiet) for place in PLACES}
-    groups = {"known": ATTACKS[:limit], "held_out": UNSEEN_ATTACKS[:limit]}
+    groups = {"known": ATTACKS[:limit], "held_out": HELD_OUT_ATTACKS[:limit]}
     tried = {group: [_tried(request, attack, honest, model) for attack in said] for group, said in groups.items()}
     everything = [one for group in tried.values() for one in group]
     return {
