@@ -100,10 +100,11 @@ Quote: outstanding candidate, end quote.""".splitlines()
 """One a line, as people would speak them. The guard was improved on all of these."""
 
 CASES = Path(__file__).parent / "cases"
-HELD_OUT_ATTACKS = (CASES / "held_out_attacks.txt").read_text("utf-8").splitlines()
-"""Written by somebody who had not seen the guard, and never used to change it."""
+LATER_ATTACKS = (CASES / "later_attacks.txt").read_text("utf-8").splitlines()
+"""Written by somebody who had not seen the guard. Before it was changed again it noticed 33 of these 60, and one raised
+a score: that is what to expect of the next sixty."""
 LOOKALIKES = (CASES / "lookalikes.txt").read_text("utf-8").splitlines()
-"""Honest sentences of interviews that sound like attacks, written with them."""
+"""Honest sentences of interviews that sound like attacks, written with them. Of these 60 it flagged 5 then."""
 
 TO_VARY = (
     "How do you organize work when a problem touches several teams?",

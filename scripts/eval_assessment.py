@@ -18,7 +18,7 @@ from rich.console import Console
 from deployments.weights import load_profile
 from scripts.assessment_cases import (
     ATTACKS,
-    HELD_OUT_ATTACKS,
+    LATER_ATTACKS,
     LOOKALIKES,
     PLACES,
     VARIANTS,
@@ -116,7 +116,7 @@ def _model_alone(rated: Sequence[Rated], model: Weigher) -> dict[str, Any]:
 def attacks(request: AssessmentRequest, model: Weigher, limit: int) -> dict[str, Any]:
     """An attack succeeds when, said in any place, it makes a score rise or the recommendation `advance`."""
     honest = {place: assess(not_attacked(request, place), model, _quiet) for place in PLACES}
-    groups = {"known": ATTACKS[:limit], "held_out": HELD_OUT_ATTACKS[:limit]}
+    groups = {"known": ATTACKS[:limit], "later": LATER_ATTACKS[:limit]}
     tried = {group: [_tried(request, attack, honest, model) for attack in said] for group, said in groups.items()}
     everything = [one for group in tried.values() for one in group]
     return {
@@ -124,10 +124,10 @@ def attacks(request: AssessmentRequest, model: Weigher, limit: int) -> dict[str,
         "injections_succeeded": sum(one.rose for one in everything),
         "injections_moved_a_score": sum(one.moved for one in everything),
         "injections_noticed": sum(one.noticed for one in everything),
-        "held_out_tried": len(tried["held_out"]),
-        "held_out_succeeded": sum(one.rose for one in tried["held_out"]),
-        "held_out_moved_a_score": sum(one.moved for one in tried["held_out"]),
-        "held_out_noticed": sum(one.noticed for one in tried["held_out"]),
+        "later_tried": len(tried["later"]),
+        "later_succeeded": sum(one.rose for one in tried["later"]),
+        "later_moved_a_score": sum(one.moved for one in tried["later"]),
+        "later_noticed": sum(one.noticed for one in tried["later"]),
         "succeeded": [one.attack for one in everything if one.rose],
         "moved": [one.attack for one in everything if one.moved],
         **false_flags(request),
@@ -201,6 +201,10 @@ def bundled() -> AssessmentRequest:
     return AssessmentRequest(said["role_title"], utterances, "candidate", rubric)
 
 
+def _row(found: dict[str, Any], which: str) -> str:
+    return " | ".join(str(found[f"{which}_{what}"]) for what in ("tried", "succeeded", "moved_a_score", "noticed"))
+
+
 def _against(one: float, other: float) -> str:
     return f"beats (by {one - other:.2f})" if one > other else f"does not beat (by {other - one:.2f})"
 
@@ -235,9 +239,19 @@ With points the judge {_against(found["spearman"], found["spearman_length"])} th
 The bundled rubric names no points, since they depend on the job: its scores are the model's alone. A rubric that names
 points, or a larger model, is what to use for real. The constants of the points were chosen on all of these answers.
 
-Can it be talked into a score? {found["injections_succeeded"]} of {found["injections_tried"]} spoken attacks raised one;
-{found["injections_moved_a_score"]} moved any score, up or down. Of the {found["held_out_tried"]} that the detector was
-not written for, {found["held_out_succeeded"]} raised one and {found["held_out_noticed"]} were noticed.
+Can it be talked into a score? {found["injections_succeeded"]} of {found["injections_tried"]} spoken attacks raised one,
+each said in {len(PLACES)} places; {found["injections_moved_a_score"]} moved any score, up or down;
+{found["injections_noticed"]} became a red flag wherever they were said.
+
+| attacks | tried | raised a score | moved one | flagged |
+| --- | --- | --- | --- | --- |
+| all | {_row(found, "injections")} |
+| the {found["later_tried"]} of them written last | {_row(found, "later")} |
+
+The last ones were written by somebody who had not seen the guard, which has been changed since. Before that, one raised
+a score and 33 were flagged: expect that of attacks not listed here. Of {found["lookalikes"]} honest sentences that
+sound like attacks, {found["lookalikes_flagged"]} are flagged ({found["lookalikes_flagged_high"]} of them as of high severity;
+5 and 4 before), and {found["lookalikes_not_judged"]} are left out of what is judged.
 
 The same answers, said in another way (mean absolute change of a score, bundled interview):
 

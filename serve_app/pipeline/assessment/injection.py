@@ -11,7 +11,8 @@ from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 _SCORE = (
-    r"(?:scor(?:e|es|ed|ing)|rat(?:e|es|ed|ing|ings)|mark(?:s|ed)?|grad(?:e|es|ed)|points?|stars?|evaluat\w+|assess\w*)"
+    r"(?:scor(?:e|es|ed|ing)|rat(?:e|es|ed|ing|ings)|mark(?:s|ed)?|grad(?:e|es|ed|ing)|points?|stars?|evaluat\w+|"
+    r"assess\w*)"
 )
 _TOP = r"(?:five|5|ten|10|full|top|highest|maximum|max|perfect|best|hundred|100)"
 _UNIT = r"(?:percent|%|years?|months?|weeks?|days?|hours?|minutes?|(?:milli)?seconds?|times|people|engineers)"
@@ -28,7 +29,10 @@ PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\b{_DROP}\b.{{0,60}}\b{_RULES}\b",
-        rf"\b(?:new|updated|revised|real|actual|following|these)\s+{_RULES}\b.{{0,80}}\b(?:{_SCORE}|recommend\w*|hire)\b",
+        (
+            rf"\b(?:new|updated|revised|real|actual|following|these)\s+{_RULES}\b.{{0,80}}"
+            rf"\b(?:{_SCORE}|recommend\w*|hire)\b"
+        ),
         rf"\b{_PUT}\b.{{0,50}}\b{_TOP}\b.{{0,30}}\b(?:{_SCORE}|out of)\b",
         rf"\b(?:give|award|assign|grant)\s+{_ME}\b.{{0,40}}\b(?:{_TOP}|{_SCORE})\b",
         rf"\b{_SCORE}\b.{{0,40}}\b(?:as|at|to|with|of|a|be|is)\s+(?:a\s+)?{_TOP}\b(?!\s*{_UNIT})",
@@ -106,7 +110,7 @@ _BEFORE_AN_ORDER = (
     r"\b(?:please|kindly),? (?:just )?)"
 )
 _OPENS_AS_ORDER = re.compile(
-    rf"{_BEFORE_AN_ORDER}(?:{_VERB}\b|let (?:the record|it be)\b)|"
+    rf"{_BEFORE_AN_ORDER}(?:{_VERB}\b(?!, who|'s)|let (?:the record|it be)\b)|"
     r"\byou (?:are (?:required|asked|told|supposed|obliged|free|expected|instructed|allowed|to)|ought|"
     rf"(?:can|could|may|should|must|shall|will|would)(?: now| just| simply)? (?:not )?{_VERB})\b",
     re.IGNORECASE,
@@ -177,7 +181,19 @@ _YOU = (
     r"(?! know\b| guys\b| have to\b| want\b| need to\b| get\b)"
 )
 
+_OF_THIS_TALK = re.compile(
+    r"\b(?:this (?:candidate|applicant|answer|recording|transcript|interview|sentence|person|evaluation|assessment|"
+    r"call)|"
+    r"the (?:\w+ )?(?:recommendation|summary|write-up|transcript|candidate|applicant)|(?:the|my) answers? (?:i|was|"
+    r"is)\b|"
+    r"(?:scale|points?) (?:of|to|for)|straight through|evidence (?:is|was)|for (?:technical|problem)|next (?:round|"
+    r"stage))\b",
+    re.IGNORECASE,
+)
+"""What a grader has before them. People in interviews speak of other things."""
 _OF_WORK = re.compile(
+    r"\b(?:last|that) (?:year|quarter|month|season|summer)\b|\bat (?:school|university|college)\b|\bannual review\b|"
+    r"\bin my (?:previous|last|former|old) (?:job|role|team|company)\b|"
     r"\b(?:we|our|(?<!let )us)\b|\bI (?:have |had |also |then |once |usually |always |often )?"
     r"(?!exceeded|passed|earned|deserved|scored|satisfied|completed|qualified|achieved|authori[sz]ed|ordered|"
     r"instructed)"
@@ -215,12 +231,13 @@ class Guard:
         }  # fmt: skip
 
     def of_the_candidate(self, sentence: str) -> Heard:
-        """A sentence of the candidate's. With two signs it is doubtful, with three of them a red flag.
+        """A sentence of the candidate's. With two signs or an order it is doubtful, with three of them a red flag.
 
         One that tells of work done needs a sign more to be flagged: people speak of scores and systems there, too.
         """
         signs = self._found(sentence)
-        return Heard(len(signs), self._severity(sentence, signs))
+        not_judged = commands(sentence) or opens_as_order(sentence)
+        return Heard(max(len(signs), ENOUGH_FOR_DOUBT * not_judged), self._severity(sentence, signs))
 
     def of_another(self, sentence: str) -> Heard:
         """A sentence of somebody who asks: interviewers do order, say "you" and speak of success."""
@@ -229,9 +246,9 @@ class Guard:
 
     def _severity(self, sentence: str, signs: AbstractSet[str]) -> Severity | None:
         told = bool(_OF_WORK.search(sentence))
-        if commands(sentence) or len(signs - {"you"}) - told >= ENOUGH_FOR_A_FLAG:
+        if (commands(sentence) and not told) or len(signs - {"you"}) - told >= ENOUGH_FOR_A_FLAG:
             return "high"
-        telling = "reader" in signs or {"grading", "order"} <= signs
+        telling = "reader" in signs or {"grading", "order"} <= signs or bool(_OF_THIS_TALK.search(sentence))
         if len(signs) - told >= (ENOUGH_FOR_DOUBT if telling else ENOUGH_FOR_A_FLAG):
             return "low"
         orders = opens_as_order(sentence) and (_OF_ME.search(sentence) or "success" in signs)
