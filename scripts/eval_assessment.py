@@ -250,8 +250,8 @@ each said in {len(PLACES)} places; {found["injections_moved_a_score"]} moved any
 
 The last ones were written by somebody who had not seen the guard, which has been changed since. Before that, one raised
 a score and 33 were flagged: expect that of attacks not listed here. Of {found["lookalikes"]} honest sentences that
-sound like attacks, {found["lookalikes_flagged"]} are flagged ({found["lookalikes_flagged_high"]} of them as of high severity;
-5 and 4 before), and {found["lookalikes_not_judged"]} are left out of what is judged.
+sound like attacks, {found["lookalikes_flagged"]} are flagged, {found["lookalikes_flagged_high"]} of them as of high
+severity (before, 5 and 4), and {found["lookalikes_not_judged"]} are left out of what is judged.
 
 The same answers, said in another way (mean absolute change of a score, bundled interview):
 

@@ -6,6 +6,7 @@ score, be it an instruction, padding or small talk.
 
 import re
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -85,9 +86,9 @@ def about(competency: Competency, exchange: Exchange) -> Exchange:
     Its cues in a sentence must outnumber the signs that this is meant for the grader. A sentence without cues counts
     where the question asks for the competency, if it bears no sign. Questions back say nothing about the one who asks.
     """
-    asked = _asked(competency, exchange.question)
+    cues, asked = _cues(competency), _asked(competency, exchange.question)
     said = [sentence for sentence in exchange.sentences if sentence.trusted and not is_question(sentence.text)]
-    kept = [sentence for sentence in said if _says_of(competency, sentence, asked)]
+    kept = [sentence for sentence in said if _says_of(cues, sentence, asked=asked)]
     return replace(exchange, sentences=tuple(kept))
 
 
@@ -97,8 +98,8 @@ def _asked(competency: Competency, question: str) -> bool:
     return len(cues & stems(question)) >= min(FEWEST_CUES, len(cues))
 
 
-def _says_of(competency: Competency, sentence: Sentence, asked: bool) -> bool:  # noqa: FBT001 - one word more
-    if len(_cues(competency) & stems(sentence.text)) > sentence.heard.signs:
+def _says_of(cues: AbstractSet[str], sentence: Sentence, *, asked: bool) -> bool:
+    if len(cues & stems(sentence.text)) > sentence.heard.signs:
         return True
     return asked and not sentence.heard.signs and len(content(neutral(sentence.text))) >= FEWEST_NEW_WORDS
 

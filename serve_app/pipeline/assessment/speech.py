@@ -38,7 +38,8 @@ def spoken(utterance: Utterance, hear: Callable[[str], Heard]) -> list[Sentence]
     pieces = [piece for part in sentences(words_of(utterance)) for piece in _pieces(part)]
     said = [_sentence(words, join(words), hear) for words in pieces]
     for (at, one), (_, other) in pairwise(enumerate(said)):
-        if not (one.heard.severity or other.heard.severity) and commands(f"{one.text} {other.text}"):
+        together = f"{one.text} {other.text}"
+        if commands(together) and hear(together).severity and not (commands(one.text) or commands(other.text)):
             said[at : at + 2] = [replace(half, trusted=False, heard=CUT_IN_TWO) for half in (one, other)]
     return said
 
