@@ -15,7 +15,6 @@ from serve_app.pipeline.assessment.judging import Judge, Judging, best_by_points
 from serve_app.pipeline.assessment.llm import LanguageModel, Weigher
 from serve_app.pipeline.assessment.speech import Said, Sentence, spoken
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.sentences import is_question
 from serve_app.pipeline.types import (
     Assessment,
     AssessmentRequest,
@@ -120,7 +119,7 @@ def red_flags(utterances: Sequence[Utterance], candidate: str, guard: Guard) -> 
         for sentence in spoken(
             utterance, guard.of_the_candidate if utterance.speaker == candidate else guard.of_another
         )
-        if sentence.heard.severity and (utterance.speaker == candidate or not is_question(sentence.text))
+        if sentence.heard.severity
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
+from serve_app.pipeline.sentences import is_question
+
 _SCORE = (
     r"(?:scor(?:e|es|ed|ing)|rat(?:e|es|ed|ing|ings)|mark(?:s|ed)?|grad(?:e|es|ed|ing)|points?|stars?|evaluat\w+|"
     r"assess\w*)"
@@ -240,9 +242,9 @@ class Guard:
         return Heard(max(len(signs), ENOUGH_FOR_DOUBT * not_judged), self._severity(sentence, signs))
 
     def of_another(self, sentence: str) -> Heard:
-        """A sentence of somebody who asks: interviewers do order, say "you" and speak of success."""
+        """A sentence of somebody who asks: interviewers ask for grades, order, say "you"."""
         meant = commands(sentence) or {"grading", "success", "reader"} <= self._found(sentence)
-        return Heard(0, "high" if meant else None)
+        return Heard(0, "high" if meant and not is_question(sentence) else None)
 
     def _severity(self, sentence: str, signs: AbstractSet[str]) -> Severity | None:
         told = bool(_OF_WORK.search(sentence))
