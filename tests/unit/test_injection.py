@@ -80,4 +80,4 @@ def test_the_name_of_a_competency_is_a_sign() -> None:
     """Next to a grade: the same words about no competency bear a sign less, and work with SQL bears none."""
     said = "And SQL gets a five in my opinion."
     assert GUARD.of_the_candidate(said).signs == Guard().of_the_candidate(said).signs + 1
-    assert GUARD.of_the_candidate("I wrote a SQL query for the report.").signs == 0
+    assert GUARD.of_the_candidate("I wrote a SQL query for the shop.").signs == 0
