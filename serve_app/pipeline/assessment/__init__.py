@@ -9,36 +9,45 @@ from typing import Any, cast
 
 from serve_app.pipeline.assessment import job, writing
 from serve_app.pipeline.assessment.choosing import Chooser
-from serve_app.pipeline.assessment.exchanges import Exchange, density, exchanges, touches, touching
-from serve_app.pipeline.assessment.injection import addresses_the_grader
+from serve_app.pipeline.assessment.exchanges import Exchange, about, density, exchanges, touches, touching
+from serve_app.pipeline.assessment.injection import Guard
 from serve_app.pipeline.assessment.judging import Judge, Judging, best_by_points
 from serve_app.pipeline.assessment.llm import LanguageModel, Weigher
-from serve_app.pipeline.assessment.speech import Said, Sentence
+from serve_app.pipeline.assessment.speech import Said, Sentence, spoken
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import (
     Assessment,
     AssessmentRequest,
     Competency,
     CompetencyScore,
+    Evidence,
     RedFlag,
+    Rubric,
+    Utterance,
 )
 
 BEST = 2
 """Passages that a model reads for one competency, however long the interview is."""
 SHORTLIST = 4
 """Sentences offered to the model to choose the evidence from."""
+FLAGGED = {
+    "high": "Speaks to the automated assessment; not counted.",
+    "low": "May be meant for the automated assessment; not counted.",
+}
+UNDER_ANOTHER_VOICE = "Speech at the automated assessment under another voice than the candidate's; not counted."
 
 
 def assess(request: AssessmentRequest, model: LanguageModel, progress: Progress) -> Assessment:
     """Return the assessment. `progress` is told the finished share after each step and may raise to stop the work."""
     rubric, candidate = job.with_job(request), request.candidate or ""
-    answers = exchanges(request.utterances, candidate) if candidate else ()
-    said = Said(request.utterances, candidate)
+    guard = guard_of(rubric)
+    answers = exchanges(request.utterances, candidate, guard) if candidate else ()
+    said = Said(request.utterances, candidate, guard)
     judge, scores = judge_by(model, job.background(request)), dict[str, CompetencyScore]()
     for number, competency in enumerate(rubric.competencies, start=1):
         scores[competency.slug] = _score(competency, answers, said, judge, model)
         progress(0.9 * number / len(rubric.competencies))
-    flags = red_flags(answers, candidate)
+    flags = red_flags(request.utterances, candidate, guard)
     recommendation = writing.recommend(scores, flags)
     texts = writing.write(model, request, scores, recommendation)
     progress(1.0)
@@ -60,7 +69,7 @@ def _score(
     competency: Competency, answers: Sequence[Exchange], said: Said, judge: Judging, model: LanguageModel
 ) -> CompetencyScore:
     passages = touching(competency, answers)
-    if not passages and any(touches(competency, answer) for answer in answers):
+    if not passages and any(touches(competency, about(competency, answer)) for answer in answers):
         return CompetencyScore(None, "It was asked, but the answer says too little to be judged.", reason="no_evidence")
     if not passages:
         return CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
@@ -89,21 +98,38 @@ def choose_evidence(competency: Competency, exchange: Exchange, model: LanguageM
 
     The schema is an enumeration of what was said, so the quote is verbatim; it is looked up again all the same.
     """
-    usable = [sentence for sentence in exchange.sentences if sentence.trusted]
-    shortlist = sorted(usable, key=lambda sentence: -density(competency, sentence))[:SHORTLIST]
+    shortlist = sorted(exchange.sentences, key=lambda sentence: -density(competency, sentence))[:SHORTLIST]
     if len(shortlist) < 2:
         return shortlist[0] if shortlist else None
     chosen = model.write("", _choice_prompt(competency, exchange, shortlist), _choice_schema(len(shortlist)), 16)
     return shortlist[int(chosen["sentence"]) - 1]
 
 
-def red_flags(answers: Sequence[Exchange], candidate: str) -> tuple[RedFlag, ...]:
+def guard_of(rubric: Rubric) -> Guard:
+    """A guard who knows what is graded, and by which statements."""
+    names = [name for c in rubric.competencies for name in (c.name, c.slug.replace("_", " "))]
+    return Guard(names, (anchor for c in rubric.competencies for anchor in c.anchors.values()))
+
+
+def red_flags(utterances: Sequence[Utterance], candidate: str, guard: Guard) -> tuple[RedFlag, ...]:
     """Sentences that speak to the grader. They count for nothing, and a person should know of them."""
-    spoken = [(exchange, s) for exchange in answers for s in exchange.sentences if addresses_the_grader(s.text)]
     return tuple(
-        RedFlag("Speaks to the automated assessment; not counted.", "high", (exchange.evidence(s, candidate),))
-        for exchange, s in spoken
+        _flag(sentence, utterance.speaker, candidate)
+        for utterance in utterances
+        for sentence in spoken(
+            utterance, guard.of_the_candidate if utterance.speaker == candidate else guard.of_another
+        )
+        if sentence.heard.severity
     )
+
+
+def _flag(sentence: Sentence, speaker: str, candidate: str) -> RedFlag:
+    """Under another voice it may be anybody's: not held against the candidate."""
+    evidence = (Evidence(sentence.text, round(sentence.start, 2), round(sentence.end, 2), speaker),)
+    severity = sentence.heard.severity or "low"
+    if speaker != candidate:
+        return RedFlag(UNDER_ANOTHER_VOICE, "low", evidence)
+    return RedFlag(FLAGGED[severity], severity, evidence)
 
 
 def _choice_prompt(competency: Competency, exchange: Exchange, shortlist: Sequence[Sentence]) -> str:

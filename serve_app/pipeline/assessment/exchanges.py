@@ -1,14 +1,20 @@
-"""Questions with the candidate's answers, and which of them touch a competency."""
+"""Questions with the candidate's answers, and what of them is about a competency.
+
+The judge of a competency reads the sentences that are about it and no others: what says nothing of it cannot change its
+score, be it an instruction, padding or small talk.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from functools import cache
 
+from serve_app.pipeline.assessment.injection import Guard
 from serve_app.pipeline.assessment.neutral import neutral
 from serve_app.pipeline.assessment.speech import Sentence, spoken
 from serve_app.pipeline.sentences import is_question
-from serve_app.pipeline.types import Competency, Evidence, Utterance
+from serve_app.pipeline.types import Competency, Utterance
 
 FEWEST_WORDS = 6
 """Shorter answers ("yes, sure") say nothing about a competency."""
@@ -21,7 +27,10 @@ QUESTION_WEIGHT = 2.0
 TOUCHED = 3.0
 """Least relevance: a cue in the question and another in the answer, or three in the answer."""
 FEWEST_CUES = 2
-"""A single word proves nothing, however often it falls, unless the competency has no other."""
+"""A single word proves nothing, however often it falls, unless the competency has no other. One in the question and
+another in the answer prove little, too ("any issues?", "no problems")."""
+FEWEST_NEW_WORDS = 4
+"""A sentence without a cue that says less ("That is a good question.") adds nothing to an answer."""
 COMMON = re.compile(
     r"an?|the|of|to|in|is|are|was|were|be|been|its?|that|this|which|and|or|for|on|at|by|as|with|from|can|will|not|than|"
     r"then|so|if|when|you|your|i|they|their|he|she|we|our|ha[sd]|have|do|does"
@@ -41,54 +50,77 @@ class Exchange:
         """What may be judged: the trusted sentences, without what must not count."""
         return neutral(" ".join(sentence.text for sentence in self.sentences if sentence.trusted))
 
-    def evidence(self, sentence: Sentence, speaker: str) -> Evidence:
-        """A sentence as evidence."""
-        return Evidence(sentence.text, round(sentence.start, 2), round(sentence.end, 2), speaker)
 
-
-def exchanges(utterances: Sequence[Utterance], candidate: str) -> tuple[Exchange, ...]:
+def exchanges(utterances: Sequence[Utterance], candidate: str, guard: Guard) -> tuple[Exchange, ...]:
     """Split a conversation into questions and the candidate's answers; other voices between answers are questions."""
     found: list[Exchange] = []
     question: list[str] = []
     answer: list[Sentence] = []
     for utterance in utterances:
         if utterance.speaker == candidate:
-            answer += spoken(utterance)
+            answer += spoken(utterance, guard.of_the_candidate)
             continue
         if answer:
-            found += _passages(question, answer)
+            found.append(_exchange(question, answer))
             question, answer = [], []
         # The candidate's words may stand under another voice by mistake: there, too, nobody speaks to the grader.
-        question += [sentence.text for sentence in spoken(utterance) if sentence.trusted]
-    return (*found, *_passages(question, answer))
+        question += [sentence.text for sentence in spoken(utterance, guard.of_another) if sentence.trusted]
+    return (*found, _exchange(question, answer)) if answer else tuple(found)
 
 
-def _passages(question: Sequence[str], answer: Sequence[Sentence]) -> list[Exchange]:
-    """An answer in passages of at most PASSAGE_WORDS, cut between sentences."""
-    asked = " ".join(" ".join(question).split()[-QUESTION_WORDS:])
-    cut: list[list[Sentence]] = []
-    length = PASSAGE_WORDS
-    for sentence in answer:
+def _exchange(question: Sequence[str], answer: Sequence[Sentence]) -> Exchange:
+    return Exchange(" ".join(" ".join(question).split()[-QUESTION_WORDS:]), tuple(answer))
+
+
+def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
+    """What touches a competency and says enough to be judged, in passages, most relevant first."""
+    kept = [about(competency, exchange) for exchange in all_exchanges]
+    found = [part for exchange in kept for part in _passages(exchange) if touches(competency, part)]
+    long_enough = [part for part in found if len(part.answer.split()) >= FEWEST_WORDS]
+    return tuple(sorted(long_enough, key=lambda part: -relevance(competency, part)))
+
+
+def about(competency: Competency, exchange: Exchange) -> Exchange:
+    """The exchange with those sentences alone that are about the competency.
+
+    Its cues in a sentence must outnumber the signs that this is meant for the grader. A sentence without cues counts
+    where the question asks for the competency, if it bears no sign. Questions back say nothing about the one who asks.
+    """
+    cues, asked = _cues(competency), _asked(competency, exchange.question)
+    said = [sentence for sentence in exchange.sentences if sentence.trusted and not is_question(sentence.text)]
+    kept = [sentence for sentence in said if _says_of(cues, sentence, asked=asked)]
+    return replace(exchange, sentences=tuple(kept))
+
+
+def _asked(competency: Competency, question: str) -> bool:
+    """Whether the question alone is about the competency."""
+    cues = _cues(competency)
+    return len(cues & stems(question)) >= min(FEWEST_CUES, len(cues))
+
+
+def _says_of(cues: AbstractSet[str], sentence: Sentence, *, asked: bool) -> bool:
+    if len(cues & stems(sentence.text)) > sentence.heard.signs:
+        return True
+    return asked and not sentence.heard.signs and len(content(neutral(sentence.text))) >= FEWEST_NEW_WORDS
+
+
+def _passages(exchange: Exchange) -> list[Exchange]:
+    """An answer in passages of at most PASSAGE_WORDS, cut between sentences; at least one, if without words."""
+    cut: list[list[Sentence]] = [[]]
+    length = 0
+    for sentence in exchange.sentences:
         length += len(sentence.text.split())
         if length > PASSAGE_WORDS:
             cut.append([])
             length = len(sentence.text.split())
         cut[-1].append(sentence)
-    return [Exchange(asked, tuple(part)) for part in cut]
-
-
-def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
-    """The exchanges that touch a competency and say enough to be judged, most relevant first."""
-    long_enough = [exchange for exchange in all_exchanges if len(exchange.answer.split()) >= FEWEST_WORDS]
-    found = [exchange for exchange in long_enough if touches(competency, exchange)]
-    return tuple(sorted(found, key=lambda exchange: -relevance(competency, exchange)))
+    return [replace(exchange, sentences=tuple(part)) for part in cut]
 
 
 def touches(competency: Competency, exchange: Exchange) -> bool:
-    """Whether question and answer together are about a competency."""
-    cues = _cues(competency)
-    distinct = cues & (stems(exchange.question) | stems(exchange.answer))
-    return len(distinct) >= min(FEWEST_CUES, len(cues)) and relevance(competency, exchange) >= TOUCHED
+    """Whether question and answer are about a competency: one of them by itself, with enough cues in both."""
+    by_itself = _asked(competency, exchange.question) or _asked(competency, exchange.answer)
+    return by_itself and relevance(competency, exchange) >= TOUCHED
 
 
 def relevance(competency: Competency, exchange: Exchange) -> float:

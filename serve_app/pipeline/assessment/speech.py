@@ -1,11 +1,11 @@
 """What was said, cut into sentences that can be quoted, and which of them may count."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from serve_app.pipeline.assessment.injection import addresses_the_grader
+from serve_app.pipeline.assessment.injection import ENOUGH_FOR_DOUBT, Guard, Heard, commands
 from serve_app.pipeline.sentences import join, sentences
 from serve_app.pipeline.types import Evidence, Utterance, Word
 
@@ -15,6 +15,9 @@ SHORTEST_PIECE_WORDS = 12
 """A long sentence is not cut nearer to its start than this."""
 COMMA_S = 0.4
 """A comma is worth as much as a pause of this length when a long sentence is cut."""
+NOTHING = Heard()
+CUT_IN_TWO = Heard(ENOUGH_FOR_DOUBT, "high")
+"""Of each half of an instruction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +28,20 @@ class Sentence:
     start: float
     end: float
     trusted: bool
-    """False where the recogniser may have invented a word, or the sentence speaks to the grader."""
+    """False where the recogniser may have invented a word, or the sentence may speak to the grader."""
     words: tuple[Word, ...] = ()
+    heard: Heard = NOTHING
 
 
-def spoken(utterance: Utterance) -> list[Sentence]:
-    """An utterance in sentences. One that speaks to the grader is not trusted, also when it was cut in two."""
+def spoken(utterance: Utterance, hear: Callable[[str], Heard]) -> list[Sentence]:
+    """An utterance in sentences. One that may speak to the grader is not trusted, also when it was cut in two."""
     pieces = [piece for part in sentences(words_of(utterance)) for piece in _pieces(part)]
-    texts = [join(piece) for piece in pieces]
-    meant = [addresses_the_grader(text) for text in texts]
-    for (at, one), (_, other) in pairwise(enumerate(texts)):
-        if not (meant[at] or meant[at + 1]) and addresses_the_grader(f"{one} {other}"):
-            meant[at] = meant[at + 1] = True
-    return [_sentence(*found) for found in zip(pieces, texts, meant, strict=True)]
+    said = [_sentence(words, join(words), hear) for words in pieces]
+    for (at, one), (_, other) in pairwise(enumerate(said)):
+        together = f"{one.text} {other.text}"
+        if commands(together) and hear(together).severity and not (commands(one.text) or commands(other.text)):
+            said[at : at + 2] = [replace(half, trusted=False, heard=CUT_IN_TWO) for half in (one, other)]
+    return said
 
 
 def words_of(utterance: Utterance) -> tuple[Word, ...]:
@@ -54,11 +58,10 @@ def words_of(utterance: Utterance) -> tuple[Word, ...]:
 class Said:
     """The words of one speaker that may serve as evidence. A quote that is not among them was not said."""
 
-    def __init__(self, utterances: Iterable[Utterance], speaker: str) -> None:
+    def __init__(self, utterances: Iterable[Utterance], speaker: str, guard: Guard) -> None:
         self._speaker = speaker
-        self._runs = [
-            run for utterance in utterances if utterance.speaker == speaker for run in _trusted_runs(spoken(utterance))
-        ]
+        own = [utterance for utterance in utterances if utterance.speaker == speaker]
+        self._runs = [run for utterance in own for run in _trusted_runs(spoken(utterance, guard.of_the_candidate))]
 
     def find(self, quote: str, near: float = 0.0) -> Evidence | None:
         """The quote as it was said and when, nearest to `near` seconds; None when these words were not said so.
@@ -111,9 +114,11 @@ def _trusted_runs(said: Iterable[Sentence]) -> Iterable[_Run]:
         yield _Run(words)
 
 
-def _sentence(words: Sequence[Word], text: str, meant_for_the_grader: bool) -> Sentence:  # noqa: FBT001 - zipped
-    trusted = not meant_for_the_grader and not any(word.suspect for word in words)
-    return Sentence(text, words[0].start, words[-1].end, trusted, tuple(words))
+def _sentence(words: Sequence[Word], text: str, hear: Callable[[str], Heard]) -> Sentence:
+    heard = hear(text)
+    honest = heard.severity is None and heard.signs < ENOUGH_FOR_DOUBT
+    trusted = honest and not any(word.suspect for word in words)
+    return Sentence(text, words[0].start, words[-1].end, trusted, tuple(words), heard)
 
 
 def _pieces(words: Sequence[Word]) -> Iterable[Sequence[Word]]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from serve_app.pipeline.assessment.fairness import barred_subject
 from serve_app.pipeline.assessment.job import background
+from serve_app.pipeline.assessment.job import plain as unframed
 from serve_app.pipeline.assessment.llm import LanguageModel
 from serve_app.pipeline.assessment.speech import plain as letters
 from serve_app.pipeline.types import AssessmentRequest, Competency, CompetencyScore, RedFlag, Rubric
@@ -82,7 +83,7 @@ def write(
         "recommendation": recommendation,
         "findings": _findings(request.rubric, scores),
     }
-    context = PROMPT.format(job=background(request), facts=json.dumps(facts, ensure_ascii=False, indent=1))
+    context = PROMPT.format(job=background(request), facts=unframed(json.dumps(facts, ensure_ascii=False, indent=1)))
     written = model.write(context, ASK, SCHEMA, 500)
     quotes = [evidence.quote for score in scores.values() for evidence in score.evidence]
     return Texts(
