@@ -51,11 +51,11 @@ RESULT: dict[str, Any] = {
         "submittal_note": "Interviewed for Backend Engineer. In the candidate's own words: …",
         "model": "qwen3-8b-instruct",
         "rubric_version": "2026-11",
-        "prompt_version": "1",
+        "prompt_version": "2",
     },
     "rubric": {
         "version": "2026-11",
-        "prompt_version": "1",
+        "prompt_version": "2",
         "competencies": [
             {
                 "slug": "problem_solving",
