@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from serve_app.http import errors, openapi
+from serve_app.http.body_limit import BodyLimit
 from serve_app.http.request_id import RequestId
 from serve_app.http.routes import credits as account_credits
 from serve_app.http.routes import demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts
@@ -39,6 +40,7 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
     app.state.services = services
     app.state.sessions = Sessions(services.settings.secret_key.get_secret_value())
     app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
     app.add_exception_handler(key_pages.SignedOut, lambda *_: key_pages.signed_out())

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 FRAMEWORK_ERRORS: dict[int, RecruitScreenError] = {
     404: NotFound("There is nothing at this address."),
     405: MethodNotAllowed(),
-    413: FileTooLarge("The upload is larger than this product accepts."),
+    413: FileTooLarge("The request is larger than is accepted here."),
 }
 """What the framework refuses, as errors of ours. A form that cannot be parsed is its 400; the API has none."""
 UNREADABLE = Invalid("The request could not be read. Check its headers and its body.")

@@ -33,7 +33,7 @@ from serve_app.http.deps import CurrentCaller, OpenedVertical, OwnedJob, Readabl
 from serve_app.http.openapi import refusals
 from serve_app.http.schemas import DeletedJob, JobSummary, JobView, Listed, StreamToken, SubmittedJob
 from serve_app.http.tokens import LIFETIME_S
-from serve_app.http.upload import FORM_OVERHEAD, OPENAPI_FORM, submit_form
+from serve_app.http.upload import OPENAPI_FORM, submit_form
 from serve_app.jobs import actions
 from serve_app.jobs import service as jobs
 from serve_app.jobs.intake import Draft, Intake
@@ -41,14 +41,12 @@ from serve_app.jobs.models import JobState
 from serve_app.jobs.service import Accepted, Filter
 from serve_app.storage.pages import Limit, Position
 from serve_app.storage.text import Storable
-from serve_app.verticals.spec import AudioInput
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=refusals(Unauthorized, RateLimited))
 
 UNUSABLE = (Invalid, InvalidField, MediaUnreadable, NoAudioTrack, MediaEncrypted, MediaTooShort, MediaTooLong)
 """Why an upload can be refused with 422."""
 ON_A_JOB = refusals(WrongScope, JobNotFound, InvalidField)
-MAX_BODY = AudioInput().max_bytes + FORM_OVERHEAD
 LONGEST_WAIT_S = 60
 
 
@@ -68,7 +66,6 @@ class ListQuery(BaseModel):
     status_code=202,
     responses=refusals(InsufficientCredits, KeyCapReached, WrongScope, VerticalNotFound, FileTooLarge, *UNUSABLE),
     openapi_extra=OPENAPI_FORM,
-    max_body_size=MAX_BODY,
 )
 async def submit(
     request: Request,
