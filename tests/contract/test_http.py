@@ -1,6 +1,7 @@
 """The API over HTTP messages, on the app that Ray serves, with a real PostgreSQL and a real Valkey behind it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -256,9 +257,26 @@ async def test_unknown_addresses_and_methods_answer_in_our_form(client: httpx.As
 async def test_the_documentation_is_served(client: httpx.AsyncClient) -> None:
     """Interactive OpenAPI at /docs, with the upload form described."""
     assert (await client.get("/docs")).status_code == 200
+    assert (await client.get("/redoc")).status_code == 404
     schema = (await client.get("/openapi.json")).json()
     form = schema["paths"]["/v1/{vertical}/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["file", "role_title"]
+
+
+async def test_the_documentation_asks_no_other_host(client: httpx.AsyncClient) -> None:
+    """Page, scripts and styles name none to load from, what they name is there, and the browser is told to ask none."""
+    page = await client.get("/docs")
+    named = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert len(named) == 4
+    for address in named:
+        assert address.startswith("/docs/")
+        assert (await client.get(address)).status_code == 200
+    assert "//" not in page.text + (await client.get("/docs/start.js")).text
+    assert set(re.findall(r"url\([\"']?(\w+:|//)", (await client.get("/docs/assets/swagger-ui.css")).text)) == {"data:"}
+    policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert "//" not in page.headers["content-security-policy"]
 
 
 async def test_the_dashboard_is_served(client: httpx.AsyncClient) -> None:
