@@ -90,12 +90,17 @@ def headers_for(error: RecruitScreenError) -> dict[str, str]:
 def respond(
     request: Request, settings: Settings, status: int, detail: dict[str, Any], headers: dict[str, str] | None = None
 ) -> JSONResponse:
+    """The answer with `detail`, and where the caller stands."""
+    standing: dict[str, str] = getattr(request.state, "rate_limit", {})
+    return JSONResponse(body_of(settings, request_id(request), detail), status, standing | (headers or {}))
+
+
+def body_of(settings: Settings, request_id: str, detail: dict[str, Any]) -> dict[str, Any]:
     """`detail` completed with what every error carries."""
     common = {
         "code": detail["error"],
         "retryable": False,
-        "request_id": request_id(request),
+        "request_id": request_id,
         "docs_url": f"{settings.docs_url}#{detail['error']}",
     }
-    standing: dict[str, str] = getattr(request.state, "rate_limit", {})
-    return JSONResponse({"detail": common | detail}, status, standing | (headers or {}))
+    return {"detail": common | detail}
