@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from serve_app.http import errors, openapi
 from serve_app.http.body_limit import BodyLimit
@@ -45,6 +45,7 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
+    app.add_exception_handler(jobs.NothingMore, lambda *_: Response(status_code=204))
     app.add_exception_handler(key_pages.SignedOut, lambda *_: key_pages.signed_out())
     for routes in (account_credits, api_docs, demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts):
         app.include_router(routes.router)
