@@ -18,10 +18,10 @@ The service is `pipeline.run` from the file to the result over the pool in one p
 diarization, alignment, metrics; without assessment, which the plain script has not either. The plain script is
 faster-whisper with its defaults, then pyannote's own pipeline, then for each segment the speaker who has most of it;
 same weights, precision and clustering threshold. Of the whole interviews it only made the words. RTFx is seconds of
-audio per second of wall clock, each part's in the service while the other one runs beside it. With a load average above the CPUs, other work slowed everything
-down, the second service run under Speed too. The script's rows come from earlier runs where
-`transcript.json` says so. DER counts overlap; its collar is 0.25 s on either side, 0.5 s for the interviews, whose
-turns were timed automatically. Nothing in the table is tuned per recording.
+audio per second of wall clock, each part's in the service while the other one runs beside it. With a load average
+above the CPUs, other work slowed everything down, the second service run under Speed too. The script's rows come from
+earlier runs where `transcript.json` says so. DER counts overlap; its collar is 0.25 s on either side, 0.5 s for the
+interviews, whose turns were timed automatically. Nothing in the table is tuned per recording.
 """
 
 

@@ -132,7 +132,7 @@ class Conflict(RecruitScreenError):
 
 
 class FileTooLarge(RecruitScreenError):
-    """The upload passed the product's size limit while it was being read."""
+    """The upload, or another body, is larger than is accepted: by its declared length, or while it was being read."""
 
     code = "file_too_large"
     status = 413

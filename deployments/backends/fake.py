@@ -1,6 +1,7 @@
 """Backends without a model, for tests and for trying the API's shapes. They say so in their names.
 
-Their timings, sizes and failures are arguments, so that a test can have a cold, a slow, a large or a broken model.
+Their timings, sizes and failures are arguments, so that a test can have a cold, a slow, a large or a broken model;
+`pace` is seconds of work for a second of audio.
 `fail` names a failure, or a file: while it exists, loads fail the way it says (`oom` or `broken`).
 """
 
@@ -26,6 +27,8 @@ from serve_app.pipeline.types import (
 )
 
 STEPS = 10
+REPORT_EVERY_S = 0.2
+"""At least so often long work reports."""
 
 
 class _Fake:
@@ -35,6 +38,7 @@ class _Fake:
         name: str,
         load_s: float = 0.0,
         work_s: float = 0.0,
+        pace: float = 0.0,
         fail: str = "",
         hold_mib: int = 0,
         device: str = "cpu",
@@ -44,6 +48,7 @@ class _Fake:
         self.device = device
         self._load_s = load_s
         self._work_s = work_s
+        self._pace = pace
         self._fail = fail
         self._hold_mib = hold_mib
         self._held: Any = None
@@ -78,12 +83,14 @@ class _Fake:
         torch = import_module("torch")
         return torch.ones(self._hold_mib << 20, dtype=torch.uint8, device=self.device)
 
-    def _work(self, progress: Progress) -> None:
+    def _work(self, progress: Progress, audio_s: float = 0.0) -> None:
+        work_s = self._work_s + self._pace * audio_s
+        steps = max(STEPS, round(work_s / REPORT_EVERY_S))
         if self._fail == "inference":
             raise RuntimeError("a secret detail of the model")
-        for step in range(STEPS):
-            time.sleep(self._work_s / STEPS)
-            progress((step + 1) / STEPS)
+        for step in range(steps):
+            time.sleep(work_s / steps)
+            progress((step + 1) / steps)
 
 
 class FakeTranscriber(_Fake):
@@ -93,7 +100,7 @@ class FakeTranscriber(_Fake):
         self, audio: Recording, language: str | None, progress: Progress, part: Part = WHOLE
     ) -> Transcription:
         """See `TranscriberBackend.transcribe`."""
-        self._work(progress)
+        self._work(progress, audio.duration_s)
         beats = range(int(audio.duration_s * 2))
         share = beats[len(beats) * part.index // part.of : len(beats) * (part.index + 1) // part.of]
         words = tuple(Word(i / 2, i / 2 + 0.4, f"word{i}") for i in share)
@@ -105,7 +112,7 @@ class FakeDiarizer(_Fake):
 
     def diarize(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Diarization:
         """See `DiarizerBackend.diarize`."""
-        self._work(progress)
+        self._work(progress, audio.duration_s)
         half, end = audio.duration_s / 2, audio.duration_s
         turns = (Turn(0.0, half, "SPEAKER_00"), Turn(half, end, "SPEAKER_01"))
         return Diarization(turns, turns) if num_speakers != 1 else Diarization(turns[:1], turns[:1])

@@ -23,6 +23,7 @@ from deployments.backends.channel_turns import portion, spoken_by_channel
 from deployments.backends.device import choose
 from deployments.backends.failures import job_failures
 from deployments.backends.hallucination import Decoded, credible, failed
+from deployments.backends.pulse import Pulse, pulsing
 from deployments.backends.speech import Span, complement, intersection, seconds, share_of, speech_spans, union, windows
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed, WeightsUnavailable
@@ -76,7 +77,7 @@ class FasterWhisper:
         self._weights = weights["model"]
         self._compute_type = compute_type if self.device != "cpu" else _without_float16(compute_type)
         self._beam_size, self._batch_size, self._threads = beam_size, batch_size, threads
-        self._model: WhisperModel | None = None
+        self._model: _Stoppable | None = None
 
     def weight_bytes(self) -> int:
         """See `Backend.weight_bytes`."""
@@ -93,7 +94,7 @@ class FasterWhisper:
             _preload_cublas()
         ctranslate2.set_random_seed(0)  # the fallback samples; the same recording shall give the same words
         with job_failures(self.name, WeightsUnavailable):
-            self._model = WhisperModel(
+            self._model = _Stoppable(
                 str(path),
                 device=kind,
                 device_index=int(index or 0),
@@ -119,6 +120,11 @@ class FasterWhisper:
         without a seam; a twentieth of the time is spent in each of them again.
         """
         model = self._loaded()
+        with pulsing(progress) as model.pulse:
+            return self._transcribe(model, audio, language, part)
+
+    def _transcribe(self, model: "_Stoppable", audio: Recording, language: str | None, part: Part) -> Transcription:
+        progress = model.pulse
         voices = audio.channels or (audio.samples,)
         spoken = _spoken(audio, portion(progress, 0, VAD_SHARE))
         chosen = self._language(model, audio.samples, next(filter(None, spoken), []), language)
@@ -140,7 +146,7 @@ class FasterWhisper:
         words = self._fill_gaps(model, samples, (own, speech), words, language)
         return Transcription(words, language, seconds(own), seconds(intersection(own, _covered(words))))
 
-    def _loaded(self) -> WhisperModel:
+    def _loaded(self) -> "_Stoppable":
         if self._model is None:
             raise InferenceFailed(f"{self.name} was asked to transcribe before its weights were loaded.")
         return self._model
@@ -227,6 +233,24 @@ class FasterWhisper:
         return [
             _decoded(segment, (span[0] + segment.start, span[0] + segment.end), span[0], language) for segment in found
         ]
+
+
+class _Stoppable(WhisperModel):  # type: ignore[misc] # the library has no types
+    """A model that can be stopped around each of its steps: encoder, text, times of the words."""
+
+    pulse: Pulse
+
+    def encode(self, features: Any) -> Any:
+        """See `WhisperModel`."""
+        self.pulse.beat()
+        encoded = super().encode(features)
+        self.pulse.beat()
+        return encoded
+
+    def find_alignment(self, *args: Any, **kwargs: Any) -> Any:
+        """See `WhisperModel`."""
+        self.pulse.beat()
+        return super().find_alignment(*args, **kwargs)
 
 
 def _spoken(audio: Recording, progress: Progress) -> list[list[Span]]:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from deployments.backends import LoadProgress
+from deployments.backends.pulse import Pulse, pulsing
 from serve_app.errors import InferenceFailed, JobFailure, VramUnavailable, WeightsUnavailable
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.ports import Progress
@@ -46,6 +47,7 @@ class OpenAILLM:
         self._timeout_s, self._seed = timeout_s, seed
         self._client: httpx.Client | None = None
         self._usage = TokenUsage()
+        self._pulse = Pulse(lambda _: None)  # of the call at work; there is one at a time
 
     def weight_bytes(self) -> int:
         """See `Backend.weight_bytes`. None are here."""
@@ -76,7 +78,8 @@ class OpenAILLM:
     def assess(self, request: AssessmentRequest, progress: Progress) -> Assessment:
         """See `AssessorBackend.assess`. Raises `InferenceFailed` and `VramUnavailable`."""
         self._usage = TokenUsage()
-        return replace(assess(request, self, progress), usage=self._usage)
+        with pulsing(progress) as self._pulse:
+            return replace(assess(request, self, self._pulse), usage=self._usage)
 
     def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """See `LanguageModel.write`. What comes back is held against `schema` again: endpoints may ignore it.
@@ -94,6 +97,7 @@ class OpenAILLM:
                 "json_schema": {"name": "answer", "strict": True, "schema": schema},
             },
         }
+        self._pulse.beat()
         answer = self._post("/chat/completions", body)
         written = self._content(answer)
         self._usage += _usage(answer.json())

@@ -18,6 +18,7 @@ from deployments.backends.channel_turns import diarize_channels
 from deployments.backends.device import choose
 from deployments.backends.failures import job_failures
 from deployments.backends.lean import without
+from deployments.backends.pulse import pulsing
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed, WeightsUnavailable
 from serve_app.pipeline.ports import Progress
@@ -119,20 +120,14 @@ class Pyannote:
 
     def _run(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Any:
         """The pipeline's own output. What `progress` raises passes as it is."""
-        reporter = _Reporter(progress)
         if isinstance(self._pipeline, SharedFrameDiarization):
             self._pipeline.set_step(LONG_STEP if audio.duration_s > LONG_S else STEP)
-        try:
-            with job_failures(self.name), warnings.catch_warnings():
-                # of samples that may not be written to (Ray's), of silent windows, of too few voices for the hint
-                warnings.simplefilter("ignore")
-                waveform = torch.from_numpy(audio.samples)[None]
-                file = {"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "recording"}
-                return self._pipeline(file, num_speakers=num_speakers, hook=reporter)
-        except InferenceFailed:
-            if reporter.stopped is not None:
-                raise reporter.stopped from None
-            raise
+        with pulsing(progress) as pulse, job_failures(self.name), warnings.catch_warnings():
+            # of samples that may not be written to (Ray's), of silent windows, of too few voices for the hint
+            warnings.simplefilter("ignore")
+            waveform = torch.from_numpy(audio.samples)[None]
+            file = {"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "recording"}
+            return self._pipeline(file, num_speakers=num_speakers, hook=_Reporter(pulse))
 
     def _whole(self, path: str) -> Any:
         pipeline = Pipeline.from_pretrained(path)
@@ -151,21 +146,16 @@ class Pyannote:
 
 
 class _Reporter:
-    """pyannote's hook: turns steps into one share, and remembers what `progress` raised to stop the work."""
+    """pyannote's hook: turns steps into one share."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self.stopped: Exception | None = None
 
     def __call__(self, step: str, *_: Any, total: int | None = None, completed: int | None = None, **__: Any) -> None:
         if step not in SHARES or not total or completed is None:
             return
         start, length = SHARES[step]
-        try:
-            self._progress(start + length * min(1.0, completed / total))
-        except Exception as exc:
-            self.stopped = exc
-            raise
+        self._progress(start + length * min(1.0, completed / total))
 
 
 def _diarization(everyone: Any, exclusive: Any) -> Diarization:

@@ -22,6 +22,7 @@ from xgrammar.contrib.hf import LogitsProcessor
 from deployments.backends import LoadProgress
 from deployments.backends.failures import job_failures
 from deployments.backends.prefixes import Prefixes
+from deployments.backends.pulse import Pulse, pulsing
 from deployments.backends.unpacked import folder_of, read_gguf
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed
@@ -48,6 +49,7 @@ class TransformersLLM:
         self._compiler: Any = None
         self._prefixes = Prefixes()
         self._usage = TokenUsage()
+        self._pulse = Pulse(lambda _: None)  # of the call at work; there is one at a time
 
     def weight_bytes(self) -> int:
         """See `Backend.weight_bytes`."""
@@ -81,7 +83,8 @@ class TransformersLLM:
         """See `AssessorBackend.assess`."""
         self._usage = TokenUsage()
         try:
-            return replace(assess(request, self, progress), usage=self._usage)
+            with pulsing(progress) as self._pulse:
+                return replace(assess(request, self, self._pulse), usage=self._usage)
         finally:
             self._prefixes.forget()
 
@@ -101,6 +104,7 @@ class TransformersLLM:
         return written
 
     def _weigh(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
+        self._pulse.beat()
         asked, (tokens, lengths) = self._ids(ask), self._padded(options)
         cache = self._read_once(self._ids(context), asked.shape[1] + int(lengths.sum()))
         seen = self._model(asked, past_key_values=cache, use_cache=True, logits_to_keep=1)
@@ -127,11 +131,15 @@ class TransformersLLM:
             past_key_values=self._read_once(first, rest.shape[1]),
             max_new_tokens=max_tokens,
             do_sample=False,
-            logits_processor=[LogitsProcessor(grammar)],
+            logits_processor=[LogitsProcessor(grammar), self._between_tokens],
             pad_token_id=self._tokenizer.eos_token_id,
         )[0, asked.shape[1] :]
         self._usage += TokenUsage(completion_tokens=len(answer))
         return str(self._tokenizer.decode(answer, skip_special_tokens=True))
+
+    def _between_tokens(self, _: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self._pulse.beat()
+        return scores
 
     def _read_once(self, context: torch.Tensor, others: int) -> Any:
         """Keys and values of `context`, computed or remembered; counted with the `others` tokens of one call."""

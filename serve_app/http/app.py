@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from serve_app.http import errors, openapi
+from serve_app.http.body_limit import BodyLimit
 from serve_app.http.request_id import RequestId
+from serve_app.http.routes import api_docs, demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts
 from serve_app.http.routes import credits as account_credits
-from serve_app.http.routes import demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts
 from serve_app.http.sessions import Sessions
 from serve_app.http.tokens import JobTokens
 from serve_app.services import Services
@@ -34,15 +35,20 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,  # ours is at the same place and loads nothing from elsewhere
+        redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.services = services
     app.state.sessions = Sessions(services.settings.secret_key.get_secret_value())
     app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
+    app.add_exception_handler(jobs.NothingMore, lambda *_: Response(status_code=204))
     app.add_exception_handler(key_pages.SignedOut, lambda *_: key_pages.signed_out())
-    for routes in (account_credits, demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts):
+    for routes in (account_credits, api_docs, demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts):
         app.include_router(routes.router)
+    app.mount("/docs/assets", api_docs.ASSETS)
     openapi.install(app)
     return app

@@ -53,6 +53,10 @@ Made from `serve_app/errors.py` by `python -m scripts.admin write-error-docs`; a
 Every error answers `{"detail": {"error", "message", "code", "retryable", "request_id", "docs_url"}}`, some with more
 fields. A job that fails carries its code as `detail` of the last event and as `error.code`.
 
+What Serve's own proxy says when it cannot reach the application (no replica, one that died with the request, a wait
+that the client limited) is a 503 `unavailable` of this form with `Retry-After`. HAProxy, and whatever else stands in
+front, answers such cases in its own form: treat a 502, 503 or 504 without JSON as `unavailable`.
+
 | code | status | retry? | meaning |
 | --- | --- | --- | --- |
 """

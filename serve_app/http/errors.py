@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 FRAMEWORK_ERRORS: dict[int, RecruitScreenError] = {
     404: NotFound("There is nothing at this address."),
     405: MethodNotAllowed(),
-    413: FileTooLarge("The upload is larger than this product accepts."),
+    413: FileTooLarge("The request is larger than is accepted here."),
 }
 """What the framework refuses, as errors of ours. A form that cannot be parsed is its 400; the API has none."""
 UNREADABLE = Invalid("The request could not be read. Check its headers and its body.")
@@ -90,12 +90,17 @@ def headers_for(error: RecruitScreenError) -> dict[str, str]:
 def respond(
     request: Request, settings: Settings, status: int, detail: dict[str, Any], headers: dict[str, str] | None = None
 ) -> JSONResponse:
+    """The answer with `detail`, and where the caller stands."""
+    standing: dict[str, str] = getattr(request.state, "rate_limit", {})
+    return JSONResponse(body_of(settings, request_id(request), detail), status, standing | (headers or {}))
+
+
+def body_of(settings: Settings, request_id: str, detail: dict[str, Any]) -> dict[str, Any]:
     """`detail` completed with what every error carries."""
     common = {
         "code": detail["error"],
         "retryable": False,
-        "request_id": request_id(request),
+        "request_id": request_id,
         "docs_url": f"{settings.docs_url}#{detail['error']}",
     }
-    standing: dict[str, str] = getattr(request.state, "rate_limit", {})
-    return JSONResponse({"detail": common | detail}, status, standing | (headers or {}))
+    return {"detail": common | detail}

@@ -1,7 +1,7 @@
 """Read a submit form, after the caller is known and with the limits enforced while the bytes arrive."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as StarletteUploadFile
 
 from serve_app.errors import FileTooLarge, Invalid, InvalidField
+from serve_app.http.body_limit import allow
 from serve_app.jobs.intake import Upload
 from serve_app.storage.text import Storable, storable_json
 from serve_app.verticals.rubric import FORM as RUBRIC_FORM
@@ -144,11 +145,11 @@ OPENAPI_QUOTE: dict[str, Any] = {
 async def submit_form(request: Request, spec: VerticalSpec) -> AsyncIterator[SubmitForm]:
     """The request's form. Raises `InvalidField`, `Invalid` and `FileTooLarge`.
 
-    A body over the route's `max_body_size` is refused by the framework while it is being read.
+    A body over the product's limit is refused before it is read, where its length is declared, else while it is read.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Invalid("Send the recording as multipart/form-data with the fields 'file' and 'role_title'.")
-    async with request.form(max_files=1, max_fields=20, max_part_size=MAX_TEXT_BYTES) as form:
+    async with _read(request, spec) as form:
         file = form.get("file")
         if not isinstance(file, StarletteUploadFile):
             raise InvalidField("'file' is missing: attach the recording as a file field called 'file'.", "file")
@@ -159,7 +160,7 @@ async def submit_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Sub
 @asynccontextmanager
 async def quote_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Upload | float]:
     """A recording, or the caller's own `duration_s` in seconds. Raises as `submit_form` does."""
-    async with request.form(max_files=1, max_fields=20, max_part_size=MAX_TEXT_BYTES) as form:
+    async with _read(request, spec) as form:
         file = form.get("file")
         if isinstance(file, StarletteUploadFile):
             yield Upload(_checked(file, spec).file, file.filename or "")
@@ -168,6 +169,11 @@ async def quote_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Uplo
         if duration_s is None:
             raise InvalidField("Send 'duration_s' in seconds, or the recording as 'file'.", "duration_s")
         yield duration_s
+
+
+def _read(request: Request, spec: VerticalSpec) -> AbstractAsyncContextManager[FormData]:
+    allow(request, spec.input.max_bytes + FORM_OVERHEAD)
+    return request.form(max_files=1, max_fields=20, max_part_size=MAX_TEXT_BYTES)
 
 
 def _checked(file: StarletteUploadFile, spec: VerticalSpec) -> StarletteUploadFile:

@@ -1,8 +1,10 @@
 """Promises with a number in them: what is too large, too long, too late or too much."""
 
 import asyncio
+import io
 import time
 
+import av
 import httpx
 import pytest
 from fastapi import routing
@@ -56,8 +58,8 @@ async def test_the_recording_decides_over_the_callers_duration(
     assert job["duration_s"] == 61.0
 
 
-async def test_media_without_audio_is_refused_in_so_many_words(client: httpx.AsyncClient, customer: Customer) -> None:
-    """A picture is a readable file with no audio track: 422 before anything is charged."""
+async def test_a_picture_is_refused_in_so_many_words(client: httpx.AsyncClient, customer: Customer) -> None:
+    """It is of no format that holds sound: 422 that says which ones do, before anything is charged."""
     pixel = bytes.fromhex(
         "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc000000301"
         "0100c9fe92ef0000000049454e44ae426082"
@@ -65,9 +67,31 @@ async def test_media_without_audio_is_refused_in_so_many_words(client: httpx.Asy
     files = {"file": ("frame.png", pixel)}
     response = await client.post(JOBS, data={"role_title": "x"}, files=files, headers=customer.headers)
     assert response.status_code == 422
-    assert error(response) in {"no_audio_track", "media_unreadable"}
+    assert error(response) == "media_unreadable"
     assert "audio" in response.json()["detail"]["message"]
     assert (await client.get("/v1/credits", headers=customer.headers)).json()["balance"] == 100
+
+
+async def test_a_video_without_sound_is_refused_in_so_many_words(client: httpx.AsyncClient, customer: Customer) -> None:
+    """Its container is fine and holds no audio: 422 that says so, before anything is charged."""
+    response = await client.post(
+        JOBS, data={"role_title": "x"}, files={"file": ("mute.mp4", mute_video())}, headers=customer.headers
+    )
+    assert (response.status_code, error(response)) == (422, "no_audio_track")
+    assert "audio" in response.json()["detail"]["message"]
+    assert (await client.get("/v1/credits", headers=customer.headers)).json()["balance"] == 100
+
+
+def mute_video() -> bytes:
+    """Two seconds of black."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(20):
+            out.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")))
+        out.mux(stream.encode())
+    return file.getvalue()
 
 
 async def test_a_real_recording_is_measured_not_believed(client: httpx.AsyncClient, customer: Customer) -> None:

@@ -21,6 +21,7 @@ SIZE_MIB = 200
 BUDGET_MIB = 560
 """Room for two of them, with what unloaded processes keep (10 to 30 MiB each)."""
 SECOND_PRODUCT = "techscreen"
+SECOND_MAX_BYTES = 2_000_000
 MANY = httpx.Limits(max_connections=300)
 
 
@@ -112,11 +113,12 @@ def unplaceable_profile(folder: Path) -> Path:
 
 
 def two_products(folder: Path) -> Path:
-    """The config folder with a second product in it."""
+    """The config folder with a second product in it, which takes small recordings only."""
     config = folder / "config"
     shutil.copytree(ROOT / "config", config)
     first = (config / "verticals" / "recruitscreen.yaml").read_text("utf-8")
     second = first.replace("slug: recruitscreen", f"slug: {SECOND_PRODUCT}", 1)
+    second = second.replace("max_bytes: 100000000", f"max_bytes: {SECOND_MAX_BYTES}", 1)
     (config / "verticals" / f"{SECOND_PRODUCT}.yaml").write_text(second)
     return config
 

@@ -192,6 +192,17 @@ def test_every_error_over_the_wire_is_one_of_ours(client: httpx.Client) -> None:
         assert f'id="{anchor}"' in page
 
 
+def test_what_serve_says_for_itself_is_in_our_form_too(client: httpx.Client, finished: str) -> None:
+    """A request that Serve's proxy gives up gets its plain text elsewhere, here a 503 that says when to come back."""
+    url, impatient = f"/v1/jobs/{finished}", {"X-Request-Timeout-Seconds": "0.0001"}
+    answer = client.get(url, headers=impatient)
+    assert answer.status_code == 503
+    detail = answer.json()["detail"]
+    assert (detail["code"], detail["retryable"]) == ("unavailable", True)
+    assert detail["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["retry-after"] == "1"
+
+
 def test_a_402_leads_to_a_page_that_exists(stack: Stack) -> None:
     """`upgrade_url` opens and says what a job costs."""
     poor = open_customer(stack, 0)

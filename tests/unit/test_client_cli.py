@@ -3,18 +3,21 @@
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 from recruitscreen_client import ConnectionFailed, RecruitScreen, live
 from recruitscreen_client.cli import app
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from serve_app.verticals.rubric import CallerRubric
 from tests.unit.test_client import JOB, LIFE, SUBMITTED, Answer, Server, frame, ok, page, refusal, stream
+from tests.unit.test_rubric import OWN
 
 EVIDENCE = {"quote": "I moved [red]that[/red] report \x1b[2J", "start": 3661.0, "end": 3665.0, "speaker": "SPEAKER_01"}
 RESULT: dict[str, Any] = {
@@ -86,6 +89,32 @@ def test_submit_follows_to_the_scorecard_and_exports(recording: str, tmp_path: P
     assert "Recommendation: insufficient evidence" in result.stdout
     assert "loading weights" not in result.stdout
     assert out.read_bytes() == "1\r\n00:00 ü".encode()
+
+
+@pytest.mark.parametrize("write", [yaml.safe_dump, json.dumps])
+def test_a_rubric_is_read_from_yaml_or_json(recording: str, tmp_path: Path, write: Callable[[Any], str]) -> None:
+    """The form carries it as the API takes it; a version that YAML reads as a date is a version all the same."""
+    path = tmp_path / "rubric"
+    path.write_text(write(OWN) + "\n" if write is json.dumps else "version: 2026-11-01\n" + write(OWN), "utf-8")
+    result, server = run(
+        "submit", recording, "--role", "x", "--rubric", str(path), "--no-follow", script=[ok(SUBMITTED, 202)]
+    )
+    assert result.exit_code == 0, result.output
+    sent = re.search(rb'name="rubric"\r\n\r\n(.*?)\r\n', server.bodies[0])
+    assert sent
+    rubric = CallerRubric.model_validate_json(sent[1])
+    assert rubric.competencies == CallerRubric.model_validate(OWN).competencies
+    assert rubric.version == (None if write is json.dumps else "2026-11-01")
+
+
+@pytest.mark.parametrize("text", ["competencies: [", "just words", "", "- a\n- b"])
+def test_a_file_without_a_rubric_is_wrong_usage(recording: str, tmp_path: Path, text: str) -> None:
+    """Said before anything is sent."""
+    path = tmp_path / "rubric.yaml"
+    path.write_text(text)
+    result, server = run("submit", recording, "--role", "x", "--rubric", str(path))
+    assert result.exit_code == 2
+    assert server.requests == []
 
 
 def test_the_scorecard_shows_what_a_judgement_rests_on() -> None:

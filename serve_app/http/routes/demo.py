@@ -9,7 +9,7 @@ from serve_app.accounts.service import demo_account
 from serve_app.errors import FileTooLarge, NotFound, RateLimited, VerticalNotFound
 from serve_app.http.deps import Services, client_address, tokens
 from serve_app.http.openapi import refusals
-from serve_app.http.routes.jobs import MAX_BODY, UNUSABLE
+from serve_app.http.routes.jobs import UNUSABLE
 from serve_app.http.schemas import SubmittedJob
 from serve_app.http.upload import OPENAPI_FORM, submit_form
 from serve_app.jobs.intake import Draft, Intake
@@ -28,7 +28,6 @@ class DemoJob(SubmittedJob):
     status_code=202,
     responses=refusals(NotFound, VerticalNotFound, FileTooLarge, *UNUSABLE, RateLimited),
     openapi_extra=OPENAPI_FORM,
-    max_body_size=MAX_BODY,
 )
 async def submit(request: Request, vertical: str, bundle: Services) -> DemoJob:
     """Try a product without an account. Limited per address and in total; 429 says when to try again."""

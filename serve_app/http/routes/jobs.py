@@ -3,9 +3,9 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,22 +32,21 @@ from serve_app.http.deps import CurrentCaller, OpenedVertical, OwnedJob, Readabl
 from serve_app.http.openapi import refusals
 from serve_app.http.schemas import DeletedJob, JobSummary, JobView, Listed, StreamToken, SubmittedJob
 from serve_app.http.tokens import LIFETIME_S
-from serve_app.http.upload import FORM_OVERHEAD, OPENAPI_FORM, submit_form
+from serve_app.http.upload import OPENAPI_FORM, submit_form
 from serve_app.jobs import actions
 from serve_app.jobs import service as jobs
 from serve_app.jobs.intake import Draft, Intake
+from serve_app.jobs.lifecycle import TERMINAL
 from serve_app.jobs.models import JobState
 from serve_app.jobs.service import Accepted, Filter
 from serve_app.storage.pages import Limit, Position
 from serve_app.storage.text import Storable
-from serve_app.verticals.spec import AudioInput
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=refusals(Unauthorized, RateLimited))
 
 UNUSABLE = (Invalid, InvalidField, MediaUnreadable, NoAudioTrack, MediaEncrypted, MediaTooShort, MediaTooLong)
 """Why an upload can be refused with 422."""
 ON_A_JOB = refusals(WrongScope, JobNotFound, InvalidField)
-MAX_BODY = AudioInput().max_bytes + FORM_OVERHEAD
 LONGEST_WAIT_S = 60
 
 
@@ -67,7 +66,6 @@ class ListQuery(BaseModel):
     status_code=202,
     responses=refusals(InsufficientCredits, KeyCapReached, WrongScope, VerticalNotFound, FileTooLarge, *UNUSABLE),
     openapi_extra=OPENAPI_FORM,
-    max_body_size=MAX_BODY,
 )
 async def submit(
     request: Request,
@@ -123,16 +121,35 @@ async def show(
     return JobView.of(job)
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=ON_A_JOB)
+class NothingMore(Exception):
+    """The job is over, and the caller has heard how."""
+
+
+async def heard(job: ReadableJob, bundle: Services, last_event_id: Annotated[str | None, Header()] = None) -> int:
+    """The number of the last event that the caller knows. Raises `NothingMore`."""
+    after = int(last_event_id) if last_event_id and re.fullmatch(r"\d{1,9}", last_event_id) else 0
+    if after and job.state in TERMINAL:
+        async with bundle.database.transaction() as session:
+            newest = await jobs.newest_event(session, job.id)
+        if newest is None or newest.seq <= after:
+            raise NothingMore
+    return after
+
+
+STREAM_ENDS: dict[int | str, dict[str, Any]] = {
+    204: {"description": "The job is over and `Last-Event-ID` is its last event: an `EventSource` stops reconnecting."}
+}
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=ON_A_JOB | STREAM_ENDS)
 async def events(
-    job: ReadableJob, bundle: Services, last_event_id: Annotated[str | None, Header()] = None
+    job: ReadableJob, bundle: Services, after: Annotated[int, Depends(heard)]
 ) -> AsyncIterator[ServerSentEvent]:
     """The job's whole history, then what happens next, as `text/event-stream`; ends with the job.
 
     `status` events carry `{"status", "detail", "terminal"}`; `progress` events carry a percentage beside them.
     A browser's `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`.
     """
-    after = int(last_event_id) if last_event_id and re.fullmatch(r"\d{1,9}", last_event_id) else 0
     async for event in bundle.feeds.follow(job.id, after):
         yield ServerSentEvent(event=event.kind, id=str(event.seq), data=event.data)
 

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.credits import ledger
 from serve_app.errors import RecruitScreenError, WrongScope
+from serve_app.http.body_limit import allow
 from serve_app.http.deps import Services, client_address
 from serve_app.http.sessions import COOKIE, LIFETIME_S, Sessions
 from serve_app.jobs import service as jobs
@@ -65,6 +66,7 @@ class Wanted(BaseModel):
 
 async def fields_of(request: Request) -> dict[str, str]:
     """The texts of a form; empty ones are left out."""
+    allow(request, LARGEST_FORM)
     async with request.form(max_files=0, max_fields=10, max_part_size=4096) as form:
         return {name: value for name, value in form.items() if isinstance(value, str) and value}
 
@@ -102,7 +104,7 @@ async def overview(who: Present, bundle: Services) -> HTMLResponse:
         return await _page(session, bundle, who)
 
 
-@router.post("/sign-in", max_body_size=LARGEST_FORM)
+@router.post("/sign-in")
 async def sign_in(request: Request, bundle: Services, fields: Fields) -> Response:
     """Exchange a key for a session; the key itself is not kept."""
     await bundle.limiter.hit("sign-in", ATTEMPTS, client_address(request, bundle.settings))
@@ -121,7 +123,7 @@ async def sign_in(request: Request, bundle: Services, fields: Fields) -> Respons
     return answer
 
 
-@router.post("/sign-out", max_body_size=LARGEST_FORM)
+@router.post("/sign-out")
 async def sign_out(_: Acting) -> Response:
     """End the session in this browser."""
     answer = RedirectResponse("/dashboard/keys", 303, GUARDED)
@@ -129,7 +131,7 @@ async def sign_out(_: Acting) -> Response:
     return answer
 
 
-@router.post("/create", max_body_size=LARGEST_FORM)
+@router.post("/create")
 async def create(who: Acting, bundle: Services, fields: Fields) -> HTMLResponse:
     """Make a key and show it, this once."""
     try:
@@ -146,7 +148,7 @@ async def create(who: Acting, bundle: Services, fields: Fields) -> HTMLResponse:
         return await _page(session, bundle, who, once(issued))
 
 
-@router.post("/{key_id}/rotate", max_body_size=LARGEST_FORM)
+@router.post("/{key_id}/rotate")
 async def rotate(who: Acting, bundle: Services, key_id: str) -> HTMLResponse:
     """Replace a key and show the new one, this once; the old one works for a day more."""
     async with bundle.database.transaction() as session:
@@ -154,7 +156,7 @@ async def rotate(who: Acting, bundle: Services, key_id: str) -> HTMLResponse:
         return await _page(session, bundle, who, once(issued))
 
 
-@router.post("/{key_id}/revoke", max_body_size=LARGEST_FORM)
+@router.post("/{key_id}/revoke")
 async def revoke(who: Acting, bundle: Services, key_id: str) -> Response:
     """End a key now."""
     async with bundle.database.transaction() as session:

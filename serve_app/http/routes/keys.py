@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from serve_app.errors import InvalidField, NotFound, RateLimited, Unauthorized, WrongScope
+from serve_app.errors import FileTooLarge, InvalidField, NotFound, RateLimited, Unauthorized, WrongScope
 from serve_app.http.deps import AccountCaller, Services
 from serve_app.http.openapi import refusals
 from serve_app.http.schemas import KeyView, NewKey
@@ -46,7 +46,7 @@ async def listed(who: AccountCaller, bundle: Services) -> list[KeyView]:
         return [KeyView.of(key) for key in await keys.listed(session, who.account_id)]
 
 
-@router.post("", status_code=201, responses=refusals(InvalidField))
+@router.post("", status_code=201, responses=refusals(InvalidField, FileTooLarge))
 async def create(who: AccountCaller, bundle: Services, wanted: KeyRequest) -> NewKey:
     """Make a key. Its secret is in this answer and nowhere else."""
     if wanted.scope != ALL_SCOPES and wanted.scope not in {spec.slug for spec in bundle.catalog}:
@@ -56,7 +56,7 @@ async def create(who: AccountCaller, bundle: Services, wanted: KeyRequest) -> Ne
         return _shown_once(await keys.issue(session, who.account_id, terms))
 
 
-@router.post("/{key_id}/rotate", status_code=201, responses=refusals(NotFound, InvalidField))
+@router.post("/{key_id}/rotate", status_code=201, responses=refusals(NotFound, InvalidField, FileTooLarge))
 async def rotate(who: AccountCaller, bundle: Services, key_id: str, wanted: Rotation) -> NewKey:
     """Replace a key by a new one of the same terms; the old one works on for the overlap."""
     async with bundle.database.transaction() as session:

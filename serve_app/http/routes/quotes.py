@@ -6,7 +6,7 @@ from serve_app.credits.ledger import credits_for
 from serve_app.errors import FileTooLarge, RateLimited, Unauthorized, VerticalNotFound, WrongScope
 from serve_app.http.deps import OpenedVertical, Services
 from serve_app.http.openapi import refusals
-from serve_app.http.routes.jobs import MAX_BODY, UNUSABLE
+from serve_app.http.routes.jobs import UNUSABLE
 from serve_app.http.schemas import QuoteView
 from serve_app.http.upload import OPENAPI_QUOTE, quote_form
 from serve_app.jobs import forecast
@@ -21,7 +21,7 @@ router = APIRouter(
 )
 
 
-@router.post("/{vertical}/quote", openapi_extra=OPENAPI_QUOTE, max_body_size=MAX_BODY)
+@router.post("/{vertical}/quote", openapi_extra=OPENAPI_QUOTE)
 async def quote(request: Request, spec: OpenedVertical, bundle: Services) -> QuoteView:
     """Send `duration_s`, or the recording itself, which is measured and not kept."""
     async with quote_form(request, spec) as given:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 
 import httpx
 import typer
+import yaml
 from rich.console import Console
 from typer.core import TyperGroup
 
@@ -108,6 +109,9 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     job_description: Annotated[str | None, typer.Option(help="What the role asks for; @PATH reads a file.")] = None,
     language: Annotated[str | None, typer.Option(help="Spoken language, e.g. en; detected when left out.")] = None,
     speakers: Annotated[int | None, typer.Option(help="How many people speak, if you know.")] = None,
+    rubric: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Your own rubric: a YAML or JSON file.")
+    ] = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Comes back with the job; may be repeated.")
     ] = None,
@@ -123,6 +127,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
         "job_description": _text(job_description),
         "language": language,
         "num_speakers": speakers,
+        "rubric": _rubric(rubric),
         "metadata": dict(_pair(text) for text in metadata) if metadata else None,
     }
     submitted = _upload(session, file, role, options)
@@ -316,6 +321,20 @@ def _pair(text: str) -> tuple[str, str]:
 def _text(text: str | None) -> str | None:
     """The text, or what stands in the file behind an `@`."""
     return Path(text[1:]).read_text("utf-8") if text and text.startswith("@") else text
+
+
+def _rubric(path: Path | None) -> dict[str, Any] | None:
+    """What a rubric's file says. JSON is YAML too, so one reader takes both."""
+    if path is None:
+        return None
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise typer.BadParameter(f"'{path}' is neither YAML nor JSON.") from None
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"'{path}' holds no rubric: it begins with 'competencies:'.")
+    readable: dict[str, Any] = json.loads(json.dumps(found, default=str))  # YAML takes a version 2026-11-01 for a date
+    return readable
 
 
 def main() -> None:

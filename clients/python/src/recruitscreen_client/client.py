@@ -71,9 +71,10 @@ class RecruitScreen:
     ) -> dict[str, Any]:
         """Upload a recording; returns `job_id`, `status`, `credits_charged`, `credits_remaining` and two addresses.
 
-        `options` are the form's other fields: `duration_s`, `job_description`, `num_speakers`, `language`, `metadata`
-        (a dict that comes back with the job). Sent under an idempotency key, so that a repeat after a lost answer is
-        neither charged nor run twice; give your own to make that hold across processes.
+        `options` are the form's other fields: `duration_s`, `job_description`, `num_speakers`, `language`, `words`,
+        `rubric` (your own, as a dict), `metadata` (a dict that comes back with the job). Sent under an idempotency
+        key, so that a repeat after a lost answer is neither charged nor run twice; give your own to make that hold
+        across processes.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         fields = _form({"role_title": role_title} | options)
