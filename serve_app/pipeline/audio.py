@@ -9,9 +9,11 @@ ends as unreadable.
 import re
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,6 +27,16 @@ from av.stream import Discard, Disposition
 
 from serve_app.errors import MediaEncrypted, MediaTooLong, MediaTooShort, MediaUnreadable, NoAudioTrack
 from serve_app.pipeline.channels import to_recording
+from serve_app.pipeline.collector import (
+    MAX_CHANNELS,
+    MAX_RATE,
+    MIN_DURATION_S,
+    MIN_GAP_S,
+    MIN_RATE,
+    TOLERANCE_S,
+    Collector,
+    gap_s,
+)
 from serve_app.pipeline.types import SAMPLE_RATE, Media, Recording, Waveform
 
 if TYPE_CHECKING:
@@ -40,19 +52,17 @@ _CODECS = re.compile(
 CODECS = frozenset(filter(_CODECS.fullmatch, av.codecs_available))
 """Decoders that may run. Video decoders, the larger part of libav's history of crashes, stay out."""
 
-MIN_DURATION_S = 0.5
-"""Shorter than any answer."""
-MIN_RATE, MAX_RATE = 4_000, 384_000
-MAX_CHANNELS = 32
-MAX_GAP_S = 600.0
-"""Silence that a jump in time stamps may stand for; a longer jump is a lie or a restarted clock."""
-MIN_GAP_S = 0.1
-"""Smaller jumps are rounding: matroska keeps milliseconds, some muxers less."""
+OPUS_RATE = 48_000
+"""What Opus decodes to, whatever was recorded."""
 PROBE_DEADLINE_S = 20.0
 DECODE_DEADLINE_S = 300.0
 """Wall clock. An hour of AAC decodes in about 3 s on one core, an hour of stereo Opus in 15 s."""
-TOLERANCE_S = 1.0
-"""How far encoder padding may carry a recording beyond the longest one accepted."""
+HELD_PACKETS = 200_000
+"""Packets kept in memory for decoding in halves: an hour of Opus, about 50 MiB beside its bytes."""
+FEWEST_PACKETS = 3_000
+"""Shorter tracks, below a minute, are not worth a thread."""
+SEAM_PACKETS = 50
+"""What both halves decode beyond their seam. Opus converges within 80 ms (RFC 7845, 4.6), four of its usual packets."""
 
 
 def probe(path: Path, max_duration_s: float | None = None) -> Media:
@@ -82,8 +92,14 @@ def decode(path: Path, max_duration_s: float, deadline_s: float = DECODE_DEADLIN
     time stamps become silence, so that times agree with what a player shows. Raises as `probe` does.
     """
     with _open(path, deadline_s) as track:
-        collected = _Collector(track, max_duration_s)
-        for frame in _frames(track):
+        packets: Iterable[Packet[AudioStream]] = _packets(track)
+        if track.stream.codec_context.name == "opus":
+            held = list(islice(packets, HELD_PACKETS))
+            packets = chain(held, packets)
+            if len(held) < HELD_PACKETS and (halves := _in_halves(track, held, max_duration_s)):
+                return to_recording(halves)
+        collected = Collector(track.tick_s, track.origin_s, max_duration_s)
+        for frame in _frames(track, packets):
             collected.add(frame)
         return to_recording(collected.finish())
 
@@ -206,19 +222,12 @@ def _decoded(track: _Track, packet: "Packet[AudioStream]") -> list[AudioFrame]:
         return []
 
 
-def _frames(track: _Track) -> Iterator[AudioFrame]:
+def _frames(track: _Track, packets: Iterable["Packet[AudioStream]"]) -> Iterator[AudioFrame]:
     """Give all frames that decode. Raises `MediaUnreadable` where most packets do not: the rest would be noise."""
-    for packet in _packets(track):
+    for packet in packets:
         yield from _decoded(track, packet)
     if track.failed > max(1, track.packets // 2):
         raise MediaUnreadable("Most of the audio in the file is damaged.")
-
-
-def _gap(stamp_s: float | None, position_s: float) -> float:
-    """Seconds of silence between what was heard so far and a time stamp."""
-    if stamp_s is None or not MIN_GAP_S < stamp_s - position_s < MAX_GAP_S:
-        return 0.0
-    return stamp_s - position_s
 
 
 def _measure(track: _Track, max_duration_s: float | None) -> float:
@@ -232,7 +241,7 @@ def _measure(track: _Track, max_duration_s: float | None) -> float:
     for packet in _packets(track):
         length_s = (packet.duration or 0) * tick_s
         stamp_s = None if packet.pts is None else packet.pts * tick_s - track.origin_s
-        position_s += _gap(stamp_s, position_s) if length_s else max(0.0, (stamp_s or 0.0) - position_s)
+        position_s += gap_s(stamp_s, position_s) if length_s else max(0.0, (stamp_s or 0.0) - position_s)
         position_s += length_s - _padding(packet)
         if heard_s < 1.0:
             heard_s += sum(frame.samples / frame.sample_rate for frame in _decoded(track, packet))
@@ -254,66 +263,56 @@ def _padding(packet: "Packet[AudioStream]") -> float:
     return min(int(start + end) / rate, 0.2)
 
 
-class _Collector:
-    """Resampled audio of a growing recording, at most two channels of it."""
+def _in_halves(track: _Track, packets: Sequence["Packet[AudioStream]"], max_duration_s: float) -> list[Waveform] | None:
+    """Decode both halves of an Opus track side by side, or give None where anything about it is unusual.
 
-    def __init__(self, track: _Track, max_duration_s: float) -> None:
-        self._tick_s, self._origin_s = track.tick_s, track.origin_s
-        self._limit_s = max_duration_s + TOLERANCE_S
-        self._heard_s = 0.0
-        self._shape: tuple[object, ...] | None = None
-        self._blocks: list[Waveform] = []  # each (channels, samples)
-        self._resampler = av.AudioResampler()
-        self._waiting = av.AudioFifo()
+    libav has no threads for Opus, whose packets need only the sound just before them. Each half reads on beyond the
+    seam, so that neither its decoder nor its resampler has an edge there, and is cut to the sample.
+    """
+    middle = len(packets) // 2
+    if len(packets) < FEWEST_PACKETS or not _regular(track, packets):
+        return None
+    with ThreadPoolExecutor(1) as beside:
+        second = beside.submit(_half, track, packets[middle - SEAM_PACKETS :], SEAM_PACKETS, max_duration_s)
+        first = _half(track, packets[: middle + SEAM_PACKETS], middle, max_duration_s)
+    last = second.result()
+    if first is None or last is None or len(first[0]) != len(last[0]):
+        return None
+    (left, end), (right, start) = first, last
+    return [np.concatenate([one[:end], other[start:]]) for one, other in zip(left, right, strict=True)]
 
-    def add(self, frame: AudioFrame) -> None:
-        """Take the next frame. Raises `MediaTooLong`, and `MediaUnreadable` on an absurd one."""
-        stamp_s = None if frame.pts is None else frame.pts * self._tick_s - self._origin_s
-        silence_s = _gap(stamp_s, self._heard_s)
-        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if silence_s or shape != self._shape:
-            self._restart(frame, shape)
-            self._keep(np.zeros((1, int(silence_s * SAMPLE_RATE)), np.float32))
-        self._heard_s += silence_s + frame.samples / frame.sample_rate
-        if self._heard_s > self._limit_s:
-            raise MediaTooLong
-        frame.pts = None  # gaps are filled above; the resampler need not follow the stamps
-        self._waiting.write(frame)
-        if self._waiting.samples >= frame.sample_rate:  # 1 s: frame by frame the resampler costs twice as much
-            self._resample(self._waiting.read())
 
-    def finish(self) -> list[Waveform]:
-        """Return one or two channels, shape (samples,) each. Raises `MediaTooShort`, `MediaUnreadable` when empty."""
-        self._flush()
-        count = sum(block.shape[1] for block in self._blocks)
-        if not count:
-            raise MediaUnreadable
-        if count < MIN_DURATION_S * SAMPLE_RATE:
-            raise MediaTooShort
-        width = max(len(block) for block in self._blocks)
-        return [np.concatenate([block[min(i, len(block) - 1)] for block in self._blocks]) for i in range(width)]
+def _half(
+    track: _Track, packets: Sequence["Packet[AudioStream]"], seam: int, max_duration_s: float
+) -> tuple[list[Waveform], int] | None:
+    """The channels of some packets and the sample at which packet number `seam` begins; None if one does not decode."""
+    decoder = av.AudioCodecContext.create("opus", "r")
+    decoder.extradata = track.stream.codec_context.extradata
+    collected = Collector(track.tick_s, track.origin_s, max_duration_s, _stamp_s(track, packets[0]))
+    heard = before = 0
+    try:
+        for number, packet in enumerate(packets):
+            track.source.check()
+            before = heard if number == seam else before
+            for frame in decoder.decode(packet):
+                collected.add(frame)
+                heard += frame.samples
+    except FFmpegError:
+        return None
+    at, rest = divmod(before * SAMPLE_RATE, OPUS_RATE)
+    return None if rest or collected.stretches != 1 else (collected.finish(), at)
 
-    def _restart(self, frame: AudioFrame, shape: tuple[object, ...]) -> None:
-        """Begin a new stretch: chained and broken streams change their format midway, and silence falls in between."""
-        if not MIN_RATE <= frame.sample_rate <= MAX_RATE or len(frame.layout.channels) > MAX_CHANNELS:
-            raise MediaUnreadable
-        self._flush()
-        self._shape, self._waiting = shape, av.AudioFifo()
-        # blocks of 1 s: piece by piece, Opus frames of 20 ms cost as much in Python as in the decoder
-        self._resampler = av.AudioResampler("fltp", frame.layout, SAMPLE_RATE, frame_size=SAMPLE_RATE)
 
-    def _flush(self) -> None:
-        if self._shape is None:
-            return
-        if self._waiting.samples:
-            self._resample(self._waiting.read())
-        self._resample(None)
+def _regular(track: _Track, packets: Sequence["Packet[AudioStream]"]) -> bool:
+    """Whether the first packet is stamped with the start, every other one with the end of the one before it."""
+    stamped = [packet for packet in packets if packet.size]  # the last one is empty and means the end
+    if any(packet.pts is None or packet.has_sidedata("encryption_info") for packet in stamped):
+        return False
+    stamps_s = [_stamp_s(track, packet) for packet in stamped]
+    ends_s = [0.0, *(at + (one.duration or 0) * track.tick_s for at, one in zip(stamps_s, stamped, strict=True))]
+    return all(abs(stamp_s - end_s) < MIN_GAP_S / 2 for stamp_s, end_s in zip(stamps_s, ends_s, strict=False))
 
-    def _resample(self, frame: AudioFrame | None) -> None:
-        for piece in self._resampler.resample(frame):
-            self._keep(piece.to_ndarray().astype(np.float32, copy=False))
 
-    def _keep(self, block: Waveform) -> None:
-        if len(block) > 2:  # surround: libav's own downmix is for listening and lowers the centre, where speech is
-            block = block.mean(axis=0, keepdims=True)
-        self._blocks.append(np.clip(np.nan_to_num(block), -1, 1))
+def _stamp_s(track: _Track, packet: "Packet[AudioStream]") -> float:
+    """Where a packet stands in the recording."""
+    return (packet.pts or 0) * track.tick_s - track.origin_s

@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -17,6 +18,7 @@ from serve_app.errors import (
     MediaUnreadable,
     NoAudioTrack,
 )
+from serve_app.pipeline import audio
 from serve_app.pipeline.audio import decode, probe
 from serve_app.pipeline.types import SAMPLE_RATE, Waveform
 
@@ -266,3 +268,36 @@ def _ends_orderly(path: Path) -> None:
     except Invalid:
         return
     assert 0.5 <= heard_s <= 40
+
+
+def test_opus_is_decoded_in_halves_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Side by side or in one go: the same samples, but for what the decoder rounds."""
+    halved: list[bool] = []
+    original = audio._in_halves
+
+    def noted(*args: Any) -> list[Waveform] | None:
+        found = original(*args)
+        halved.append(found is not None)
+        return found
+
+    monkeypatch.setattr(audio, "_in_halves", noted)
+    halves = decode(SAMPLE, HOUR).samples
+    monkeypatch.setattr(audio, "FEWEST_PACKETS", 10**9)
+    whole = decode(SAMPLE, HOUR).samples
+    assert halved == [True, False]
+    assert len(halves) == len(whole)
+    assert np.abs(halves - whole).max() < 1e-3
+
+
+def test_opus_with_a_gap_or_a_damaged_packet_is_decoded_in_one_go(tmp_path: Path) -> None:
+    """A pause that exists only in the time stamps keeps its length, wherever the halves would have met."""
+    lost = tmp_path / "lost.ogg"
+    with av.open(str(SAMPLE)) as source, av.open(str(lost), "w") as target:
+        track = target.add_stream_from_template(source.streams.audio[0])
+        for number, packet in enumerate(source.demux(source.streams.audio[0])):
+            if packet.dts is not None and not 1500 <= number < 1600:
+                packet.stream = track
+                target.mux(packet)
+    whole, gapped = decode(SAMPLE, HOUR), decode(lost, HOUR)
+    assert gapped.duration_s == pytest.approx(whole.duration_s, abs=0.1)
+    assert rms(gapped.samples[int(30.6 * SAMPLE_RATE) : int(31.4 * SAMPLE_RATE)]) < 1e-3
