@@ -1,11 +1,11 @@
 """Write and read what replicas report. Reading never wakes a model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, text
+from sqlalchemy import Row, delete, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -104,9 +104,21 @@ async def report(session: AsyncSession, replica: ModelReplica) -> bool:
 
 
 async def retire(session: AsyncSession, replica_id: str) -> None:
-    """Forget a replica that is shutting down, and all that fell silent long ago."""
-    old = col(ModelReplica.heartbeat_at) < func.now() - text(f"interval '{FORGET_AFTER_S} seconds'")
-    await session.exec(delete(ModelReplica).where((col(ModelReplica.replica_id) == replica_id) | old))
+    """Count a replica that is shutting down among the silent, and forget those of long ago.
+
+    The row of a model's latest use stays: the pool's status says when that was, whoever holds the weights now.
+    """
+    long_ago = func.now() - text(f"interval '{FORGET_AFTER_S} seconds'")
+    leaving = update(ModelReplica).where(col(ModelReplica.replica_id) == replica_id)
+    await session.exec(leaving.values(heartbeat_at=long_ago, state=ModelState.COLD, held_mib=0, in_flight=0, waiting=0))
+    latest = (
+        select(ModelReplica.replica_id)
+        .where(col(ModelReplica.last_used_at).is_not(None))
+        .distinct(col(ModelReplica.name))
+        .order_by(col(ModelReplica.name), col(ModelReplica.last_used_at).desc())
+    )
+    silent = col(ModelReplica.heartbeat_at) <= long_ago
+    await session.exec(delete(ModelReplica).where(silent, col(ModelReplica.replica_id).not_in(latest)))
 
 
 async def record_load(session: AsyncSession, load: ModelLoad) -> None:
@@ -137,8 +149,10 @@ async def watched(session: AsyncSession, deployments: Sequence[ServeDeployment])
 
 async def status(session: AsyncSession, roster: list[RosterEntry]) -> PoolStatus:
     """The pool as of now, from rows alone: six short queries."""
-    live = col(ModelReplica.heartbeat_at) > func.now() - text(f"interval '{SILENT_AFTER_S} seconds'")
-    replicas = (await session.exec(select(ModelReplica).where(live))).all()
+    live: Any = col(ModelReplica.heartbeat_at) > func.now() - text(f"interval '{SILENT_AFTER_S} seconds'")
+    reported = (await session.exec(select(ModelReplica, live))).all()
+    replicas = [replica for replica, lives in reported if lives]
+    used = _last_used(replica for replica, _ in reported)
     roster = [_present(entry, replicas) for entry in roster]
     loads = await _loads(session, [*(entry.name for entry in roster), COLD_START])
     devices = (await session.exec(select(ModelDevice).order_by(col(ModelDevice.place)))).all()
@@ -147,7 +161,7 @@ async def status(session: AsyncSession, roster: list[RosterEntry]) -> PoolStatus
     cold_start_s = loads[COLD_START].seconds if COLD_START in loads else None
     reasons = health.reasons(now, deployments, replicas, cold_start_s)
     return PoolStatus(
-        models=[_model_status(entry, replicas, loads.get(entry.name)) for entry in roster],
+        models=[_model_status(entry, replicas, loads.get(entry.name), used.get(entry.name)) for entry in roster],
         devices=[_device_status(device, replicas) for device in devices],
         queue_depths=await _queued_jobs(session) | _waiting_calls(replicas),
         degraded=bool(reasons),
@@ -164,7 +178,18 @@ def _present(entry: RosterEntry, replicas: Sequence[ModelReplica]) -> RosterEntr
     return entry if newest is None or newest.name == entry.name else RosterEntry(entry.role, newest.name, 0)
 
 
-def _model_status(entry: RosterEntry, all_replicas: Sequence[ModelReplica], loads: Any | None) -> ModelStatus:
+def _last_used(reported: Iterable[ModelReplica]) -> dict[str, datetime]:
+    """When each model worked last, in whatever process."""
+    used: dict[str, datetime] = {}
+    for replica in reported:
+        if replica.last_used_at:
+            used[replica.name] = max(replica.last_used_at, used.get(replica.name, replica.last_used_at))
+    return used
+
+
+def _model_status(
+    entry: RosterEntry, all_replicas: Sequence[ModelReplica], loads: Any | None, last_used_at: datetime | None
+) -> ModelStatus:
     replicas = sorted(
         (replica for replica in all_replicas if (replica.role, replica.name) == (entry.role, entry.name)),
         key=lambda replica: RANK[replica.state],
@@ -183,7 +208,7 @@ def _model_status(entry: RosterEntry, all_replicas: Sequence[ModelReplica], load
         load_s_p50=loads.p50 if loads else None,
         load_s_p95=loads.p95 if loads else None,
         load_bytes_per_s=loads.bytes / loads.seconds if loads and loads.seconds else None,
-        last_used_at=max((replica.last_used_at for replica in replicas if replica.last_used_at), default=None),
+        last_used_at=last_used_at,
         instances=[_replica_status(replica) for replica in replicas],
     )
 

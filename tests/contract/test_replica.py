@@ -359,3 +359,19 @@ async def leave_when_asked(services: Services, name: str) -> None:
     async with services.database.transaction() as session:
         left = update(ModelReplica).where(col(ModelReplica.replica_id) == name)
         await session.exec(left.values(held_mib=0, state=ModelState.COLD))
+
+
+async def test_the_status_says_when_a_model_was_used_last_by_a_process_that_left(services: Services) -> None:
+    """Cold, without a process, and one row kept for it however many processes came and went."""
+    for number in range(3):
+        await occupy(services, "asr", 10, idle_s=60 - number)
+        async with services.database.transaction() as session:
+            renamed = update(ModelReplica).where(col(ModelReplica.replica_id) == "asr")
+            await session.exec(renamed.values(replica_id=f"replica-{number}", name="fake-asr"))
+            await registry.retire(session, f"replica-{number}")
+    async with services.database.transaction() as session:
+        asr = (await registry.status(session, services.roster)).models[0]
+        kept = (await session.exec(select(ModelReplica.replica_id))).all()
+    assert (asr.state, asr.replicas, asr.instances) == (ModelState.COLD, 0, [])
+    assert asr.last_used_at is not None
+    assert kept == ["replica-2"]
