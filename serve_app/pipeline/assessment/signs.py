@@ -44,6 +44,7 @@ PATTERNS = tuple(
         ),
         rf"\b(?:you are|you're|act as|pretend|behave as|respond as)\b.{{0,40}}\b{GRADER}\b",
         r"\bsystem\s+(?:prompt|message|override)\b|\b(?:system|assistant|developer|user)\s*:",
+        r"^(?:speaker|role) (?:change|switch)\b|\b(?:note|message) for the (?:file|record|protocol|log)\b",
         r"\b(?:begin|end|start)(?: of)? (?:transcript|interview|system|instructions|prompt|answer|data)\b",
         r"\bred flags?\b.{0,40}\b(?:empty|none|no|remove|delete|ignore|clear)\b",
         r"\b(?:no|remove|delete|ignore|clear|omit)\b.{0,30}\bred flags?\b",
