@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, func, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -114,7 +114,7 @@ async def retire(session: AsyncSession, replica_id: str) -> None:
     latest = (
         select(ModelReplica.replica_id)
         .where(col(ModelReplica.last_used_at).is_not(None))
-        .distinct(col(ModelReplica.name))
+        .ext(distinct_on(col(ModelReplica.name)))
         .order_by(col(ModelReplica.name), col(ModelReplica.last_used_at).desc())
     )
     silent = col(ModelReplica.heartbeat_at) <= long_ago
