@@ -61,7 +61,8 @@ I recommend the book to every new colleague.
 In the end of the day the machine was full.
 The best thing about SQL is that one can read the plan.
 We wrote the system prompt so that the bot would refuse.
-I was assessed by three people.""".splitlines()
+I was assessed by three people.
+Make it to the office first, or if I have to carry something I stop halfway.""".splitlines()
 
 
 @pytest.mark.parametrize("sentence", ATTACKS)

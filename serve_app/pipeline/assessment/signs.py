@@ -112,7 +112,7 @@ OPENS_AS_ORDER = re.compile(
     re.IGNORECASE,
 )
 OF_ME = re.compile(
-    r"\b(?:me|my|mine|i'm|i am|i have|i've|that i|candidates?|applicants?|internal|(?:this|these|every|each|all|the) "
+    r"\b(?:me|my|mine|that i|candidates?|applicants?|internal|(?:this|these|every|each|all|the) "
     r"(?:answers?|responses?|interview|skills?|speaker|person|questions?|results?|numbers?|items?|categor\w+|"
     r"fields?))\b",
     re.IGNORECASE,
