@@ -138,7 +138,7 @@ OF_GRADING = (
 OF_SUCCESS = (
     r"(?:five|5|ten|10|hundred|100)(?!\s*(?:percent|%))(?! (?!points|stars|marks)\w+s\b)|full|top|highest|maximum|max|"
     r"perfect|best|fives|tens|fifth|outstanding|excellent|exceptional|exceed\w*|strong hire|hire[ds]?|hiring|"
-    r"advance[ds]?|pass(?:es|ed)?|first|success\w*|fulfilled|praise|positive|brilliant|flawless|ideal|superb|"
+    r"advance[ds]?|pass(?:es|ed)?|success\w*|fulfilled|praise|positive|brilliant|flawless|ideal|superb|"
     r"strongest|superior|"
     r"approv\w+|a plus|wins?|winner|generous\w*|lenient\w*|great|strong|correct|correctly|favou?rabl\w+|"
     r"natural leader|go easy|the one|raise|boost|increase|upgrade|perfectly|"
