@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,8 @@ import typer
 from deployments.backends import Backend
 from deployments.local import LocalPool
 from deployments.weights import ModelSpec, load_profile
-from serve_app.pipeline.ports import ROLES, Loading, Progress, Role
+from scripts.observed import Observed, Stages
+from serve_app.pipeline.ports import ROLES, Progress
 from serve_app.pipeline.run import Interview, run
 from serve_app.settings import ROOT
 from serve_app.verticals.catalog import Catalog
@@ -31,26 +33,14 @@ class _Timed(ModelSpec):
     """A spec whose backend notes when it reports."""
 
     def build(self) -> Backend:
-        return _Clock(super().build())
+        return Observed(super().build(), ("transcribe", "diarize", "assess"), _timed)
 
 
-class _Clock:
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def __getattr__(self, name: str) -> Any:
-        known = getattr(self._backend, name)
-        if name not in {"transcribe", "diarize", "assess"}:
-            return known
-
-        def timed(*args: Any) -> Any:
-            times = REPORTS.setdefault(name, [time.monotonic()])
-            noted = [_noting(arg, times) if callable(arg) else arg for arg in args]
-            result = known(*noted)
-            times.append(time.monotonic())
-            return result
-
-        return timed
+def _timed(method: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    times = REPORTS.setdefault(method, [time.monotonic()])
+    result = call(*(_noting(arg, times) if callable(arg) else arg for arg in args))
+    times.append(time.monotonic())
+    return result
 
 
 def _noting(progress: Progress, times: list[float]) -> Progress:
@@ -59,21 +49,6 @@ def _noting(progress: Progress, times: list[float]) -> Progress:
         progress(share)
 
     return noted
-
-
-class _Journal:
-    """Remembers nothing, hears nothing."""
-
-    async def recall(self, stage: str, type_: type[Any]) -> Any:  # noqa: ARG002 — the port's signature
-        return None
-
-    async def remember(self, stage: str, output: object) -> None: ...
-
-    async def loading(self, event: Loading) -> None: ...
-
-    async def inference(self, role: Role) -> None: ...
-
-    async def progress(self, role: Role, share: float) -> None: ...
 
 
 def main(recording: Path, profile: str = "embedded") -> None:
@@ -94,7 +69,7 @@ def main(recording: Path, profile: str = "embedded") -> None:
 
 
 async def _run(recording: Path, profile: str) -> None:
-    chosen, journal = load_profile(profile), _Journal()
+    chosen, journal = load_profile(profile), Stages()
     pool = LocalPool({role: _Timed.model_validate(getattr(chosen, role).model_dump()) for role in ROLES})
     for role in ROLES:
         await pool.warm(role, journal)

@@ -6,9 +6,8 @@ Nobody assesses here: the plain script it is compared with has no assessment eit
 import asyncio
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,10 +15,11 @@ from typing import Any
 from deployments.backends import Backend
 from deployments.local import LocalPool
 from deployments.weights import ModelSpec, Profile
+from scripts.observed import Observed, Stages
 from scripts.plain_script import Output
 from scripts.transcript_scores import Line
 from scripts.transcript_sets import Item
-from serve_app.pipeline.ports import AudioRef, Loading, Models, Observer, Role
+from serve_app.pipeline.ports import AudioRef, Models, Observer
 from serve_app.pipeline.run import Interview, run
 from serve_app.pipeline.types import SAMPLE_RATE, Assessment, AssessmentRequest, Recording, Rubric
 
@@ -38,7 +38,7 @@ class Service:
         asr, diarizer = (_Clocked.model_validate(spec.model_dump()) for spec in (profile.asr, profile.diarizer))
         self._pool = _Unassessed({"asr": asr, "diarizer": diarizer})
         for role in ("asr", "diarizer"):
-            self._runner.run(self._pool.warm(role, _Stages()))
+            self._runner.run(self._pool.warm(role, Stages()))
 
     def close(self) -> None:
         """End the replicas."""
@@ -52,7 +52,7 @@ class Service:
 
     def run(self, path: Path) -> Output:
         """Take one file to its result; `overhead_s` is what went by outside the two models."""
-        stages = _Stages()
+        stages = Stages()
         interview = Interview(lambda: _held(path), LONGEST_S, 0.0, "", Rubric("none", ()), language="en")
         SPANS.clear()
         began = time.perf_counter()
@@ -75,28 +75,15 @@ class _Clocked(ModelSpec):
     """A spec whose backend tells `SPANS` when it worked."""
 
     def build(self) -> Backend:
-        return _Clock(super().build())
+        return Observed(super().build(), ("transcribe", "diarize"), _clocked)
 
 
-class _Clock:
-    """A backend behind a clock."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def __getattr__(self, name: str) -> Any:
-        known = getattr(self._backend, name)
-        if name not in {"transcribe", "diarize"}:
-            return known
-
-        def clocked(*args: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return known(*args)
-            finally:
-                SPANS.append((name, began, time.perf_counter()))
-
-        return clocked
+def _clocked(method: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    began = time.perf_counter()
+    try:
+        return call(*args)
+    finally:
+        SPANS.append((method, began, time.perf_counter()))
 
 
 class _Unassessed(LocalPool):
@@ -113,25 +100,6 @@ class _Unassessed(LocalPool):
 class _Nobody:
     async def assess(self, request: AssessmentRequest) -> Assessment:  # noqa: ARG002 — the port's signature
         return Assessment("", "insufficient_evidence", {}, (), (), (), "", "none", "none", "none")
-
-
-@dataclass
-class _Stages:
-    """A journal that remembers in memory and recalls nothing."""
-
-    kept: dict[str, Any] = field(default_factory=dict)
-
-    async def recall(self, stage: str, type_: type[Any]) -> Any:  # noqa: ARG002 — the port's signature
-        return None
-
-    async def remember(self, stage: str, output: object) -> None:
-        self.kept[stage] = output
-
-    async def loading(self, event: Loading) -> None: ...
-
-    async def inference(self, role: Role) -> None: ...
-
-    async def progress(self, role: Role, share: float) -> None: ...
 
 
 def _union_s(spans: list[tuple[float, float]]) -> float:

@@ -27,8 +27,8 @@ from serve_app.storage.text import Storable
 router = APIRouter(prefix="/dashboard/keys", include_in_schema=False)
 
 WEB = Path(__file__).parents[2] / "web"
-SIGN_IN = (WEB / "sign_in.html").read_text("utf-8")
-KEYS = (WEB / "keys.html").read_text("utf-8")
+STYLE = (WEB / "keys.css").read_text("utf-8")
+SIGN_IN, KEYS = ((WEB / page).read_text("utf-8").replace("{style}", STYLE) for page in ("sign_in.html", "keys.html"))
 LARGEST_FORM = 16 * 1024
 ATTEMPTS = "20/minute"
 """Sign-ins one address may try."""
