@@ -16,7 +16,8 @@ from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
 from deployments.probe import Probe
 from deployments.residency import Limits
-from deployments.weights import load_profile
+from deployments.spares import waiting_for
+from deployments.weights import ModelSpec, load_profile
 from serve_app.models.registry import RosterEntry
 from serve_app.pipeline.ports import ROLES
 
@@ -47,6 +48,11 @@ class ServeArgs(BaseModel):
         default=512, description="Left free on a GPU for allocator slack and others."
     )
 
+    spare_processes: bool = Field(
+        default=True,
+        description="Whether a model scaled to zero leaves a process with its libraries imported, but no weights.",
+    )
+
     def limits(self) -> Limits:
         """What each model replica is held to."""
         return Limits(self.memory_budget_mib, self.memory_reserve_mib, self.room_deadline_s, self.unload_after_s)
@@ -65,7 +71,7 @@ def pool(args: ServeArgs) -> tuple[list[Application], list[RosterEntry]]:
     profile = load_profile(args.profile)
     specs = {role: getattr(profile, role) for role in ROLES}
     models = [
-        _deployment(cls, {"num_cpus": 0, "num_gpus": specs[role].num_gpus}).bind(specs[role], args.limits())
+        _deployment(cls, _resources(specs[role], args)).bind(specs[role], args.limits())
         for role, cls in zip(ROLES, (ASR, Diarizer, Assessor), strict=True)
     ]
     return models, [RosterEntry(role, spec.name, spec.footprint_mib) for role, spec in specs.items()]
@@ -73,6 +79,11 @@ def pool(args: ServeArgs) -> tuple[list[Application], list[RosterEntry]]:
 
 # Ray leaves CUDA_VISIBLE_DEVICES unset for num_gpus 0, so the edge would see every GPU.
 NO_GPU = {"num_cpus": 0, "runtime_env": {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}}
+
+
+def _resources(spec: ModelSpec, args: ServeArgs) -> dict[str, Any]:
+    environment = {"runtime_env": waiting_for(spec.backend)} if args.spare_processes else {}
+    return {"num_cpus": 0, "num_gpus": spec.num_gpus, **environment}
 
 
 def _deployment(cls: object, resources: dict[str, Any]) -> Deployment:

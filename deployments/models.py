@@ -11,6 +11,7 @@ from deployments.events import ModelEvent
 from deployments.replica import Replica
 from deployments.reports import DatabaseReports
 from deployments.residency import Limits
+from deployments.spares import leave_successor
 from deployments.weights import ModelChoice, ModelSpec
 from serve_app.pipeline.ports import Role
 from serve_app.pipeline.types import WHOLE, AssessmentRequest, Part, Recording
@@ -59,6 +60,7 @@ class _Model(Generic[B]):
     async def __del__(self) -> None:
         await self.replica.close()
         await self._bus.close()
+        await leave_successor()
 
 
 @serve.deployment(name="ASR")

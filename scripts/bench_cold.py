@@ -98,8 +98,21 @@ def weights_cold(stack: Stack, role: Role, rounds: int) -> list[float]:
 
 
 def process_cold(stack: Stack, role: Role, rounds: int) -> list[float]:
-    """Seconds until a model is warm that was scaled to zero."""
-    return [_after(lambda: not any(_processes(role)), stack, LEAVING, role) for _ in range(rounds)]
+    """Seconds until a model is warm that was scaled to zero, and whose process in waiting has imported its library."""
+    return [_after(lambda: _scaled_to_zero(role), stack, LEAVING, role) for _ in range(rounds)]
+
+
+def _scaled_to_zero(role: Role) -> bool:
+    return not any(_processes(role)) and any(_idle(spare) for spare in spares(role))
+
+
+def _idle(process: psutil.Process) -> bool:
+    return process.cpu_percent(interval=1.0) < 10
+
+
+def spares(role: Role) -> Iterator[psutil.Process]:
+    """Processes that wait for a model that was scaled to zero."""
+    return named(f"{TITLE} {KINDS[role]} ")
 
 
 def measure(stack: Stack, profile: str, rounds: int) -> dict[str, Any]:
