@@ -11,12 +11,12 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field
 from ray.serve import Application, Deployment
 
-from deployments.executor import Executor
+from deployments.executor import Executor, Placement
 from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
 from deployments.probe import Probe
 from deployments.residency import Limits
-from deployments.spares import waiting_for
+from deployments.spares import Spare
 from deployments.weights import ModelSpec, load_profile
 from serve_app.models.registry import RosterEntry
 from serve_app.pipeline.ports import ROLES
@@ -50,7 +50,7 @@ class ServeArgs(BaseModel):
 
     spare_processes: bool = Field(
         default=True,
-        description="Whether a model scaled to zero leaves a process with its libraries imported, but no weights.",
+        description="Whether a model without a replica has a process in waiting: libraries imported, no weights.",
     )
 
     def limits(self) -> Limits:
@@ -62,7 +62,8 @@ def build(args: ServeArgs) -> Application:
     """The application graph for a profile. Raises `ValueError` when the profile is not one."""
     models, roster = pool(args)
     probe = _deployment(Probe, NO_GPU).bind()
-    executor = _deployment(Executor, NO_GPU).bind(models, probe, roster, args.placement_deadline_s, args.asr_replicas)
+    placement = Placement(args.placement_deadline_s, args.asr_replicas)
+    executor = _deployment(Executor, NO_GPU).bind(models, probe, roster, placement, spares(args))
     return _deployment(Ingress, NO_GPU).bind(executor, roster)
 
 
@@ -81,8 +82,18 @@ def pool(args: ServeArgs) -> tuple[list[Application], list[RosterEntry]]:
 NO_GPU = {"num_cpus": 0, "runtime_env": {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}}
 
 
+def spares(args: ServeArgs) -> list[Spare]:
+    """The kinds of processes to have in waiting."""
+    profile = load_profile(args.profile)
+    return [_spare(getattr(profile, role)) for role in ROLES] if args.spare_processes else []
+
+
+def _spare(spec: ModelSpec) -> Spare:
+    return Spare(spec.backend, spec.num_gpus)
+
+
 def _resources(spec: ModelSpec, args: ServeArgs) -> dict[str, Any]:
-    environment = {"runtime_env": waiting_for(spec.backend)} if args.spare_processes else {}
+    environment = {"runtime_env": {"env_vars": _spare(spec).variables}} if args.spare_processes else {}
     return {"num_cpus": 0, "num_gpus": spec.num_gpus, **environment}
 
 

@@ -1,11 +1,14 @@
 """The Executor deployment: `serve_app.executor` in a replica."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ray import serve
 
 from deployments.probe import measure_cold_start
 from deployments.remote import Handle, RemotePool
+from deployments.spares import Spare, prepare
 from deployments.watch import watch_forever
 from serve_app.executor import Executor as JobExecutor
 from serve_app.jobs.queue import NoQueue
@@ -13,6 +16,13 @@ from serve_app.models.registry import RosterEntry
 from serve_app.pipeline.ports import ROLES
 from serve_app.settings import Settings
 from serve_app.wiring import build_services
+
+
+class Placement(NamedTuple):
+    """See `RemotePool`."""
+
+    deadline_s: float
+    asr_replicas: int
 
 
 @serve.deployment(name="Executor")
@@ -24,16 +34,17 @@ class Executor:
         models: list[Handle],
         probe: Handle,
         roster: list[RosterEntry],
-        placement_deadline_s: float,
-        asr_replicas: int = 1,
+        placement: Placement,
+        spares: Sequence[Spare],
     ) -> None:
         services = build_services(Settings(), NoQueue(), roster)
         by_role = dict(zip(ROLES, models, strict=True))
-        pool = RemotePool(by_role, placement_deadline_s, asr_replicas)
+        pool = RemotePool(by_role, *placement)
         name = serve.get_replica_context().replica_id.unique_id
         self._jobs = JobExecutor(services, pool, f"executor-{name}")
         self._sweep = asyncio.create_task(self._jobs.sweep_forever())
         self._watch = asyncio.create_task(watch_forever(services.database))
+        self._preparation = asyncio.create_task(prepare(spares))
         self._self_test = asyncio.create_task(measure_cold_start(probe, services.database))
 
     async def run(self, job_id: str) -> bool:

@@ -4,28 +4,21 @@ In a process for a model's replicas the import of the model's library begins her
 """
 
 import os
-import sys
 from threading import Thread
 
-PRELOADS = "RECRUITSCREEN_PRELOADS"
-"""Set in the runtime environment of a model's replicas: its backend's name, and a version that keeps old code apart."""
+from deployments.backends import PRELOADS, preload
+
 TITLE = "ray::SPARE"
 """How such a process is called in `ps` and the Ray dashboard until a replica is put into it."""
-
-
-def own_environment() -> str:
-    """The word of this worker's command line that names its runtime environment; "" in a process of another kind."""
-    return next((word for word in sys.argv if word.startswith("--runtime-env-hash=")), "")
 
 
 def _begin(backend: str) -> None:
     from ray._raylet import setproctitle  # type: ignore[attr-defined]  # noqa: PLC0415 — only in a worker of Ray
 
-    from deployments.backends import preload  # noqa: PLC0415
-
-    setproctitle(f"{TITLE} {backend} {own_environment()}")
+    setproctitle(f"{TITLE} {backend}")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # what Ray sets for replicas that book no CPU; the import reads it
     Thread(target=preload, args=(backend,), name="preload", daemon=True).start()
 
 
-if PRELOADS in os.environ and own_environment():
+if PRELOADS in os.environ:
     _begin(os.environ[PRELOADS].split()[0])

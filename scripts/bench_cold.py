@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import psutil
 
+from deployments.preloaded import TITLE
 from deployments.weights import load_profile
 from scripts.stack import ROOT, Stack, ray_environment
 from serve_app.pipeline.ports import ROLES, Role
@@ -28,6 +29,7 @@ SLOW_S = 120.0
 
 BARE = """
 import sys, time
+from deployments.preloaded import TITLE
 from deployments.weights import load_profile
 began = time.monotonic()
 backend = getattr(load_profile(sys.argv[1]), sys.argv[2]).build()
@@ -97,45 +99,49 @@ def weights_cold(stack: Stack, role: Role, rounds: int) -> list[float]:
     return [_after(lambda: _state(stack, role) == "cold", stack, UNLOADING, role) for _ in range(rounds)]
 
 
-def process_cold(stack: Stack, role: Role, rounds: int) -> list[float]:
-    """Seconds until a model is warm that was scaled to zero, and whose process in waiting has imported its library."""
-    return [_after(lambda: _scaled_to_zero(role), stack, LEAVING, role) for _ in range(rounds)]
+def first_start(stack: Stack, role: Role) -> float:
+    """Seconds until a model is warm that has no process yet, and none in waiting either."""
+    assert not any(_processes(role)), f"{role} was started before"
+    return seconds_to_warm(stack, LEAVING, role)
 
 
-def _scaled_to_zero(role: Role) -> bool:
-    return not any(_processes(role)) and any(_idle(spare) for spare in spares(role))
+def process_cold(stack: Stack, role: Role, backend: str, rounds: int) -> list[float]:
+    """Seconds until a model is warm that was scaled to zero; a process in waiting has imported its library since."""
+
+    def scaled_to_zero() -> bool:
+        return not any(_processes(role)) and any(map(_idle, named(f"{TITLE} {backend}")))
+
+    return [_after(scaled_to_zero, stack, LEAVING, role) for _ in range(rounds)]
 
 
 def _idle(process: psutil.Process) -> bool:
-    return process.cpu_percent(interval=1.0) < 10
-
-
-def spares(role: Role) -> Iterator[psutil.Process]:
-    """Processes that wait for a model that was scaled to zero."""
-    return named(f"{TITLE} {KINDS[role]} ")
+    return float(process.cpu_percent(interval=1.0)) < 10
 
 
 def measure(stack: Stack, profile: str, rounds: int) -> dict[str, Any]:
     """Overheads by role, each against the median of bare weight loads measured right before and after."""
     roles = {}
     for role in ROLES:
-        first, before = bare_loads(profile, role, rounds)
-        in_place, from_zero = weights_cold(stack, role, rounds), process_cold(stack, role, rounds)
+        backend = getattr(load_profile(profile), role).backend
+        bare_process, before = bare_loads(profile, role, rounds)
+        first, in_place = first_start(stack, role), weights_cold(stack, role, rounds)
+        from_zero = process_cold(stack, role, backend, rounds)
         _, after = bare_loads(profile, role, rounds)
         weights_s = statistics.median(before + after)
         roles[role] = {
             "bare_weights_s": weights_s,
-            "bare_process_s": first,
+            "bare_process_s": bare_process,
             "weights_cold_s": statistics.median(in_place),
             "process_cold_s": statistics.median(from_zero),
             "weights_cold_overhead_s": statistics.median(in_place) - weights_s,
             "cold_start_overhead_s": statistics.median(from_zero) - weights_s,
+            "first_start_overhead_s": first - weights_s,
         }
     worst = {key: max(role[key] for role in roles.values()) for key in OVERHEADS}
     return {**worst, "roles": roles, "rounds": rounds}
 
 
-OVERHEADS = ("cold_start_overhead_s", "weights_cold_overhead_s")
+OVERHEADS = ("cold_start_overhead_s", "weights_cold_overhead_s", "first_start_overhead_s")
 
 
 def _after(cold: Callable[[], bool], stack: Stack, application: str, role: Role) -> float:

@@ -76,6 +76,9 @@ BACKENDS = {
     "fake_assessor": "deployments.backends.fake:FakeAssessor",
 }
 
+PRELOADS = "RECRUITSCREEN_PRELOADS"
+"""Environment variable of a process for one kind of backend: its name, and a version."""
+
 
 def preload(backend: str) -> None:
     """Import the library behind `backend` ahead of use. Never raises: `create` meets the same failure and tells."""

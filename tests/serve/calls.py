@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import psutil
 
+from deployments.preloaded import TITLE
+
 SLOW_S = 90
 """Generous, since Ray starts processes on a busy machine."""
 
@@ -92,6 +94,16 @@ def processes(application: str, deployment: str) -> list[psutil.Process]:
         process
         for process in psutil.process_iter(["cmdline"])
         if any(name in part for part in process.info["cmdline"] or [])
+    ]
+
+
+def spares(database: str, backend: str) -> list[psutil.Process]:
+    """The processes that wait for a model of the application with this database."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if " ".join(process.info["cmdline"] or []).startswith(f"{TITLE} {backend}")
+        and f"/{database}" in (process.info["environ"] or {}).get("DATABASE_URL", "")
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 from scripts.embedded import free_port
 from scripts.first_account import first_key
 from scripts.stack import PRODUCTION, Options, Stack, production_environment
+from tests.serve.calls import processes, spares, wait_for
 from tests.serve.conftest import database_for
 from tests.sse import events
 from tests.world import tone
@@ -39,6 +40,18 @@ def client(production: Stack) -> Iterator[httpx.Client]:
     key = first_key(production.environment["DATABASE_URL"], Path("/nonexistent"))
     with httpx.Client(base_url=production.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
         yield client
+
+
+def test_the_first_replicas_come_into_processes_that_wait_for_them(client: httpx.Client) -> None:
+    """Two executors start one for each model, not two, and the first job's replicas are put into them."""
+    kinds = ("fake_transcriber", "fake_diarizer", "fake_assessor")
+    wait_for(lambda: all(spares("production", kind) for kind in kinds), "no processes wait")
+    waiting = [process for kind in kinds for process in spares("production", kind)]
+    assert len(waiting) == len(kinds)
+    form = {"data": {"role_title": "Engineer"}, "files": {"file": ("call.wav", tone(5), "audio/wav")}}
+    client.get(client.post(f"/v1/{PRODUCT}/jobs", **form).raise_for_status().json()["events_url"])
+    replicas = [process for name in ("ASR", "Diarizer", "Assessor") for process in processes(PRODUCT, name)]
+    assert {process.pid for process in replicas} >= {process.pid for process in waiting}
 
 
 def test_a_recording_beyond_the_size_of_a_message_is_done(client: httpx.Client) -> None:

@@ -3,23 +3,23 @@
 import copy
 import time
 
-import psutil
 from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
-from deployments.preloaded import TITLE
 from scripts.stack import Stack, serve_config
-from tests.serve.calls import Pool, processes, wait_for
+from tests.serve.calls import Pool, processes, spares, wait_for
+
+DATABASE = "pool_racing"
 
 
 def test_a_model_scaled_to_zero_comes_back_in_the_process_that_waits_for_it(racing: Pool) -> None:
     """One process waits, not two, and the replica that Serve starts at the next call is put into it."""
     scaled_to_zero(racing, "asr", "ASR")
-    wait_for(lambda: len(spares(racing, "fake_transcriber")) == 1, "no process waits for the model")
-    waiting = spares(racing, "fake_transcriber")
+    wait_for(lambda: len(spares(DATABASE, "fake_transcriber")) == 1, "no process waits for the model")
+    waiting = spares(DATABASE, "fake_transcriber")
     assert racing.call("asr")[-1] == "result"
     assert processes("racing", "ASR") == waiting
     scaled_to_zero(racing, "asr", "ASR")
-    wait_for(lambda: len(spares(racing, "fake_transcriber")) == 1, "its successor has none")
+    wait_for(lambda: len(spares(DATABASE, "fake_transcriber")) == 1, "its successor has none")
 
 
 def test_an_application_that_is_deleted_leaves_nobody_behind(stack: Stack, racing: Pool) -> None:
@@ -28,13 +28,13 @@ def test_an_application_that_is_deleted_leaves_nobody_behind(stack: Stack, racin
     rest = copy.deepcopy(config)
     rest["applications"] = [one for one in config["applications"] if one["name"] != "racing"]
     scaled_to_zero(racing, "diarizer", "Diarizer")
-    wait_for(lambda: bool(spares(racing, "fake_diarizer")), "no process waits for the model")
+    wait_for(lambda: bool(spares(DATABASE, "fake_diarizer")), "no process waits for the model")
     assert racing.call("diarizer")[-1] == "result"
     client.deploy_applications(rest)
     try:
         wait_for(lambda: not processes("racing", "Diarizer"), "the application did not go")
         time.sleep(3.0)  # longer than a process takes to start
-        assert not spares(racing, "fake_diarizer")
+        assert not spares(DATABASE, "fake_diarizer")
     finally:
         client.deploy_applications(config)
     Pool(stack.base_url, "racing")
@@ -44,20 +44,3 @@ def scaled_to_zero(pool: Pool, role: str, deployment: str) -> None:
     """Use a model and wait until its process is gone."""
     assert pool.call(role)[-1] == "result"
     wait_for(lambda: not processes(pool.name, deployment), "the process is kept")
-
-
-def spares(pool: Pool, backend: str) -> list[psutil.Process]:
-    """Processes that wait for a model of this pool, which is known by the database in their environment."""
-    return [
-        process
-        for process in psutil.process_iter()
-        if title(process).startswith(f"{TITLE} {backend} ") and f"pool_{pool.name}" in process.environ().get("DATABASE_URL", "")
-    ]
-
-
-def title(process: psutil.Process) -> str:
-    """What `ps` shows."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return ""

@@ -10,6 +10,7 @@ from ray.serve._private import constants
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import DeploymentSchema, ServeApplicationSchema, ServeDeploySchema
 
+from deployments import preloaded
 from deployments.app import ServeArgs
 from deployments.executor import Executor
 from deployments.ingress import Ingress
@@ -111,11 +112,12 @@ def test_the_launcher_changes_only_port_and_profile() -> None:
 
 
 def test_the_production_environment_switches_haproxy_on() -> None:
-    """Every variable of the file is one that Serve reads; a misspelt one would be ignored in silence."""
+    """Every variable of the file is one that is read; a misspelt one would be ignored in silence."""
     environment = production_environment()
-    known = Path(constants.__file__).read_text("utf-8")
     assert environment["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
-    assert [name for name in environment if f'"{name}"' not in known] == []
+    known = Path(constants.__file__).read_text("utf-8")
+    assert [name for name in environment if f'"{name}"' not in known] == ["RAY_preload_python_modules"]
+    assert environment["RAY_preload_python_modules"] == preloaded.__name__
 
 
 @pytest.mark.parametrize("name", ["embedded", "gpu-24g", "gpu-80g", "fake"])
