@@ -1,10 +1,15 @@
 """Prove on a real GPU what the tests prove with logical ones: measured footprints, shared fractions, eviction.
 
+Also that importing the model libraries leaves the GPU alone, since processes in waiting do so before Ray tells them
+which GPU is theirs.
+
 Three models without weights take real memory on the first GPU, which is budgeted for two of them. Where there is no
 GPU it says `skipped` and succeeds; `--rehearse` then goes through the same steps with the machine's own memory.
 """
 
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,7 +59,7 @@ def check(
     console.print(f"{device}: three models of {sizes.hold} MiB, room for two ({sizes.budget} MiB).")
     with _pool(device, sizes) as pool:
         used = (lambda: gpu.memory().total_mib - gpu.memory().free_mib) if gpu else None
-        proven = [_said(step(pool, device, sizes, used)) for step in (footprints, fractions, eviction)]
+        proven = [_said(step(pool, device, sizes, used)) for step in (untouched, footprints, fractions, eviction)]
     raise typer.Exit(0 if all(proven) else 1)
 
 
@@ -68,6 +73,28 @@ class Proof:
 
 
 Used = Callable[[], int] | None
+
+
+IMPORTS = """
+import sys
+from deployments.backends import preload
+from deployments.vram import gpu_meter
+preload(sys.argv[1])
+import torch
+meter = gpu_meter("cuda:0", 0)
+print(torch.cuda.is_initialized(), meter.held_mib() if meter else 0)
+"""
+
+
+def untouched(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:  # noqa: ARG001 — one signature for all
+    """A process that has imported a model's library has no context on the GPU."""
+    seen = {}
+    for backend in ("faster_whisper", "pyannote", "transformers_llm"):
+        command = [sys.executable, "-W", "ignore", "-c", IMPORTS, backend]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
+        seen[backend] = ran.stdout.split()[-2:]
+    holds = all(found == ["False", "0"] for found in seen.values())
+    return Proof("imports", holds, ", ".join(f"{name} holds {held} MiB" for name, (_, held) in seen.items()))
 
 
 def footprints(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:
