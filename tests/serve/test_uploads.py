@@ -27,9 +27,9 @@ class Sender:
     client: httpx.Client
     wire: socket.socket
 
-    def begin(self, *headers: str) -> None:
-        """Send the head of a request."""
-        key = self.client.headers["Authorization"]
+    def begin(self, *headers: str, key: str = "") -> None:
+        """Send the head of a request, with the client's key unless another is given."""
+        key = key or self.client.headers["Authorization"]
         common = ("Host: test", f"Authorization: {key}", "Content-Type: multipart/form-data; boundary=b")
         self.wire.sendall("\r\n".join((f"POST {JOBS} HTTP/1.1", *common, *headers, "", "")).encode())
 
@@ -79,6 +79,16 @@ def test_a_sender_without_end_is_refused_while_it_sends(sender: Sender) -> None:
     status, detail = sender.answer()
     assert (status, detail["code"]) == (413, "file_too_large")
     assert limit - len(CHUNK) <= sent < 2 * limit
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 500000000", "Transfer-Encoding: chunked"])
+def test_a_stranger_is_refused_at_once(sender: Sender, length: str) -> None:
+    """The 401 is there after a few kilobytes, and the server hangs up rather than swallow the rest."""
+    sender.begin(length, key="Bearer nonsense")
+    sender.chunk(PART + b"\0" * 4096)
+    assert sender.answered(within_s=2)
+    status, detail = sender.answer()
+    assert (status, detail["code"]) == (401, "invalid_api_key")
 
 
 def test_an_ordinary_client_reads_the_refusal(client: httpx.Client) -> None:
