@@ -106,9 +106,13 @@ def test_a_submit_carries_key_form_and_idempotency_key(recording: Path) -> None:
     assert b"language" not in body
 
 
-@pytest.mark.parametrize("lost", [httpx.ConnectError("refused"), httpx.ReadError("reset"), refusal(503, "unavailable")])
+PROXY_PAGE = httpx.Response(500, text="Internal Server Error")
+LOST = [httpx.ConnectError("refused"), httpx.ReadError("reset"), refusal(503, "unavailable"), PROXY_PAGE]
+
+
+@pytest.mark.parametrize("lost", LOST)
 def test_a_submit_is_repeated_whole_under_the_same_key(recording: Path, lost: Answer) -> None:
-    """After a lost connection or a 503 the server sees the same key and the whole file again."""
+    """After a lost connection, a 503 or a proxy's page the server sees the same key and the whole file again."""
     server = Server(lost, ok(SUBMITTED, 202))
     assert server.client.submit(recording, "Engineer")["job_id"] == JOB
     first, second = server.requests
@@ -163,6 +167,7 @@ def test_a_refusal_tells_all_the_api_said(recording: Path) -> None:
     ("answer", "said"),
     [
         (httpx.Response(502, html="<h1>Bad gateway</h1>"), "502 Bad Gateway"),
+        (PROXY_PAGE, "500 Internal Server Error"),
         (httpx.Response(308, headers={"Location": "https://api.test/"}), "points to https://api.test/"),
         (httpx.Response(404, json={"detail": "Not Found"}), "Not Found"),
         (httpx.Response(200, html="<h1>Hello</h1>"), "Check the base URL"),
@@ -172,7 +177,7 @@ def test_a_refusal_tells_all_the_api_said(recording: Path) -> None:
 def test_answers_that_are_not_ours_are_errors_too(answer: httpx.Response, said: str) -> None:
     """A proxy's page or another server at the address gives an ApiError that says so."""
     with pytest.raises(ApiError, match=said) as caught:
-        Server(answer).client.credits()
+        Server(answer, attempts=1).client.credits()
     assert caught.value.code == "http_error"
 
 
@@ -199,6 +204,8 @@ def test_a_retry_is_only_repeated_when_it_surely_did_not_arrive() -> None:
     assert server.client.retry(JOB)["credits_charged"] == 0
     with pytest.raises(ConnectionFailed):
         Server(httpx.ReadError("reset")).client.retry(JOB)
+    with pytest.raises(ApiError):
+        Server(PROXY_PAGE).client.retry(JOB)
 
 
 # Events -------------------------------------------------------------------------------------------------------------
