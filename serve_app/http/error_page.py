@@ -56,7 +56,7 @@ fields. A job that fails carries its code as `detail` of the last event and as `
 
 What Serve's own proxy says when it cannot reach the application (no replica, one that died with the request, a wait
 that the client limited) is a 503 `unavailable` of this form with `Retry-After`. HAProxy, and whatever else stands in
-front, answers such cases in its own form: treat a 502, 503 or 504 without JSON as `unavailable`.
+front, answers such cases in its own form: treat a 500, 502, 503 or 504 without JSON as `unavailable`.
 
 | code | status | retry? | meaning |
 | --- | --- | --- | --- |

@@ -69,10 +69,11 @@ def test_the_arguments_are_the_builders(name: str, profile: str) -> None:
 
 @every_file
 def test_recordings_are_split_over_all_asr_replicas(config: dict[str, Any]) -> None:
-    """What the executor believes and what Serve may start agree."""
+    """What the executor believes and what Serve may start agree, and Serve starts one for every part."""
     application = config["applications"][0]
     asr = next(one for one in application["deployments"] if one["name"] == "ASR")
-    assert application["args"]["asr_replicas"] == asr["autoscaling_config"]["max_replicas"]
+    scaling = asr["autoscaling_config"]
+    assert (application["args"]["asr_replicas"], 1) == (scaling["max_replicas"], scaling["target_ongoing_requests"])
 
 
 @pytest.mark.parametrize("profile", ["embedded", "gpu-24g", "gpu-80g", "fake"])
