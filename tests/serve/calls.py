@@ -28,24 +28,24 @@ class Pool:
         self._threads = ThreadPoolExecutor(max_workers=16)
         wait_for(self._answers, f"{name} does not answer")
 
-    def events(self, role: str, *, warm: bool = False) -> Iterator[dict[str, Any]]:
+    def events(self, role: str, *, warm: bool = False, seconds: float = 1.0) -> Iterator[dict[str, Any]]:
         """One call's events as they come."""
-        query = {"role": role, "warm": warm}
+        query = {"role": role, "warm": warm, "seconds": seconds}
         with httpx.stream("GET", f"{self._url}/calls", params=query, timeout=SLOW_S) as stream:
             yield from (json.loads(line) for line in stream.iter_lines())
 
-    def call(self, role: str, *, warm: bool = False) -> list[str]:
+    def call(self, role: str, *, warm: bool = False, seconds: float = 1.0) -> list[str]:
         """The events of a call, repetitions dropped; a failure by its code."""
         names: list[str] = []
-        for event in self.events(role, warm=warm):
+        for event in self.events(role, warm=warm, seconds=seconds):
             name = event.get("code", event["event"])
             if names[-1:] != [name]:
                 names.append(name)
         return names
 
-    def start(self, role: str) -> "Future[list[str]]":
+    def start(self, role: str, *, seconds: float = 1.0) -> "Future[list[str]]":
         """A call beside others."""
-        return self._threads.submit(self.call, role)
+        return self._threads.submit(self.call, role, seconds=seconds)
 
     def start_when(self, role: str, event: str) -> "Future[list[str]]":
         """A call beside others, once it reports `event`."""
