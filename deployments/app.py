@@ -8,6 +8,7 @@ Ingress ──▶ Executor ──▶ ASR
 
 from typing import Annotated, Any, cast
 
+import ray
 from pydantic import BaseModel, ConfigDict, Field
 from ray.serve import Application, Deployment
 
@@ -40,6 +41,9 @@ class ServeArgs(BaseModel):
     asr_replicas: Annotated[int, Field(ge=1)] = Field(
         default=1, description="Replicas a long recording is split over: the ASR deployment's max_replicas."
     )
+    gpus: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="GPUs that Ray may grow to. Null: those it has at the time of the deploy."
+    )
     memory_budget_mib: Annotated[int, Field(gt=0)] | None = Field(
         default=None,
         description="What models may take of each device together. Null: a GPU less the reserve; 80 % of the RAM.",
@@ -59,8 +63,11 @@ class ServeArgs(BaseModel):
 
 
 def build(args: ServeArgs) -> Application:
-    """The application graph for a profile. Raises `ValueError` when the profile is not one."""
+    """The application graph for a profile. Raises `ValueError` when the profile is not one, or wants too many GPUs."""
     models, roster = pool(args)
+    if args.gpus is not None or ray.is_initialized():
+        there = ray.cluster_resources()  # type: ignore[no-untyped-call] # a gap of Ray's
+        check_shares(args, args.gpus or there.get("GPU", 0))
     probe = _deployment(Probe, NO_GPU).bind()
     placement = Placement(args.placement_deadline_s, args.asr_replicas)
     executor = _deployment(Executor, NO_GPU).bind(models, probe, roster, placement, spares(args))
@@ -76,6 +83,18 @@ def pool(args: ServeArgs) -> tuple[list[Application], list[RosterEntry]]:
         for role, cls in zip(ROLES, (ASR, Diarizer, Assessor), strict=True)
     ]
     return models, [RosterEntry(role, spec.name, spec.footprint_mib) for role, spec in specs.items()]
+
+
+def check_shares(args: ServeArgs, gpus: float) -> None:
+    """Raises `ValueError` for shares that never fit together: Ray would wait for ever, and jobs fail in its stead."""
+    profile = load_profile(args.profile)
+    booked = sum(getattr(profile, role).num_gpus for role in ROLES) + (args.asr_replicas - 1) * profile.asr.num_gpus
+    if round(booked, 4) > gpus:  # as finely as Ray counts
+        raise ValueError(
+            f"profile {args.profile} with asr_replicas {args.asr_replicas} books {booked:g} GPUs, Ray has {gpus:g}: "
+            "lower asr_replicas or the profile's num_gpus; without a GPU start Ray with --num-gpus=1, which is then "
+            "merely counted; set gpus if Ray adds nodes by itself"
+        )
 
 
 # Ray leaves CUDA_VISIBLE_DEVICES unset for num_gpus 0, so the edge would see every GPU.

@@ -111,7 +111,7 @@ class Replica(Generic[B]):
         def work() -> None:
             loop.call_soon_threadsafe(news.put_nowait, self._outcome(call, progress))
 
-        self._weights.in_thread(work)
+        working = self._weights.in_thread(work)
         try:
             while True:
                 event = await news.get()
@@ -120,6 +120,7 @@ class Replica(Generic[B]):
                     return
         finally:
             stop.set()
+            await asyncio.wait({working})  # who leaves keeps the turn and the weights in use until the thread is free
 
     def _outcome(self, call: Callable[[B, Progress], Any], progress: Progress) -> ModelEvent:
         backend = self._weights.backend

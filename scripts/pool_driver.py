@@ -23,6 +23,7 @@ from deployments.watch import watch_forever
 from serve_app.errors import JobFailure
 from serve_app.models.registry import PoolStatus, RosterEntry
 from serve_app.models.view import PoolView
+from serve_app.pipeline import parts
 from serve_app.pipeline.ports import ROLES, Loading, Role
 from serve_app.pipeline.types import SAMPLE_RATE, AssessmentRequest, Recording, Rubric
 from serve_app.settings import Settings
@@ -82,7 +83,7 @@ class Calls:
     async def _work(self, role: Role, heard: Heard, seconds: float) -> None:
         audio = self._models.share(silence(seconds))
         if role == "asr":
-            await self._models.models(heard).transcriber.transcribe(audio, "en")
+            await parts.transcribe(self._models, heard, audio, seconds, "en")
         elif role == "diarizer":
             await self._models.models(heard).diarizer.diarize(audio, None)
         else:
@@ -94,12 +95,15 @@ class Calls:
 class Driver:
     """Serves `GET /calls` and `GET /status`."""
 
-    def __init__(self, handles: list[Handle], roster: list[RosterEntry], placement_deadline_s: float) -> None:
+    def __init__(
+        self, handles: list[Handle], roster: list[RosterEntry], placement_deadline_s: float, asr_replicas: int
+    ) -> None:
         settings = Settings()  # pydantic-settings fills the fields
         database = Database(settings.database_url)
         rubric = Catalog.read(settings.config_dir / "verticals").get("recruitscreen").assessment.rubric()
         self._view = PoolView(database, roster)
-        self._calls = Calls(RemotePool(dict(zip(ROLES, handles, strict=True)), placement_deadline_s), rubric)
+        models = RemotePool(dict(zip(ROLES, handles, strict=True)), placement_deadline_s, asr_replicas)
+        self._calls = Calls(models, rubric)
         self._watch = asyncio.create_task(watch_forever(database))
 
     async def __serve_build_asgi_app__(self) -> FastAPI:
@@ -120,7 +124,8 @@ def build(args: ServeArgs) -> Application:
     """The pool of a profile behind the driver."""
     models, roster = pool(args)
     front: Deployment = Driver  # type: ignore[assignment] # the decorator's type hints say it is still the class
-    return front.options(ray_actor_options={"num_cpus": 0}).bind(models, roster, args.placement_deadline_s)
+    front = front.options(ray_actor_options={"num_cpus": 0})
+    return front.bind(models, roster, args.placement_deadline_s, args.asr_replicas)
 
 
 def silence(seconds: float) -> Recording:

@@ -41,6 +41,9 @@ def measure(
     minutes: Annotated[str, typer.Option(help="Lengths, with commas between them.")] = "10,49,120",
 ) -> None:
     """Measure every length and write the figures beside those of other lengths."""
+    if not interviews(data):
+        typer.echo(f"no interviews under {data}")
+        raise typer.Exit(1)
     path = out / "transcript_long.json"
     out.mkdir(parents=True, exist_ok=True)
     known = json.loads(path.read_text("utf-8"))["runs"] if path.is_file() else []

@@ -2,8 +2,10 @@
 
 A request may carry a small document. A route that takes recordings allows its product's size, after the key was
 checked: a stranger is told about the key, whatever the length, and a product's own limit holds while its bytes arrive.
+An answer that leaves much unread ends the connection: the server would swallow the rest, which may be endless.
 """
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,9 +22,9 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            body = _Body(Request(scope).headers.get("content-length", ""), receive)
+            body = _Body(Request(scope).headers, receive, send)
             scope.setdefault("state", {})["body"] = body
-            receive = body.receive
+            receive, send = body.receive, body.send
         await self.app(scope, receive, send)
 
 
@@ -35,10 +37,13 @@ def allow(request: Request, most_bytes: int) -> None:
 class _Body:
     """A body that counts."""
 
-    def __init__(self, declared: str, receive: Receive) -> None:
+    def __init__(self, headers: Headers, receive: Receive, send: Send) -> None:
         self.most_bytes = SMALL_BYTES
-        self._declared = int(declared) if declared.isdecimal() else 0
+        length = headers.get("content-length", "")
+        self._declared = int(length) if length.isdecimal() else 0
+        self._ended = not self._declared and "transfer-encoding" not in headers
         self._receive = receive
+        self._send = send
         self._read = 0
 
     async def receive(self) -> Message:
@@ -46,10 +51,19 @@ class _Body:
         self._check(self._declared)
         message = await self._receive()
         self._read += len(message.get("body", b""))
+        self._ended = not message.get("more_body", False)
         self._check(self._read)
         return message
 
+    async def send(self, message: Message) -> None:
+        """Pass the answer on; see the module's docstring."""
+        if message["type"] == "http.response.start" and self._much_is_left():
+            MutableHeaders(scope=message)["Connection"] = "close"
+        await self._send(message)
+
     def _check(self, length: int) -> None:
         if length > self.most_bytes:
-            # The rest of the body may be endless: the server ends the connection rather than swallow it.
-            raise HTTPException(413, headers={"Connection": "close"})
+            raise HTTPException(413)
+
+    def _much_is_left(self) -> bool:
+        return not self._ended and (not self._declared or self._declared - self._read > SMALL_BYTES)

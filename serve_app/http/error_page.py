@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from serve_app import errors
 from serve_app.errors import Internal, JobFailure, RecruitScreenError
+from serve_app.http.web import page
 
 
 def documented() -> Iterator[type[RecruitScreenError]]:
@@ -37,7 +38,7 @@ def as_html() -> str:
         f"<td>{html.escape(meaning)}</td></tr>"
         for code, status, retryable, meaning in rows()
     )
-    return PAGE.replace("{body}", body)
+    return PAGE.replace("{rows}", body)
 
 
 def as_markdown() -> str:
@@ -55,23 +56,10 @@ fields. A job that fails carries its code as `detail` of the last event and as `
 
 What Serve's own proxy says when it cannot reach the application (no replica, one that died with the request, a wait
 that the client limited) is a 503 `unavailable` of this form with `Retry-After`. HAProxy, and whatever else stands in
-front, answers such cases in its own form: treat a 502, 503 or 504 without JSON as `unavailable`.
+front, answers such cases in its own form: treat a 500, 502, 503 or 504 without JSON as `unavailable`.
 
 | code | status | retry? | meaning |
 | --- | --- | --- | --- |
 """
 
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>RecruitScreen API errors</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430 }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .5rem .6rem;
-border-bottom: 1px solid #dde3ea } tr:target { background: #fff5d6 } code { font-size: .95em }
-</style>
-<h1>Errors</h1>
-<p>Every error answers <code>{"detail": {"error", "message", "code", "retryable", "request_id", "docs_url"}}</code>.
-Quote the <code>request_id</code> when you ask for help.</p>
-<table><thead><tr><th>code</th><th>status</th><th>retry?</th><th>meaning</th></tr></thead><tbody>{body}</tbody></table>
-</html>
-"""
+PAGE = page("errors")

@@ -26,6 +26,7 @@ EVENT = {
             "contentMediaType": "application/json",
             "contentSchema": {"$ref": REF.format(model="StreamedEvent")},
         },
+        "retry": {"type": "integer", "description": "Milliseconds; with a stream's first event."},
     },
 }
 """One event of the stream, in the words of OpenAPI 3.2."""

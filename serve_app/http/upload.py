@@ -21,6 +21,8 @@ from serve_app.verticals.spec import VerticalSpec
 FORM_OVERHEAD = 1 << 20
 """Room for the other fields and the multipart framing around the file."""
 MAX_TEXT_BYTES = 64 * 1024
+JSON_FORM = {"type": "string", "contentMediaType": "application/json"}
+METADATA_FORM = "A JSON object of yours, returned with the job as it came."
 
 
 def _plain(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -60,14 +62,14 @@ class SubmitFields(BaseModel):
     rubric: (
         Annotated[
             Json[CallerRubric],
-            WithJsonSchema({"type": "string", "contentMediaType": "application/json", "description": RUBRIC_FORM}),
+            WithJsonSchema(JSON_FORM | {"description": RUBRIC_FORM}),
         ]
         | None
     ) = None
     metadata: (
         Annotated[
             Json[Annotated[dict[str, JsonValue], AfterValidator(_plain)]],
-            Field(description="A JSON object of yours, returned with the job as it came."),
+            WithJsonSchema(JSON_FORM | {"contentSchema": {"type": "object"}, "description": METADATA_FORM}),
         ]
         | None
     ) = None

@@ -1,6 +1,7 @@
-"""A long recording over several ASR replicas: as many parts as pay, sent at once, joined in order.
+"""A long recording over several ASR replicas: as many parts as pay, sent one after the other, joined in order.
 
 The transcriber itself cuts them, at the silences between its own windows, so the joined words are those of one run.
+A part is sent when the one before it is at work: whoever spreads calls over replicas then knows which of them is busy.
 """
 
 import asyncio
@@ -18,16 +19,15 @@ async def transcribe(
     """Transcribe with as many of the pool's replicas as the length is worth. Raises `JobFailure`."""
     parts = max(1, min(pool.asr_replicas, int(duration_s / MIN_PART_S)))
     shares = [0.0] * parts
+    running = []
     try:
         async with asyncio.TaskGroup() as group:
-            running = [
-                group.create_task(
-                    pool.models(_PartObserver(observer, shares, index)).transcriber.transcribe(
-                        audio, language, Part(index, parts)
-                    )
-                )
-                for index in range(parts)
-            ]
+            for part in (Part(index, parts) for index in range(parts)):
+                heard = _PartObserver(observer, shares, part.index)
+                task = group.create_task(pool.models(heard).transcriber.transcribe(audio, language, part))
+                task.add_done_callback(heard.has_begun)
+                running.append(task)
+                await heard.begun.wait()
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None  # the first one ended the others
     return join([task.result() for task in running])
@@ -45,11 +45,17 @@ class _PartObserver:
 
     def __init__(self, observer: Observer, shares: list[float], index: int) -> None:
         self._observer, self._shares, self._index = observer, shares, index
+        self.begun = asyncio.Event()
+
+    def has_begun(self, _: object = None) -> None:
+        self.begun.set()
 
     async def loading(self, event: Loading) -> None:
+        self.has_begun()
         await self._observer.loading(event)
 
     async def inference(self, role: Role) -> None:
+        self.has_begun()
         await self._observer.inference(role)
 
     async def progress(self, role: Role, share: float) -> None:

@@ -15,7 +15,7 @@ from serve_app.keys import service as keys
 from serve_app.keys.service import KeyTerms
 from serve_app.services import Services
 from tests.calls import JOBS, error, stream, submit
-from tests.world import Customer, new_customer
+from tests.world import Customer, new_customer, tone
 
 
 async def test_a_submit_answers_202_as_the_reference_says(client: httpx.AsyncClient, customer: Customer) -> None:
@@ -177,16 +177,25 @@ async def test_a_body_that_is_no_form_gets_422(client: httpx.AsyncClient, custom
         error(response)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"RIFF....WAVE", b"<html>not found</html>" * 100])
-async def test_what_is_not_audio_is_refused_before_charging(
-    client: httpx.AsyncClient, customer: Customer, content: bytes
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        pytest.param(b"", "media_unreadable", id="nothing"),
+        pytest.param(b"\0" * 5000, "media_unreadable", id="zeros"),
+        pytest.param(b"RIFF....WAVE", "media_unreadable", id="a bare head"),
+        pytest.param(b"<html>not found</html>" * 100, "media_unreadable", id="a page"),
+        pytest.param(tone(0), "media_unreadable", id="a WAV without a sample"),
+        pytest.param(tone(0.2), "media_too_short", id="a blink"),
+    ],
+)
+async def test_what_is_no_recording_is_refused_before_charging(
+    client: httpx.AsyncClient, customer: Customer, content: bytes, code: str
 ) -> None:
-    """422 with a media error, and the credits are all there."""
+    """422 with the media error that says what it is, and the credits are all there."""
     response = await client.post(
         JOBS, data={"role_title": "x"}, files={"file": ("a.mp3", content)}, headers=customer.headers
     )
-    assert response.status_code == 422
-    assert error(response) in {"media_unreadable", "media_too_short", "no_audio_track"}
+    assert (response.status_code, error(response)) == (422, code)
     assert (await submit(client, customer)).json()["credits_remaining"] == 99
 
 
@@ -225,6 +234,17 @@ async def test_the_stream_resumes_after_the_last_event_id(
     headers = customer.headers | {"Last-Event-ID": str(len(whole))}
     assert (await client.get(f"/v1/jobs/{job_id}/events", headers=headers)).status_code == 204
     assert await stream(client, customer, job_id, last_event_id="x' OR 1=1") == whole
+
+
+async def test_a_stream_names_its_time_to_reconnect(client: httpx.AsyncClient, customer: Customer) -> None:
+    """Two seconds, once, with the first event of every stream, also of one that goes on."""
+    job_id = (await submit(client, customer)).json()["job_id"]
+    await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
+    for heard in ({}, {"Last-Event-ID": "1"}):
+        text = (await client.get(f"/v1/jobs/{job_id}/events", headers=customer.headers | heard)).text
+        first, *_ = text.split("\n\n")
+        assert "retry: 2000" in first.splitlines()
+        assert text.count("retry:") == 1
 
 
 async def test_an_early_subscriber_sees_events_as_they_happen(

@@ -47,11 +47,19 @@ async def test_a_declared_length_over_the_limit_gets_413_unread(client: httpx.As
 
 
 async def test_a_stranger_hears_of_the_key_whatever_the_length(client: httpx.AsyncClient) -> None:
-    """401 in the form of every error, unread."""
-    body = Body()
-    response = await client.post(JOBS, content=body, headers=FORM | {"Content-Length": "200000000"})
-    assert (response.status_code, error(response)) == (401, "invalid_api_key")
-    assert body.read == 0
+    """401 in the form of every error, unread; the connection ends, whether the length is declared or not."""
+    for length in ({"Content-Length": "200000000"}, {}):
+        body = Body()
+        response = await client.post(JOBS, content=body, headers=FORM | length)
+        assert (response.status_code, error(response)) == (401, "invalid_api_key")
+        assert response.headers["connection"] == "close"
+        assert body.read == 0
+
+
+async def test_a_refusal_of_a_small_request_keeps_the_connection(client: httpx.AsyncClient) -> None:
+    """What little is left unread costs less than a new connection."""
+    response = await client.post("/v1/keys", json={"name": "x"}, headers={"Authorization": "Bearer nonsense"})
+    assert (response.status_code, response.headers.get("connection")) == (401, None)
 
 
 async def test_a_products_own_limit_holds_while_its_bytes_arrive(client: httpx.AsyncClient, services: Services) -> None:

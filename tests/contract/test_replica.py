@@ -1,6 +1,7 @@
 """Replicas in one process over a real ledger: loading, sharing room, leaving it, running out of it."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from sqlmodel import col, select
 from deployments.events import Accepted, Failed, Inference, ModelEvent, Result
 from deployments.replica import Replica
 from deployments.reports import DatabaseReports
-from deployments.residency import Limits
+from deployments.residency import PULSE_S, Limits
 from serve_app.models import registry
 from serve_app.models.tables import ModelReplica, ModelState
 from serve_app.pipeline.ports import Loading, Role
@@ -271,6 +272,25 @@ async def test_an_abandoned_call_frees_the_turn(replica: Make) -> None:
     await asyncio.sleep(0.3)
     call.cancel()
     assert (await asyncio.wait_for(follow(asr.serve(work())), 3))[-1] == "Result"
+
+
+async def test_an_abandoned_call_counts_until_its_work_has_ended(services: Services, replica: Make) -> None:
+    """While the thread works on, the row says busy, the weights stay though asked to leave, and the next call waits."""
+    asr = replica()
+    await follow(asr.warm())
+    free = threading.Event()
+    left = asyncio.create_task(follow(asr.serve(lambda _backend, _progress: free.wait(30))))
+    await asyncio.sleep(0.2)
+    left.cancel()
+    after = asyncio.create_task(follow(asr.serve(work())))
+    await ask(services, "asr-0")
+    await asyncio.sleep(PULSE_S + 0.3)
+    busy = await row(services, "asr-0")
+    assert (busy.in_flight, busy.waiting, busy.state, busy.evict_requested_at) == (2, 1, ModelState.WARM, None)
+    free.set()
+    assert await after == ["Accepted", "Inference", "Result"]
+    await asyncio.sleep(0.3)
+    assert (await row(services, "asr-0")).in_flight == 0
 
 
 async def test_a_change_of_the_model_drains_first(services: Services, replica: Make) -> None:

@@ -1,4 +1,4 @@
-"""One real Ray for the package: the graph of serve_config.yaml over fake models, and three bare pools beside it."""
+"""One real Ray for the package: the graph of serve_config.yaml over fake models, and four bare pools beside it."""
 
 import shutil
 from collections.abc import Iterator
@@ -42,6 +42,7 @@ def stack(folder: Path, postgres_url: str) -> Iterator[Stack]:
     config["applications"] += [
         bare_pool("pressed", pressed_profile(folder), postgres_url, to_zero_s=300, memory_budget_mib=BUDGET_MIB),
         bare_pool("racing", quick_profile(folder), postgres_url, to_zero_s=0.2),
+        bare_pool("parted", parted_profile(folder), postgres_url, to_zero_s=300, asr_replicas=2),
         bare_pool("unplaceable", unplaceable_profile(folder), postgres_url, to_zero_s=300, placement_deadline_s=4),
     ]
     path = folder / "serve_config.yaml"
@@ -55,18 +56,22 @@ def bare_pool(name: str, profile: Path, postgres_url: str, to_zero_s: float, **a
     """An application of `scripts.pool_driver` with a database of its own."""
     database = database_for(f"pool_{name}", postgres_url)
     scaling = {
-        "min_replicas": 0, "max_replicas": 1, "target_ongoing_requests": 2, "metrics_interval_s": 0.2,
-        "look_back_period_s": 1.0, "upscale_delay_s": 0, "downscale_delay_s": 0,
+        "min_replicas": 0, "max_replicas": 1, "target_ongoing_requests": 1, "metrics_interval_s": 0.2,
+        "look_back_period_s": 1.0, "upscale_delay_s": 0, "downscale_delay_s": 60,
         "downscale_to_zero_delay_s": to_zero_s,
     }  # fmt: skip
-    model = {"max_ongoing_requests": 32, "health_check_period_s": 2, "autoscaling_config": scaling}
+    common = {"max_ongoing_requests": 32, "health_check_period_s": 2}
+    most = {"ASR": args.get("asr_replicas", 1)}
     return {
         "name": name,
         "route_prefix": f"/{name}",
         "import_path": "scripts.pool_driver:build",
         "runtime_env": {"env_vars": {"DATABASE_URL": database}},
         "args": {"profile": str(profile), "room_deadline_s": 1.5, **args},
-        "deployments": [{"name": role, **model} for role in ("ASR", "Diarizer", "Assessor")],
+        "deployments": [
+            {"name": role, **common, "autoscaling_config": scaling | {"max_replicas": most.get(role, 1)}}
+            for role in ("ASR", "Diarizer", "Assessor")
+        ],
     }
 
 
@@ -107,6 +112,11 @@ def quick_profile(folder: Path) -> Path:
     return fakes(folder / "racing.yaml", asr={}, diarizer={}, assessor={})
 
 
+def parted_profile(folder: Path) -> Path:
+    """A transcriber that needs four seconds for a part of ten minutes."""
+    return fakes(folder / "parted.yaml", asr={"pace": 4 / 600}, diarizer={}, assessor={})
+
+
 def unplaceable_profile(folder: Path) -> Path:
     """Models that want more GPUs than there are."""
     return fakes(folder / "unplaceable.yaml", num_gpus=64, asr={}, diarizer={}, assessor={})
@@ -143,6 +153,12 @@ def pressed(stack: Stack) -> Pool:
 def racing(stack: Stack) -> Pool:
     """Models whose processes are given up as soon as they are idle."""
     return Pool(stack.base_url, "racing")
+
+
+@pytest.fixture
+def parted(stack: Stack) -> Pool:
+    """Two replicas of the transcriber at most, and recordings that are split over them."""
+    return Pool(stack.base_url, "parted")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from serve_app.pipeline.parts import MIN_PART_S
 from tests.serve.calls import Pool, processes, wait_for
 from tests.serve.conftest import SIZE_MIB
 
@@ -98,6 +99,20 @@ def test_what_ray_cannot_place_fails_in_time(unplaceable: Pool) -> None:
     assert unplaceable.call("asr") == ["vram_unavailable"]
     wait_for(lambda: unplaceable.status()["degraded"], "nothing is said of it", within_s=30)
     assert "ASR has waited" in unplaceable.status()["reason"]
+
+
+def test_the_parts_of_a_recording_go_to_replicas_of_their_own(parted: Pool) -> None:
+    """The first recording makes Serve start a second replica; of the next one each replica has a part."""
+    parted.call("asr", seconds=2 * MIN_PART_S)
+    wait_for(lambda: parted.model("asr")["replicas"] == 2, "no second replica")
+    call = parted.start("asr", seconds=2 * MIN_PART_S)
+    wait_for(lambda: at_work(parted) == [1, 1], "one replica has both parts", within_s=10)
+    assert call.result()[-1] == "result"
+
+
+def at_work(pool: Pool) -> list[int]:
+    """Calls in flight of each replica of the transcriber."""
+    return [replica["in_flight"] for replica in pool.model("asr")["instances"]]
 
 
 def test_calls_that_meet_a_process_on_its_way_out_are_served(racing: Pool) -> None:

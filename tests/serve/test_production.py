@@ -10,7 +10,7 @@ import pytest
 from scripts.embedded import free_port
 from scripts.first_account import first_key
 from scripts.stack import PRODUCTION, Options, Stack, production_environment
-from tests.serve.calls import processes, spares, wait_for
+from tests.serve.calls import Sender, processes, spares, wait_for
 from tests.serve.conftest import database_for
 from tests.sse import events
 from tests.world import tone
@@ -61,6 +61,20 @@ def test_a_recording_beyond_the_size_of_a_message_is_done(client: httpx.Client) 
     *_, (_, last) = events(client, job["events_url"])
     assert last["status"] == "completed", last
     assert client.get(job["status_url"]).json()["result"]["duration_s"] == pytest.approx(100, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "refusal"), [("", (413, "file_too_large")), ("Bearer nonsense", (401, "invalid_api_key"))]
+)
+def test_an_upload_that_is_not_wanted_is_refused_at_once(
+    client: httpx.Client, key: str, refusal: tuple[int, str]
+) -> None:
+    """HAProxy passes the refusal on while it is sent a few kilobytes of 500 MB."""
+    with Sender.connected(client) as sender:
+        sender.begin(f"/v1/{PRODUCT}/jobs", "Content-Length: 500000000", key=key)
+        sender.wire.sendall(b"--b\r\n" + b"\0" * 4096)
+        assert sender.answered(within_s=2)
+        assert sender.answer() == refusal
 
 
 async def test_many_streams_of_one_job_leave_the_api_quick(production: Stack, client: httpx.Client) -> None:

@@ -1,17 +1,13 @@
 """Uploads that are too large, byte by byte over a socket, through Serve's proxy on the running stack."""
 
-import json
-import select
-import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
 
 from serve_app.http.upload import FORM_OVERHEAD
+from tests.serve.calls import Sender
 from tests.serve.conftest import SECOND_MAX_BYTES, SECOND_PRODUCT
 from tests.world import tone
 
@@ -20,65 +16,44 @@ PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\
 CHUNK = b"\0" * 50_000
 
 
-@dataclass
-class Sender:
-    """One connection that sends an upload by hand."""
-
-    client: httpx.Client
-    wire: socket.socket
-
-    def begin(self, *headers: str) -> None:
-        """Send the head of a request."""
-        key = self.client.headers["Authorization"]
-        common = ("Host: test", f"Authorization: {key}", "Content-Type: multipart/form-data; boundary=b")
-        self.wire.sendall("\r\n".join((f"POST {JOBS} HTTP/1.1", *common, *headers, "", "")).encode())
-
-    def chunk(self, data: bytes) -> None:
-        """Send a piece of a chunked body."""
-        self.wire.sendall(b"%x\r\n%s\r\n" % (len(data), data))
-
-    def answered(self, within_s: float = 0) -> bool:
-        """Whether something has come back."""
-        return bool(select.select([self.wire], [], [], within_s)[0])
-
-    def answer(self) -> tuple[int, dict[str, Any]]:
-        """Status and body of what came back, up to the connection's end."""
-        received = b""
-        while piece := self.wire.recv(65_536):
-            received += piece
-        head, _, body = received.partition(b"\r\n\r\n")
-        return int(head.split()[1]), json.loads(body)["detail"]
-
-
 @pytest.fixture
 def sender(client: httpx.Client) -> Iterator[Sender]:
     """An open connection to the API."""
-    address = (client.base_url.host, client.base_url.port or 80)
-    with socket.create_connection(address, timeout=10) as wire:
-        yield Sender(client, wire)
+    with Sender.connected(client) as sender:
+        yield sender
 
 
 def test_a_declared_length_over_the_limit_is_refused_at_once(sender: Sender) -> None:
     """The 413 is there while the sender has sent a few kilobytes of 500 MB, and the server hangs up."""
-    sender.begin("Content-Length: 500000000")
+    sender.begin(JOBS, "Content-Length: 500000000")
     sender.wire.sendall(PART + b"\0" * 4096)
     assert sender.answered(within_s=2)
-    status, detail = sender.answer()
-    assert (status, detail["code"]) == (413, "file_too_large")
+    assert sender.answer() == (413, "file_too_large")
+    assert sender.hung_up()
 
 
 def test_a_sender_without_end_is_refused_while_it_sends(sender: Sender) -> None:
     """Chunked and never ended: the 413 comes soon after the limit, and the server hangs up."""
-    sender.begin("Transfer-Encoding: chunked")
+    sender.begin(JOBS, "Transfer-Encoding: chunked")
     sender.chunk(PART)
     sent, limit = 0, SECOND_MAX_BYTES + FORM_OVERHEAD
     while not sender.answered() and sent < 10 * limit:
         sender.chunk(CHUNK)
         sent += len(CHUNK)
         time.sleep(0.02)  # 2.5 MB/s; as fast as loopback goes, much lies in buffers before anybody can answer
-    status, detail = sender.answer()
-    assert (status, detail["code"]) == (413, "file_too_large")
+    assert sender.answer() == (413, "file_too_large")
+    assert sender.hung_up()
     assert limit - len(CHUNK) <= sent < 2 * limit
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 500000000", "Transfer-Encoding: chunked"])
+def test_a_stranger_is_refused_at_once(sender: Sender, length: str) -> None:
+    """The 401 is there after a few kilobytes, and the server hangs up rather than swallow the rest."""
+    sender.begin(JOBS, length, key="Bearer nonsense")
+    sender.chunk(PART + b"\0" * 4096)
+    assert sender.answered(within_s=2)
+    assert sender.answer() == (401, "invalid_api_key")
+    assert sender.hung_up()
 
 
 def test_an_ordinary_client_reads_the_refusal(client: httpx.Client) -> None:

@@ -106,9 +106,13 @@ def test_a_submit_carries_key_form_and_idempotency_key(recording: Path) -> None:
     assert b"language" not in body
 
 
-@pytest.mark.parametrize("lost", [httpx.ConnectError("refused"), httpx.ReadError("reset"), refusal(503, "unavailable")])
+PROXY_PAGE = httpx.Response(500, text="Internal Server Error")
+LOST = [httpx.ConnectError("refused"), httpx.ReadError("reset"), refusal(503, "unavailable"), PROXY_PAGE]
+
+
+@pytest.mark.parametrize("lost", LOST)
 def test_a_submit_is_repeated_whole_under_the_same_key(recording: Path, lost: Answer) -> None:
-    """After a lost connection or a 503 the server sees the same key and the whole file again."""
+    """After a lost connection, a 503 or a proxy's page the server sees the same key and the whole file again."""
     server = Server(lost, ok(SUBMITTED, 202))
     assert server.client.submit(recording, "Engineer")["job_id"] == JOB
     first, second = server.requests
@@ -172,7 +176,7 @@ def test_a_refusal_tells_all_the_api_said(recording: Path) -> None:
 def test_answers_that_are_not_ours_are_errors_too(answer: httpx.Response, said: str) -> None:
     """A proxy's page or another server at the address gives an ApiError that says so."""
     with pytest.raises(ApiError, match=said) as caught:
-        Server(answer).client.credits()
+        Server(answer, attempts=1).client.credits()
     assert caught.value.code == "http_error"
 
 
@@ -197,8 +201,9 @@ def test_a_retry_is_only_repeated_when_it_surely_did_not_arrive() -> None:
     """A second retry of a job would be refused, and hide that the first one worked."""
     server = Server(httpx.ConnectError("refused"), ok(SUBMITTED | {"credits_charged": 0}, 202))
     assert server.client.retry(JOB)["credits_charged"] == 0
-    with pytest.raises(ConnectionFailed):
-        Server(httpx.ReadError("reset")).client.retry(JOB)
+    for lost in (httpx.ReadError("reset"), PROXY_PAGE):
+        with pytest.raises(RecruitScreenError):
+            Server(lost).client.retry(JOB)
 
 
 # Events -------------------------------------------------------------------------------------------------------------

@@ -47,6 +47,21 @@ def streamed(example: str, content: dict[str, Any]) -> Iterator[tuple[Any, dict[
             yield json.loads(line.removeprefix("data: ")), schema
 
 
+def test_every_reference_leads_somewhere() -> None:
+    """Swagger UI shows an error over the page for one that does not."""
+    places = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+    assert set(references(DOCUMENT)) <= places
+
+
+def references(node: Any) -> Iterator[str]:
+    """What `$ref` says anywhere below `node`."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if key == "$ref":
+            yield value
+        else:
+            yield from references(value)
+
+
 def test_operations_have_short_unique_names() -> None:
     """A generated client calls them by these."""
     names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]

@@ -23,7 +23,7 @@ class Heard(Silence):
 
 
 class Replicas:
-    """A pool whose ASR replicas all work at once, the last part first."""
+    """A pool whose ASR replicas work side by side, the last part being done first."""
 
     def __init__(self, asr_replicas: int, failing: int | None = None) -> None:
         self.asr_replicas = asr_replicas
@@ -44,6 +44,9 @@ class Replicas:
     async def work(self, observer: Observer, part: Part) -> Transcription:
         self.parts.append(part)
         try:
+            await asyncio.sleep(0)
+            assert self.parts[-1] == part, "the next part was sent before this one had begun"
+            await observer.inference("asr")
             await observer.progress("asr", 0.5)
             await asyncio.sleep(0.01 * (part.of - part.index))
             if part.index == self._failing:
@@ -57,7 +60,7 @@ class Replicas:
 
 
 async def test_a_long_recording_uses_every_replica_and_joins_in_order() -> None:
-    """All parts run at once; the result is one transcription with the sums of speech."""
+    """Each part is sent once the one before is at work; the result is one transcription with the sums of speech."""
     pool, heard = Replicas(3), Heard()
     found = await transcribe(pool, heard, None, 3600.0, "en")  # type: ignore[arg-type] # what a pool needs here
     assert pool.parts == [Part(0, 3), Part(1, 3), Part(2, 3)]

@@ -11,7 +11,7 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import DeploymentSchema, ServeApplicationSchema, ServeDeploySchema
 
 from deployments import preloaded
-from deployments.app import ServeArgs
+from deployments.app import ServeArgs, check_shares
 from deployments.executor import Executor
 from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
@@ -70,10 +70,23 @@ def test_the_arguments_are_the_builders(name: str, profile: str) -> None:
 
 @every_file
 def test_recordings_are_split_over_all_asr_replicas(config: dict[str, Any]) -> None:
-    """What the executor believes and what Serve may start agree."""
+    """What the executor believes and what Serve may start agree, and Serve starts one for every part."""
     application = config["applications"][0]
     asr = next(one for one in application["deployments"] if one["name"] == "ASR")
-    assert application["args"]["asr_replicas"] == asr["autoscaling_config"]["max_replicas"]
+    scaling = asr["autoscaling_config"]
+    assert (application["args"]["asr_replicas"], 1) == (scaling["max_replicas"], scaling["target_ongoing_requests"])
+
+
+@pytest.mark.parametrize("profile", ["embedded", "gpu-24g", "gpu-80g", "fake"])
+def test_what_can_never_be_placed_is_refused_before_it_starts(profile: str) -> None:
+    """A profile fits one GPU; each further ASR replica books its share, and the refusal says what to do."""
+    check_shares(ServeArgs(profile=profile), gpus=1)
+    many = ServeArgs(profile=profile, asr_replicas=5)
+    with pytest.raises(ValueError, match=r"GPUs, Ray has 1: lower asr_replicas"):
+        check_shares(many, gpus=1)
+    check_shares(many, gpus=2)
+    with pytest.raises(ValueError, match="without a GPU start Ray with --num-gpus=1"):
+        check_shares(ServeArgs(profile=profile), gpus=0)
 
 
 @every_file

@@ -11,10 +11,12 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from serve_app.http.web import WEB
+
 router = APIRouter(include_in_schema=False)
 
 ASSETS = StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static")
-PAGE = (Path(__file__).parents[2] / "web" / "docs.html").read_text("utf-8")
+PAGE = (WEB / "docs.html").read_text("utf-8")
 START = """\
 SwaggerUIBundle({
   url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, showExtensions: true, validatorUrl: null,

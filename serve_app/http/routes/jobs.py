@@ -48,6 +48,8 @@ UNUSABLE = (Invalid, InvalidField, MediaUnreadable, NoAudioTrack, MediaEncrypted
 """Why an upload can be refused with 422."""
 ON_A_JOB = refusals(WrongScope, JobNotFound, InvalidField)
 LONGEST_WAIT_S = 60
+RECONNECT_MS = 2000
+"""When an `EventSource` whose stream broke comes back; without a word from us each browser has its own idea."""
 
 
 class ListQuery(BaseModel):
@@ -148,10 +150,13 @@ async def events(
     """The job's whole history, then what happens next, as `text/event-stream`; ends with the job.
 
     `status` events carry `{"status", "detail", "terminal"}`; `progress` events carry a percentage beside them.
-    A browser's `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`.
+    A browser's `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`; its time to
+    reconnect, `retry`, comes with the first event.
     """
+    retry: int | None = RECONNECT_MS
     async for event in bundle.feeds.follow(job.id, after):
-        yield ServerSentEvent(event=event.kind, id=str(event.seq), data=event.data)
+        yield ServerSentEvent(event=event.kind, id=str(event.seq), data=event.data, retry=retry)
+        retry = None
 
 
 @router.post("/jobs/{job_id}/stream-token", responses=ON_A_JOB)

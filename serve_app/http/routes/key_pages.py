@@ -4,7 +4,6 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from serve_app.errors import RecruitScreenError, WrongScope
 from serve_app.http.body_limit import allow
 from serve_app.http.deps import Services, client_address
 from serve_app.http.sessions import COOKIE, LIFETIME_S, Sessions
+from serve_app.http.web import page
 from serve_app.jobs import service as jobs
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES, ApiKey
@@ -26,9 +26,7 @@ from serve_app.storage.text import Storable
 
 router = APIRouter(prefix="/dashboard/keys", include_in_schema=False)
 
-WEB = Path(__file__).parents[2] / "web"
-STYLE = (WEB / "keys.css").read_text("utf-8")
-SIGN_IN, KEYS = ((WEB / page).read_text("utf-8").replace("{style}", STYLE) for page in ("sign_in.html", "keys.html"))
+SIGN_IN, KEYS = page("sign_in"), page("keys")
 LARGEST_FORM = 16 * 1024
 ATTEMPTS = "20/minute"
 """Sign-ins one address may try."""
@@ -191,8 +189,8 @@ async def _page(
     }
     rows = "".join(_row(key, who) for key in await keys.listed(session, account_id))
     options = "".join(f"<option>{html.escape(spec.slug)}</option>" for spec in bundle.catalog)
-    page = _filled(KEYS, texts).replace("{options}", options).replace("{rows}", rows)
-    return HTMLResponse(page, status, GUARDED)
+    filled = _filled(KEYS, texts).replace("{options}", options).replace("{rows}", rows)
+    return HTMLResponse(filled, status, GUARDED)
 
 
 def _row(key: ApiKey, who: Visitor) -> str:
@@ -208,7 +206,7 @@ def _button(key: ApiKey, what: str, who: Visitor) -> str:
     return f'<form method="post" action="/dashboard/keys/{key.id}/{what}">{token}<button>{what}</button></form>'
 
 
-def _filled(page: str, texts: Mapping[str, str]) -> str:
+def _filled(template: str, texts: Mapping[str, str]) -> str:
     for name, text in texts.items():
-        page = page.replace(f"{{{name}}}", html.escape(text))
-    return page
+        template = template.replace(f"{{{name}}}", html.escape(text))
+    return template

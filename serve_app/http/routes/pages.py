@@ -1,20 +1,18 @@
 """Pages for people: what the errors mean, what jobs cost, and what the pool is doing."""
 
 import html
-from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from serve_app.http.deps import Services
 from serve_app.http.error_page import as_html
+from serve_app.http.web import page
 from serve_app.verticals.spec import VerticalSpec
 
 router = APIRouter(include_in_schema=False)
 
-WEB = Path(__file__).parents[2] / "web"
-DASHBOARD = (WEB / "dashboard.html").read_text("utf-8")
-PRICING = (WEB / "pricing.html").read_text("utf-8")
+DASHBOARD, PRICING = page("dashboard"), page("pricing")
 
 
 @router.get("/docs/errors", response_class=HTMLResponse)

@@ -15,6 +15,8 @@ TIMEOUT = httpx.Timeout(60, connect=10)
 STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
 """The server sends a keep-alive every 15 s; three missed ones mean that the connection is dead."""
 TRY_LATER = frozenset({429, 503})
+UNREACHED = frozenset({500, 502, 504})
+"""What a proxy answers, in a form of its own, when it cannot reach the API; it may have lost an answer of the API's."""
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Failures before the server can have seen the request."""
 
@@ -59,8 +61,8 @@ class Transport:
     def send(self, method: str, url: str, *, repeatable: bool = True, **request: Any) -> httpx.Response:
         """A successful answer. Raises `ApiError` and `ConnectionFailed`.
 
-        Connection errors, 429 and 503 are tried again. A request that is not `repeatable` is only sent again when the
-        server has surely not acted on it.
+        Connection errors, 429, 503 and a proxy's error pages are tried again. A request that is not `repeatable` is
+        only sent again when the server has surely not acted on it.
         """
         delays = self.backoff.delays()
         while True:
@@ -73,7 +75,10 @@ class Transport:
             else:
                 if response.is_success:
                     return response
-                self.pause(delays, ApiError.of(response))
+                refusal = ApiError.of(response)
+                if _from_a_proxy(refusal) and not repeatable:
+                    raise refusal
+                self.pause(delays, refusal)
 
     def json(self, method: str, url: str, **request: Any) -> dict[str, Any]:
         """The JSON object in a successful answer. Raises like `send`."""
@@ -118,5 +123,10 @@ class Transport:
 def _may_pass(failure: RecruitScreenError) -> bool:
     """Whether another try can succeed."""
     if isinstance(failure, ApiError):
-        return failure.status in TRY_LATER
+        return failure.status in TRY_LATER or _from_a_proxy(failure)
     return not isinstance(failure.__cause__, httpx.UnsupportedProtocol)
+
+
+def _from_a_proxy(refusal: ApiError) -> bool:
+    """Whether it says that the API was not reached, and is not the API's word: that has a code."""
+    return refusal.status in UNREACHED and refusal.code == "http_error"
