@@ -29,13 +29,14 @@ class WorkCanceled(Exception):
 
 
 class Replica(Generic[B]):
-    """Serves calls to one backend, one inference at a time, in the order they came."""
+    """Serves calls to one backend in the order they came: one at a time, or as many as its spec allows `at_once`."""
 
     def __init__(
         self, role: Role, spec: ModelSpec, replica_id: str, reports: Reports, limits: Limits | None = None
     ) -> None:
         self._weights: Residency[B] = Residency(role, spec, replica_id, reports, limits or Limits())
-        self._turn = asyncio.Lock()
+        self._turns, self._at_once = asyncio.Semaphore(spec.at_once), spec.at_once
+        self._changing = asyncio.Lock()
 
     async def warm(self) -> AsyncGenerator[ModelEvent, None]:
         """Load the weights if they are not there. Takes free room only: nobody is evicted on a mere expectation."""
@@ -62,8 +63,17 @@ class Replica(Generic[B]):
 
     async def change(self, spec: ModelSpec) -> None:
         """Become another model, after all calls that came before have been served; later ones wait for it."""
-        async with self._turn:
-            await self._weights.change(spec)
+        async with self._changing:
+            held = 0
+            try:
+                while held < self._at_once:
+                    await self._turns.acquire()
+                    held += 1
+                await self._weights.change(spec)
+                self._at_once = held = spec.at_once
+            finally:
+                for _ in range(held):
+                    self._turns.release()
 
     async def heartbeat(self) -> None:
         """Report to the registry."""
@@ -83,7 +93,7 @@ class Replica(Generic[B]):
                 async for outcome in events:
                     yield outcome
         finally:
-            self._turn.release()
+            self._turns.release()
 
     async def _until_my_turn(self) -> AsyncGenerator[Loading, None]:
         """Return holding the turn and the weights."""
@@ -93,10 +103,10 @@ class Replica(Generic[B]):
                 async with aclosing(self._weights.until_warm()) as loading:
                     async for event in loading:
                         yield event
-                await self._turn.acquire()
+                await self._turns.acquire()
                 if self._weights.state is ModelState.WARM:
                     return
-                self._turn.release()  # the model was changed while this call waited
+                self._turns.release()  # the model was changed while this call waited
         finally:
             self._weights.waiting -= 1
 

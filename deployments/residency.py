@@ -82,7 +82,7 @@ class Residency(Generic[B]):
         self._writing = asyncio.Lock()
         self._pulse: asyncio.Task[None] | None = None
         self._closing = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=role)
+        self._threads = self._new_threads()
 
     # For callers -----------------------------------------------------------------------------------------------------
 
@@ -120,9 +120,9 @@ class Residency(Generic[B]):
             self._idle_from = time.monotonic()
 
     def in_thread(self, work: Callable[[], None]) -> asyncio.Future[None]:
-        """Run `work` in the model's own thread, after what is there already."""
+        """Run `work` in a thread of the model's own, after what is there already."""
         self._running += 1
-        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         future.add_done_callback(self._ended)
         return future
 
@@ -151,7 +151,7 @@ class Residency(Generic[B]):
             # Not canceled: a cancellation inside a query may surface as a database error, and is lost then.
             await asyncio.wait(under_way, timeout=CLOSE_S)
         await self._reports.gone(self._id)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     # Loading ---------------------------------------------------------------------------------------------------------
 
@@ -274,6 +274,8 @@ class Residency(Generic[B]):
         self.name, self._spec, self.backend = spec.name, spec, None
         self._history, self._footprint_mib, self._loaded_bytes, self._loaded_at = History(), None, (0, 0), None
         spec.preload()
+        self._threads.shutdown(wait=False)
+        self._threads = self._new_threads()
         await self._report()
 
     def _drop(self) -> None:
@@ -297,6 +299,9 @@ class Residency(Generic[B]):
     def _idle_long(self) -> bool:
         after_s = self._limits.unload_after_s
         return after_s is not None and time.monotonic() - self._idle_from >= after_s
+
+    def _new_threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=self._spec.at_once, thread_name_prefix=self.role)
 
     # Reporting -------------------------------------------------------------------------------------------------------
 

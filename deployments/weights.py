@@ -10,12 +10,12 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 from threading import Thread
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from deployments.backends import Backend, create, preload
+from deployments.backends import SIDE_BY_SIDE, Backend, create, preload
 from serve_app.errors import WeightsUnavailable
 
 PROFILES = Path(__file__).resolve().parents[1] / "config" / "models"
@@ -147,6 +147,17 @@ class ModelSpec(_Strict):
     options: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments of the backend.")
     num_gpus: float = Field(default=0, ge=0, description="Share of a GPU that Ray books for one replica.")
     footprint_mib: int = Field(default=0, ge=0, description="Memory expected once loaded; a measurement replaces it.")
+    at_once: int = Field(
+        default=1,
+        ge=1,
+        description="Calls a replica serves side by side; more than one where the backend can (openai_llm).",
+    )
+
+    @model_validator(mode="after")
+    def _one_at_a_time(self) -> Self:
+        if self.at_once > 1 and self.backend not in SIDE_BY_SIDE:
+            raise ValueError(f"at_once: {self.backend} serves one call at a time, and batches what is inside it")
+        return self
 
     def weight_bytes(self) -> int:
         """Size of all weights, 0 where they are not on this machine yet. Cheap: imports and reads nothing."""

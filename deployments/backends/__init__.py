@@ -1,7 +1,7 @@
 """Model backends by name, imported only by the replica that runs them.
 
-A backend is synchronous and single-threaded from its caller's view: a replica calls it in a worker thread, one load at
-a time. `load` and `unload` may be called again and again on one object.
+A backend is synchronous and single-threaded from its caller's view: a replica calls it in a worker thread, one call at
+a time, but for those that are `SIDE_BY_SIDE`. `load` and `unload` may be called again and again on one object.
 """
 
 from collections.abc import Callable
@@ -76,6 +76,8 @@ BACKENDS = {
     "fake_assessor": "deployments.backends.fake:FakeAssessor",
 }
 
+SIDE_BY_SIDE = {"openai_llm"}
+"""Backends whose calls may run in several threads: an endpoint batches the requests of all its callers."""
 PRELOADS = "RECRUITSCREEN_PRELOADS"
 """Environment variable of a process for one kind of backend: its name, and a version."""
 

@@ -6,6 +6,7 @@ nothing else: passages, rubric and role title, never the recording, a name field
 
 import json
 import os
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +23,16 @@ BUSY = {429, 503, 507, 529}
 """How endpoints say that they have no room at present."""
 
 
+class _Call(threading.local):
+    """What belongs to the call at work in this thread."""
+
+    def __init__(self) -> None:
+        self.usage = TokenUsage()
+        self.pulse = Pulse(lambda _: None)
+
+
 class OpenAILLM:
-    """A remote model. See `AssessorBackend` and `LanguageModel`.
+    """A remote model. See `AssessorBackend` and `LanguageModel`. Its methods may be called from several threads.
 
     Options: `base_url` ends before `/chat/completions`; `model` is the endpoint's name for it; `api_key_env` names the
     environment variable that holds the key, if one is needed; `seed` goes to endpoints that honour one.
@@ -46,8 +55,7 @@ class OpenAILLM:
         self._base_url, self._model, self._api_key_env = base_url.rstrip("/"), model, api_key_env
         self._timeout_s, self._seed = timeout_s, seed
         self._client: httpx.Client | None = None
-        self._usage = TokenUsage()
-        self._pulse = Pulse(lambda _: None)  # of the call at work; there is one at a time
+        self._call = _Call()
 
     def weight_bytes(self) -> int:
         """See `Backend.weight_bytes`. None are here."""
@@ -77,9 +85,9 @@ class OpenAILLM:
 
     def assess(self, request: AssessmentRequest, progress: Progress) -> Assessment:
         """See `AssessorBackend.assess`. Raises `InferenceFailed` and `VramUnavailable`."""
-        self._usage = TokenUsage()
-        with pulsing(progress) as self._pulse:
-            return replace(assess(request, self, self._pulse), usage=self._usage)
+        self._call.usage = TokenUsage()
+        with pulsing(progress) as self._call.pulse:
+            return replace(assess(request, self, self._call.pulse), usage=self._call.usage)
 
     def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """See `LanguageModel.write`. What comes back is held against `schema` again: endpoints may ignore it.
@@ -97,10 +105,10 @@ class OpenAILLM:
                 "json_schema": {"name": "answer", "strict": True, "schema": schema},
             },
         }
-        self._pulse.beat()
+        self._call.pulse.beat()
         answer = self._post("/chat/completions", body)
         written = self._content(answer)
-        self._usage += _usage(answer.json())
+        self._call.usage += _usage(answer.json())
         if not conforms(written, schema):
             raise InferenceFailed(f"{self.name} answered outside the schema it was given.")
         return dict(written)

@@ -1,15 +1,20 @@
 """The OpenAI-compatible assessor against a small server that answers as such endpoints do."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 
 from deployments.backends.openai_llm import OpenAILLM
+from deployments.events import Result
+from deployments.replica import Replica
+from deployments.reports import NoReports
+from deployments.weights import ModelSpec
 from serve_app.errors import InferenceFailed, VramUnavailable, WeightsUnavailable
 from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance
 
@@ -185,3 +190,39 @@ def test_unloading_is_repeatable() -> None:
         llm.unload()
         with pytest.raises(InferenceFailed, match="before it was loaded"):
             llm.assess(REQUEST, lambda _: None)
+
+
+async def test_interviews_reach_an_endpoint_side_by_side_and_count_their_own_tokens() -> None:
+    """The endpoint answers only while two ask at once; its successor takes one at a time, put in place in between."""
+    together, alone = Barrier(2, timeout=20), Barrier(1)
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        meeting.wait()
+        status, said = sensible(body)
+        return status, said | {"usage": {"prompt_tokens": 10, "completion_tokens": 1}}
+
+    with serving(answer) as endpoint:
+        options = {"base_url": endpoint.url, "model": endpoint.model}
+        spec = ModelSpec(backend="openai_llm", name="remote", options=options, at_once=2)
+        replica: Replica[Any] = Replica("assessor", spec, "assessor-1", NoReports())
+        meeting = together
+        results = await asyncio.gather(*(assessed(replica) for _ in range(2)))
+        assert [result.usage.calls for result in results] == [len(endpoint.asked) / 2] * 2
+        await replica.change(spec.model_copy(update={"name": "another", "at_once": 1}))
+        meeting = alone
+        assert (await assessed(replica)).model == "another"
+        await replica.close()
+
+
+async def assessed(replica: Replica[Any]) -> Any:
+    """What an assessment of REQUEST comes to."""
+    async for event in replica.serve(lambda backend, progress: backend.assess(REQUEST, progress)):
+        last = event
+    assert isinstance(last, Result), last
+    return last.value
+
+
+def test_only_backends_that_can_serve_calls_side_by_side() -> None:
+    """A profile that asks another for it is refused, with the reason."""
+    with pytest.raises(ValueError, match="at_once: transformers_llm serves one call at a time"):
+        ModelSpec(backend="transformers_llm", name="llm", at_once=2)
