@@ -113,8 +113,8 @@ def quick_profile(folder: Path) -> Path:
 
 
 def parted_profile(folder: Path) -> Path:
-    """A transcriber that needs four seconds for a part of ten minutes."""
-    return fakes(folder / "parted.yaml", asr={"pace": 4 / 600}, diarizer={}, assessor={})
+    """A transcriber that needs two seconds for a part of ten minutes."""
+    return fakes(folder / "parted.yaml", asr={"pace": 2 / 600}, diarizer={}, assessor={})
 
 
 def unplaceable_profile(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from tests.serve.conftest import SIZE_MIB
 COLD = ["loading", "inference", "result"]
 WARM = ["inference", "result"]
 DEPLOYMENTS = {"asr": "ASR", "diarizer": "Diarizer", "assessor": "Assessor"}
+RECORDINGS = 5
 RACES = 7
 """Rounds of three calls at once: 21 races in the suite; the benchmark runs 100."""
 
@@ -102,12 +103,16 @@ def test_what_ray_cannot_place_fails_in_time(unplaceable: Pool) -> None:
 
 
 def test_the_parts_of_a_recording_go_to_replicas_of_their_own(parted: Pool) -> None:
-    """The first recording makes Serve start a second replica; of the next one each replica has a part."""
+    """The first recording makes Serve start a second replica; of each later one every replica has a part.
+
+    Several, since parts that are sent at once go to the same replica only every other time.
+    """
     parted.call("asr", seconds=2 * MIN_PART_S)
     wait_for(lambda: parted.model("asr")["replicas"] == 2, "no second replica")
-    call = parted.start("asr", seconds=2 * MIN_PART_S)
-    wait_for(lambda: at_work(parted) == [1, 1], "one replica has both parts", within_s=10)
-    assert call.result()[-1] == "result"
+    for _ in range(RECORDINGS):
+        call = parted.start("asr", seconds=2 * MIN_PART_S)
+        wait_for(lambda: at_work(parted) == [1, 1], "one replica has both parts", within_s=5)
+        assert call.result()[-1] == "result"
 
 
 def at_work(pool: Pool) -> list[int]:
