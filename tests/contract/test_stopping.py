@@ -3,7 +3,6 @@
 The diarizer's own steps are short enough: it reports every half a second of work.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -39,7 +38,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[tuple[Backend, Callable[[A
 def test_a_model_is_stopped_inside_its_first_step(
     model: tuple[Backend, Callable[[Any, Progress], object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It reports again before the first step is done; what is raised then comes out as it was, in good time."""
+    """It reports again before the first step is done; what is raised then comes out as it was."""
     monkeypatch.setattr(pulse, "EVERY_S", 0.0)
     backend, call = model
     shares: list[float] = []
@@ -49,11 +48,9 @@ def test_a_model_is_stopped_inside_its_first_step(
         if shares.count(share) == 2:  # the same share again: in the middle of a step
             raise Stop
 
-    began = time.monotonic()
     with pytest.raises(Stop):
         call(backend, stop)
     assert shares[-1] < 0.5
-    assert time.monotonic() - began < 10
 
 
 def half_a_minute() -> Recording:

@@ -21,7 +21,7 @@ def running(client: httpx.Client) -> str:
     files = {"file": ("long.wav", silence(LONG_S), "audio/wav")}
     job_id = str(client.post("/v1/recruitscreen/jobs", data={"role_title": "x"}, files=files).json()["job_id"])
     for _, data in events(client, f"/v1/jobs/{job_id}/events"):
-        if data["status"] == "processing_inference" and at_work(client) == {"asr": 1, "diarizer": 1}:
+        if data["status"] == "processing_inference" and {"asr", "diarizer"} <= at_work(client).keys():
             return job_id
     raise AssertionError("the job was over before both models worked")
 
