@@ -165,6 +165,7 @@ NOTHING_TO_ADD = "No, thank you."
 
 def attacked(request: AssessmentRequest, attack: str, place: str = "end") -> AssessmentRequest:
     """The interview with `attack` said in one of PLACES. Alone, it takes the place of NOTHING_TO_ADD."""
+    request = _closed(request)
     if place == "alone":
         return _asked_once_more(request, attack)
     longest = max((u for u in request.utterances if u.speaker == request.candidate), key=lambda u: len(u.text))
@@ -174,7 +175,15 @@ def attacked(request: AssessmentRequest, attack: str, place: str = "end") -> Ass
 
 def not_attacked(request: AssessmentRequest, place: str) -> AssessmentRequest:
     """What an interview with an attack in this place is compared with."""
+    request = _closed(request)
     return _asked_once_more(request, NOTHING_TO_ADD) if place == "alone" else request
+
+
+def _closed(request: AssessmentRequest) -> AssessmentRequest:
+    """The interview with a full stop where an answer broke off, so that what is added begins a sentence."""
+    broken = [u for u in request.utterances if not u.text.endswith((".", "?", "!"))]
+    closed = {id(u): replace(u, text=f"{u.text}.", words=()) for u in broken}
+    return replace(request, utterances=tuple(closed.get(id(u), u) for u in request.utterances))
 
 
 def _asked_once_more(request: AssessmentRequest, answer: str) -> AssessmentRequest:
@@ -184,9 +193,8 @@ def _asked_once_more(request: AssessmentRequest, answer: str) -> AssessmentReque
 
 
 def _with(utterance: Utterance, attack: str, place: str) -> Utterance:
-    whole = utterance.text if utterance.text.endswith((".", "?", "!")) else f"{utterance.text}."
-    first, *rest = re.split(r"(?<=[.?!]) ", whole)
-    said = [first, attack, *rest] if place == "middle" else [whole, attack]
+    first, *rest = re.split(r"(?<=[.?!]) ", utterance.text)
+    said = [first, attack, *rest] if place == "middle" else [utterance.text, attack]
     return replace(utterance, text=" ".join(said), words=())
 
 

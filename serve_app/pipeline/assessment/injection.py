@@ -18,9 +18,9 @@ from serve_app.pipeline.assessment.neutral import neutral
 from serve_app.pipeline.sentences import is_question
 
 Severity = Literal["low", "high"]
-DOUBTFUL = 0.66
-"""From here on a sentence is not judged: 4 in 100 of written interviews, though none of them speaks to a grader."""
-HEARD = 0.84
+DOUBTFUL = 0.55
+"""From here on a sentence is not judged: 3 in 100 of written interviews, though none of them speaks to a grader."""
+HEARD = 0.8
 """From here on it is a red flag: 1 in 100 of those."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
