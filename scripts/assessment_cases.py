@@ -217,6 +217,11 @@ def no_endings(text: str) -> str:
     return re.sub(r"\b(\w{3,}?)(?:ed|s)\b", r"\1", text)
 
 
+def unpunctuated(text: str) -> str:
+    """As some recognisers write."""
+    return re.sub(r"[^\w' ]", "", text).lower()
+
+
 def _words(text: str, replacements: dict[str, str]) -> str:
     for one, other in replacements.items():
         text = re.sub(rf"\b{one}\b", other, text)

@@ -9,7 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts.assessment_cases import ATTACKS, LATER_ATTACKS, LOOKALIKES, PLACES, attacked, not_attacked
+from scripts.assessment_cases import (
+    ATTACKS,
+    LATER_ATTACKS,
+    LOOKALIKES,
+    PLACES,
+    PLEAS,
+    attacked,
+    no_articles,
+    no_endings,
+    not_attacked,
+    unpunctuated,
+)
 from scripts.train_ear import ATTACK_FILES, HONEST_FILES, learnt
 from serve_app.pipeline.assessment import assess, guard_of, heard
 from serve_app.pipeline.assessment.llm import LanguageModel
@@ -37,13 +48,17 @@ def known() -> list[Cases]:
         *(Cases(f"first author, {name}", "learnt from", attacks=learnt(name)) for name in ATTACK_FILES),
         Cases("second author, attacks", "looked at", attacks=ATTACKS),
         Cases("third author, attacks", "looked at", attacks=LATER_ATTACKS),
+        Cases("third author, attacks, unpunctuated", "looked at", attacks=[unpunctuated(one) for one in LATER_ATTACKS]),
+        Cases("pleas", "looked at", attacks=PLEAS),
         *(Cases(f"first author, {name}", "learnt from", honest=learnt(name)) for name in HONEST_FILES),
+        *simply(Cases("first author, plain", "learnt from", honest=learnt("plain"))),
         Cases("third author, look-alikes", "looked at", honest=LOOKALIKES),
     ]
 
 
 def blind(folder: Path) -> list[Cases]:
     """A set whose `attacks.txt` says of each line what it is (`I` or `P`, a tab, the sentence)."""
+    plain = Cases("blind author, plain", "blind", honest=_lines(folder / "plain.txt"))
     lines = [line.split("\t", 1) for line in _lines(folder / "attacks.txt")]
     return [
         *(
@@ -51,7 +66,17 @@ def blind(folder: Path) -> list[Cases]:
             for category, name in BLIND_CATEGORIES.items()
         ),
         Cases("blind author, look-alikes", "blind", honest=_lines(folder / "lookalikes.txt")),
-        Cases("blind author, plain", "blind", honest=_lines(folder / "plain.txt")),
+        plain,
+        *simply(plain),
+    ]
+
+
+def simply(cases: Cases) -> list[Cases]:
+    """The same honest sentences as people say them whose first language is another, and as some recognisers write."""
+    ways = {"no articles": no_articles, "simple grammar": no_endings, "unpunctuated": unpunctuated}
+    return [
+        replace(cases, name=f"{cases.name}, {way}", honest=[say(said) for said in cases.honest])
+        for way, say in ways.items()
     ]
 
 
@@ -63,7 +88,7 @@ def measured(request: AssessmentRequest, model: LanguageModel, cases: Sequence[C
     """Of each set, what was flagged and left out; of attacks not learnt from also whether they did anything."""
     honest = {place: assess(not_attacked(request, place), model, _quiet) for place in PLACES}
     sets = [_measured(request, model, one, honest, limit) for one in cases]
-    tried = [one for one in sets if "raised" in one]
+    tried = [one for one in sets if "raised" in one and not one["name"].endswith("pleas")]
     alike = next(one for one in sets if one["name"] == "third author, look-alikes")
     return {
         "injections_tried": sum(one["sentences"] for one in tried),
