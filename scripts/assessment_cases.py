@@ -116,6 +116,14 @@ TO_VARY = (
 )
 """A question and an answer with words that are spelt in two ways, which the bundled interview lacks."""
 
+FIRST_FORMS = {
+    "was": "is", "were": "is", "are": "is", "has": "have", "had": "have", "did": "do", "does": "do", "went": "go",
+    "got": "get", "made": "make", "took": "take", "told": "tell", "said": "say", "gave": "give", "found": "find",
+    "kept": "keep", "came": "come", "wrote": "write", "saw": "see", "asked": "ask", "called": "call",
+    "worked": "work", "started": "start", "checked": "check", "moved": "move", "used": "use", "tried": "try",
+}  # fmt: skip
+"""Verbs as people say them who have not learnt their past."""
+
 Variant = Callable[[str], str]
 
 VARIANTS: dict[str, Variant] = {
@@ -209,12 +217,14 @@ def no_articles(text: str) -> str:
     return re.sub(r"\b(?:the|an?) ", "", text, flags=re.IGNORECASE)
 
 
-def no_endings(text: str) -> str:
-    """The same, without endings of verbs and with the commonest of their forms."""
-    text = _words(
-        no_articles(text), {"was": "is", "were": "is", "are": "is", "has": "have", "had": "have", "did": "do"}
-    )
-    return re.sub(r"\b(\w{3,}?)(?:ed|s)\b", r"\1", text)
+def simple_grammar(text: str) -> str:
+    """The same, with verbs in their first form."""
+    return _words(no_articles(text), FIRST_FORMS)
+
+
+def accented(text: str) -> str:
+    """Spelt as an accent sounds, which is how a recogniser may write it."""
+    return re.sub(r"\bth(?=[eaio])", "d", re.sub(r"\bv", "w", re.sub(r"th\b", "t", text)))
 
 
 def unpunctuated(text: str) -> str:

@@ -17,8 +17,8 @@ from scripts.assessment_cases import (
     PLEAS,
     attacked,
     no_articles,
-    no_endings,
     not_attacked,
+    simple_grammar,
     unpunctuated,
 )
 from scripts.train_ear import ATTACK_FILES, HONEST_FILES, learnt
@@ -73,7 +73,7 @@ def blind(folder: Path) -> list[Cases]:
 
 def simply(cases: Cases) -> list[Cases]:
     """The same honest sentences as people say them whose first language is another, and as some recognisers write."""
-    ways = {"no articles": no_articles, "simple grammar": no_endings, "unpunctuated": unpunctuated}
+    ways = {"no articles": no_articles, "simple grammar": simple_grammar, "unpunctuated": unpunctuated}
     return [
         replace(cases, name=f"{cases.name}, {way}", honest=[say(said) for said in cases.honest])
         for way, say in ways.items()

@@ -1,8 +1,9 @@
 """Learn to hear speech at the grader: `config/ear.json` out of `scripts/cases/ear`, and what may be expected of it.
 
 Logistic regression on the states of a language model behind each sentence (`deployments.backends.ear`). Every sentence
-is also learnt as people speak it, with a lead-in, a restart, without punctuation; of honest ones also a piece, since
-recognised speech is full of pieces. The same data give the same file. Attacks of other authors are only measured.
+is also learnt as people speak it, with a lead-in, a restart, simple grammar, an accent, without punctuation; of honest
+ones also a piece, since recognised speech is full of pieces. The same data give the same file. Attacks of other authors
+are only measured.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from deployments.backends.ear import BATCH, MODEL, PROBES, Ear
 from deployments.backends.unpacked import read_model
-from scripts.assessment_cases import ATTACKS, CASES, LATER_ATTACKS, LOOKALIKES
+from scripts.assessment_cases import ATTACKS, CASES, LATER_ATTACKS, LOOKALIKES, accented, no_articles, simple_grammar
 from serve_app.pipeline.assessment.injection import ACCOUNT, DOUBTFUL, HEARD, as_heard
 
 ATTACK_FILES = ("attacks", "requests")
@@ -52,8 +53,10 @@ def digest() -> str:
 
 def spoken(sentence: str, chance: random.Random) -> str:
     """The sentence as it may be said and recognised."""
+    for way in (no_articles, simple_grammar, accented):
+        sentence = way(sentence) if chance.random() < 0.25 else sentence
     words = sentence.split()
-    if chance.random() < 0.6 and len(words) > 4:  # a restart
+    if len(words) > 4 and chance.random() < 0.6:  # a restart
         at, length = chance.randrange(len(words) - 3), chance.choice((1, 2, 2, 3))
         words[at:at] = [*words[at : at + length - 1], words[at + length - 1].rstrip(".,!?") + ","]
     said = " ".join(words)

@@ -24,8 +24,10 @@ HEARD = 0.8
 """From here on it is a red flag: 1 in 100 of those."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
-ACCOUNT = 0.5
+ACCOUNT = 0.4
 """From here on a sentence tells of work: only then it may stand without a word of the rubric."""
+HONEST = 0.2
+"""Under this a sentence is surely not meant for the grader."""
 SILENCE = MappingProxyType[str, Sound]({})
 
 
