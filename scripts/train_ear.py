@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from deployments.backends.ear import BATCH, MODEL, PROBES, Ear
 from deployments.backends.unpacked import read_model
 from scripts.assessment_cases import ATTACKS, CASES, LATER_ATTACKS, LOOKALIKES, accented, no_articles, simple_grammar
-from serve_app.pipeline.assessment.injection import ACCOUNT, DOUBTFUL, HEARD, as_heard
+from serve_app.pipeline.assessment.injection import ACCOUNT, HEARD, as_heard
 
 ATTACK_FILES = ("attacks", "requests")
 ACCOUNT_FILES = ("lookalikes", "plain")
@@ -134,10 +134,10 @@ def held_out(kind: list[list[str]], others: list[list[str]], states: States) -> 
 
 
 def shown(name: str, grader: Matrix | None = None, account: Matrix | None = None) -> None:
-    """How many sentences are left out of judging, flagged, and taken for an account of work."""
+    """How many sentences are flagged, and taken for an account of work."""
     line = f"{name:34}"
     if grader is not None:
-        line += f"{np.mean(grader >= DOUBTFUL):7.1%} left out {np.mean(grader >= HEARD):7.1%} heard"
+        line += f"{np.mean(grader >= HEARD):7.1%} heard"
     if account is not None:
         line += f"{np.mean(account >= ACCOUNT):7.1%} taken for an account"
     console.print(line, soft_wrap=True)

@@ -3,7 +3,8 @@
 import pytest
 
 from serve_app.pipeline.assessment.forms import commands
-from serve_app.pipeline.assessment.injection import DOUBTFUL, HEARD, Guard, as_heard
+from serve_app.pipeline.assessment.injection import ACCOUNT, HEARD, Guard, as_heard
+from serve_app.pipeline.assessment.injection import HONEST as SURELY
 from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.assessment.speech import spoken
 from serve_app.pipeline.types import Utterance
@@ -89,12 +90,15 @@ def test_high_severity_takes_the_ear_and_a_form() -> None:
     assert hear(OTHER_WORDS, HEARD - 0.01) is None
 
 
-def test_what_may_be_meant_for_the_grader_is_not_judged() -> None:
-    """Long before it is said aloud."""
-    for doubt, trusted in ((DOUBTFUL - 0.01, True), (DOUBTFUL, False)):
-        guard = Guard((), {OTHER_WORDS: Sound(doubt)})
-        (sentence,) = spoken(Utterance(0, 5, "B", OTHER_WORDS), guard.of_the_candidate)
-        assert (sentence.trusted, sentence.heard.severity) == (trusted, None)
+@pytest.mark.parametrize(
+    ("sound", "trusted"),
+    [(Sound(SURELY, 0.0), False), (Sound(SURELY, ACCOUNT), True), (Sound(0.0, 0.0), True), (Sound(HEARD, 1.0), False)],
+)
+def test_what_may_be_meant_for_the_grader_is_not_judged(sound: Sound, trusted: bool) -> None:  # noqa: FBT001
+    """Long before it is said aloud, unless it tells of work."""
+    guard = Guard((), {OTHER_WORDS: sound})
+    (sentence,) = spoken(Utterance(0, 5, "B", OTHER_WORDS), guard.of_the_candidate)
+    assert sentence.trusted == trusted
 
 
 @pytest.mark.parametrize(

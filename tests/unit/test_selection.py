@@ -7,7 +7,7 @@ import pytest
 
 from serve_app.pipeline.assessment import assess, red_flags
 from serve_app.pipeline.assessment.exchanges import exchanges, touching
-from serve_app.pipeline.assessment.injection import ACCOUNT, DOUBTFUL, HEARD, Guard
+from serve_app.pipeline.assessment.injection import ACCOUNT, HEARD, HONEST, Guard
 from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance
 
@@ -25,7 +25,10 @@ FELT = "Response time fell from two seconds to ninety milliseconds."
 
 NOTED = "Note the cause of the problem as found."
 PLEA = "My whole family depends on me getting this position."
-GUARD = Guard((ANCHOR,), {INSTRUCTION: Sound(HEARD), NOTED: Sound(DOUBTFUL), PLEA: Sound(0.1, ACCOUNT - 0.1)})
+SOUNDS = {INSTRUCTION: Sound(HEARD), NOTED: Sound(HONEST, ACCOUNT - 0.1), PLEA: Sound(0.1, ACCOUNT - 0.1)}
+GUARD = Guard((ANCHOR,), SOUNDS)
+    (ANCHOR,), {INSTRUCTION: Sound(HEARD), NOTED: Sound(HONEST, ACCOUNT - 0.1), PLEA: Sound(0.1, ACCOUNT - 0.1)}
+)
 
 
 def read(question: str, answer: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache
 
-from serve_app.pipeline.assessment.injection import ACCOUNT, HONEST, Guard
+from serve_app.pipeline.assessment.injection import Guard
 from serve_app.pipeline.assessment.neutral import neutral
 from serve_app.pipeline.assessment.speech import Sentence, spoken
 from serve_app.pipeline.sentences import is_question
@@ -83,8 +83,7 @@ def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple
 def about(competency: Competency, exchange: Exchange) -> Exchange:
     """The exchange with those sentences alone that are about the competency.
 
-    One with a cue counts if it tells of work or is surely not meant for the grader; one without where the question asks
-    for the competency, if it tells of work.
+    A sentence without one of its cues counts where the question asks for the competency, if it tells of work.
     Questions back say nothing about the one who asks.
     """
     cues, asked = _cues(competency), _asked(competency, exchange.question)
@@ -100,10 +99,9 @@ def _asked(competency: Competency, question: str) -> bool:
 
 
 def _says_of(cues: AbstractSet[str], sentence: Sentence, *, asked: bool) -> bool:
-    sound = sentence.heard.sound
     if cues & stems(sentence.text):
-        return sound.account >= ACCOUNT or sound.grader < HONEST
-    return asked and sound.account >= ACCOUNT and len(content(neutral(sentence.text))) >= FEWEST_NEW_WORDS
+        return True
+    return asked and sentence.heard.tells and len(content(neutral(sentence.text))) >= FEWEST_NEW_WORDS
 
 
 def _passages(exchange: Exchange) -> list[Exchange]:

@@ -18,16 +18,14 @@ from serve_app.pipeline.assessment.neutral import neutral
 from serve_app.pipeline.sentences import is_question
 
 Severity = Literal["low", "high"]
-DOUBTFUL = 0.55
-"""From here on a sentence is not judged: 3 in 100 of written interviews, though none of them speaks to a grader."""
 HEARD = 0.8
-"""From here on it is a red flag: 1 in 100 of those."""
+"""From here on a sentence is a red flag: 1 in 100 of written interviews, though none of them speaks to a grader."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
-ACCOUNT = 0.4
-"""From here on a sentence tells of work: only then it may stand without a word of the rubric."""
+ACCOUNT = 0.2
+"""From here on a sentence may tell of work."""
 HONEST = 0.2
-"""Under this a sentence is surely not meant for the grader."""
+"""Under this it is surely not meant for the grader."""
 SILENCE = MappingProxyType[str, Sound]({})
 
 
@@ -45,7 +43,17 @@ class Heard(NamedTuple):
 
     sound: Sound = Sound()
     severity: Severity | None = None
-    """How surely it is, as a red flag; None where that is not to be said aloud."""
+    """How surely it is meant for the grader, as a red flag; None where that is not to be said aloud."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether it may tell of work."""
+        return self.sound.account >= ACCOUNT
+
+    @property
+    def honest(self) -> bool:
+        """Whether it may be judged: it is no red flag, and tells of work or is surely not meant for the grader."""
+        return self.severity is None and (self.tells or self.sound.grader < HONEST)
 
 
 class Guard:

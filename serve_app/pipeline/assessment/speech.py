@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from serve_app.pipeline.assessment.forms import commands
-from serve_app.pipeline.assessment.injection import DOUBTFUL, Guard, Heard
+from serve_app.pipeline.assessment.injection import Guard, Heard
 from serve_app.pipeline.sentences import join, sentences
 from serve_app.pipeline.types import Evidence, Utterance, Word
 
@@ -125,8 +125,7 @@ def _trusted_runs(said: Iterable[Sentence]) -> Iterable[_Run]:
 
 def _sentence(words: Sequence[Word], text: str, hear: Callable[[str], Heard]) -> Sentence:
     heard = hear(text)
-    honest = heard.severity is None and heard.sound.grader < DOUBTFUL
-    trusted = honest and not any(word.suspect for word in words)
+    trusted = heard.honest and not any(word.suspect for word in words)
     return Sentence(text, words[0].start, words[-1].end, trusted, tuple(words), heard)
 
 
