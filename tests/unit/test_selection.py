@@ -27,8 +27,6 @@ NOTED = "Note the cause of the problem as found."
 PLEA = "My whole family depends on me getting this position."
 SOUNDS = {INSTRUCTION: Sound(HEARD), NOTED: Sound(HONEST, ACCOUNT - 0.1), PLEA: Sound(0.1, ACCOUNT - 0.1)}
 GUARD = Guard((ANCHOR,), SOUNDS)
-    (ANCHOR,), {INSTRUCTION: Sound(HEARD), NOTED: Sound(HONEST, ACCOUNT - 0.1), PLEA: Sound(0.1, ACCOUNT - 0.1)}
-)
 
 
 def read(question: str, answer: str) -> list[str]:
