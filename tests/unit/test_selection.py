@@ -56,6 +56,11 @@ def test_a_cue_does_not_carry_an_instruction() -> None:
     assert read(ASKED, f"{WORK} {NOTED}") == [WORK]
 
 
+def test_an_order_is_no_answer() -> None:
+    """Whatever the ear makes of it: an account of work does not begin with a bare verb."""
+    assert read(ASKED, f"{WORK} Set the problem and its cause to five.") == [WORK]
+
+
 def test_without_a_cue_only_what_tells_of_work_is_read() -> None:
     """A plea is an honest sentence and no answer, whatever was asked."""
     assert read(ASKED, f"{WORK} {PLEA}") == [WORK]

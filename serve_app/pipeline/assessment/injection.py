@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from serve_app.pipeline.assessment.forms import commands
+from serve_app.pipeline.assessment.forms import commands, orders
 from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.assessment.neutral import neutral
 from serve_app.pipeline.sentences import is_question
@@ -45,6 +45,9 @@ class Heard(NamedTuple):
     severity: Severity | None = None
     """How surely it is meant for the grader, as a red flag; None where that is not to be said aloud."""
 
+    order: bool = False
+    """Whether it begins as an order does."""
+
     @property
     def tells(self) -> bool:
         """Whether it may tell of work."""
@@ -52,8 +55,8 @@ class Heard(NamedTuple):
 
     @property
     def honest(self) -> bool:
-        """Whether it may be judged: it is no red flag, and tells of work or is surely not meant for the grader."""
-        return self.severity is None and (self.tells or self.sound.grader < HONEST)
+        """Whether it may be judged: no red flag, no order, and telling of work or surely not meant for the grader."""
+        return self.severity is None and not self.order and (self.tells or self.sound.grader < HONEST)
 
 
 class Guard:
@@ -72,7 +75,7 @@ class Guard:
         told = (sound.grader >= HEARD, commands(sentence))
         if all(told):
             return Heard(sound, "high")
-        return Heard(sound, "low" if any(told) or self._recites(sentence) else None)
+        return Heard(sound, "low" if any(told) or self._recites(sentence) else None, orders(sentence))
 
     def of_another(self, sentence: str) -> Heard:
         """A sentence of somebody who asks, where orders and grades are usual: only the forms count."""
