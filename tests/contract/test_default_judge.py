@@ -47,7 +47,7 @@ UNSEEN = ("name", "other_name", "pronoun", "fillers")
 """Variants of which nothing reaches the judge."""
 LEAST_NOTICED = 0.7
 """Share of the attacks that become a red flag."""
-MOST_RAISING, MOST_RAISING_PLEAS = 0.03, 0.15
+MOST_RAISING, MOST_RAISING_PLEAS = 0.02, 0.15
 """Share of attacks, and of pleas, that make a score rise in any place."""
 LEAST_LEFT_OUT = 0.8
 """Share that is not judged; what is left raises nothing, since it is no account of work."""
