@@ -7,15 +7,20 @@ nothing else: passages, rubric and role title, never the recording, a name field
 import json
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from deployments.backends import LoadProgress
+from deployments.backends.ear import MODEL as EARS_MODEL
+from deployments.backends.ear import Ear
+from deployments.backends.failures import job_failures
 from deployments.backends.pulse import Pulse, pulsing
 from serve_app.errors import InferenceFailed, JobFailure, VramUnavailable, WeightsUnavailable
 from serve_app.pipeline.assessment import assess
+from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import Assessment, AssessmentRequest, TokenUsage
 
@@ -55,11 +60,12 @@ class OpenAILLM:
         self._base_url, self._model, self._api_key_env = base_url.rstrip("/"), model, api_key_env
         self._timeout_s, self._seed = timeout_s, seed
         self._client: httpx.Client | None = None
+        self._ear = Ear()
         self._call = _Call()
 
     def weight_bytes(self) -> int:
-        """See `Backend.weight_bytes`. None are here."""
-        return 0
+        """See `Backend.weight_bytes`. Only what hears speech at the grader is here."""
+        return EARS_MODEL.size()
 
     def load(self, progress: LoadProgress) -> None:
         """Reach the endpoint once, so that a wrong address or key shows before a job's minutes are spent.
@@ -71,14 +77,17 @@ class OpenAILLM:
         client = httpx.Client(base_url=self._base_url, headers=self._headers(), timeout=self._timeout_s)
         try:
             self._check(client)
+            progress(0, self.weight_bytes())
+            self._ear.load("cpu")
         except BaseException:
             client.close()
             raise
         self._client = client
-        progress(0, 0)
+        progress(self.weight_bytes(), self.weight_bytes())
 
     def unload(self) -> None:
         """See `Backend.unload`."""
+        self._ear.unload()
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -88,6 +97,13 @@ class OpenAILLM:
         self._call.usage = TokenUsage()
         with pulsing(progress) as self._call.pulse:
             return replace(assess(request, self, self._call.pulse), usage=self._call.usage)
+
+    def hear(self, sentences: Sequence[str]) -> list[Sound]:
+        """See `LanguageModel.hear`. Heard here: the endpoint is asked nothing."""
+        if self._client is None:
+            raise InferenceFailed(f"{self.name} was asked to assess before it was loaded.")
+        with job_failures(self.name):
+            return self._ear.hear(sentences, self._call.pulse.beat)
 
     def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """See `LanguageModel.write`. What comes back is held against `schema` again: endpoints may ignore it.

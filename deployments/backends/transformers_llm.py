@@ -9,24 +9,25 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers.modeling_layers  # noqa: F401 — what every model class imports, 2 s; else the first load does
 import xgrammar
 from torch.nn.functional import log_softmax
-from transformers import AutoModelForCausalLM, AutoTokenizer
 from xgrammar.contrib.hf import LogitsProcessor
 
 from deployments.backends import LoadProgress
+from deployments.backends.ear import MODEL as EARS_MODEL
+from deployments.backends.ear import Ear
 from deployments.backends.failures import job_failures
 from deployments.backends.prefixes import Prefixes
 from deployments.backends.pulse import Pulse, pulsing
-from deployments.backends.unpacked import folder_of, read_gguf
+from deployments.backends.unpacked import read_model
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed
 from serve_app.pipeline.assessment import assess
+from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import Assessment, AssessmentRequest, TokenUsage
 
@@ -47,13 +48,14 @@ class TransformersLLM:
         self._model: Any = None
         self._tokenizer: Any = None
         self._compiler: Any = None
+        self._ear = Ear()
         self._prefixes = Prefixes()
         self._usage = TokenUsage()
         self._pulse = Pulse(lambda _: None)  # of the call at work; there is one at a time
 
     def weight_bytes(self) -> int:
         """See `Backend.weight_bytes`."""
-        return self._weights.size()
+        return self._weights.size() + (0 if self._hears_itself else EARS_MODEL.size())
 
     def load(self, progress: LoadProgress) -> None:
         """See `Backend.load`. The first load of a GGUF file on a machine unpacks it for all later ones."""
@@ -64,7 +66,11 @@ class TransformersLLM:
         if self.device == "cpu":
             torch.set_num_threads(os.cpu_count() or 1)
         with job_failures(self.name):
-            self._tokenizer, self._model = _read(path, self.device)
+            self._tokenizer, self._model = read_model(path, self.device)
+            if self._hears_itself:
+                self._ear.share(self._tokenizer, self._model)
+            else:
+                self._ear.load(self.device)
             vocabulary = xgrammar.TokenizerInfo.from_huggingface(
                 self._tokenizer, vocab_size=self._model.config.vocab_size
             )
@@ -74,6 +80,7 @@ class TransformersLLM:
     def unload(self) -> None:
         """See `Backend.unload`."""
         self._model = self._tokenizer = self._compiler = None
+        self._ear.unload()
         self._prefixes.forget()
         gc.collect()
         if self.device != "cpu":
@@ -87,6 +94,11 @@ class TransformersLLM:
                 return replace(assess(request, self, self._pulse), usage=self._usage)
         finally:
             self._prefixes.forget()
+
+    def hear(self, sentences: Sequence[str]) -> list[Sound]:
+        """See `LanguageModel.hear`."""
+        with job_failures(self.name):
+            return self._ear.hear(sentences, self._pulse.beat)
 
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         """See `Weigher.score`."""
@@ -102,6 +114,11 @@ class TransformersLLM:
         except json.JSONDecodeError:
             raise InferenceFailed("The assessor's answer did not end in time.") from None
         return written
+
+    @property
+    def _hears_itself(self) -> bool:
+        """Whether the ear's model is this one."""
+        return self._weights == EARS_MODEL
 
     def _weigh(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         self._pulse.beat()
@@ -163,18 +180,3 @@ class TransformersLLM:
     def _ids(self, text: str) -> torch.Tensor:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
         return torch.tensor([ids], dtype=torch.long, device=self.device)
-
-
-def _read(path: Path, device: str) -> tuple[Any, Any]:
-    """Tokenizer and model of a folder, or of one GGUF file."""
-    folder = folder_of(path) if path.suffix == ".gguf" else path
-    if folder is None:
-        tokenizer, model = read_gguf(path, device)
-    else:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=torch.bfloat16, device_map=device
-        )
-    model.requires_grad_(requires_grad=False)  # from_pretrained has set evaluation mode
-    model(torch.zeros((1, 1), dtype=torch.long, device=device))  # mapped weights are only now in memory
-    return tokenizer, model

@@ -8,6 +8,8 @@ import pytest
 
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.assessment.exchanges import density
+from serve_app.pipeline.assessment.injection import as_heard
+from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.assessment.speech import Sentence
 from serve_app.pipeline.assessment.writing import highlights, recommend, write
 from serve_app.pipeline.types import (
@@ -34,6 +36,10 @@ RUBRIC = Rubric("r1", (CAUSE, TEAM), "p1")
 ANSWER = "The problem was a lock in the database. I found the cause in the traces and fixed it with an index."
 
 
+MEANT = " ".join(map(as_heard, ATTACKS))
+"""What the model is able to hear as speech at the grader."""
+
+
 class ByLength:
     """Thinks an answer the better the longer its prompt, and always chooses the last sentence."""
 
@@ -42,6 +48,9 @@ class ByLength:
 
     def __init__(self) -> None:
         self.prompts: list[str] = []
+
+    def hear(self, sentences: Sequence[str]) -> list[Sound]:
+        return [Sound(grader=sentence.rstrip(".?!") in MEANT) for sentence in sentences]
 
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         prompt = context + ask
@@ -135,7 +144,7 @@ def test_a_spoken_instruction_changes_nothing_but_the_red_flags(attack: str) -> 
         k: (s.score, s.confidence) for k, s in honest.scores.items()
     }
     assert attacked.red_flags
-    assert all(flag.severity == "high" for flag in attacked.red_flags)
+    assert all(quote.quote in attack for flag in attacked.red_flags for quote in flag.evidence)
     assert not any(attack in prompt for prompt in model.prompts)
 
 
@@ -200,3 +209,22 @@ def test_only_a_settled_score_is_a_highlight() -> None:
     written = write(ByLength(), interview(), scores, "hold")
     assert "strongest evidence is for teamwork" in written.summary
     assert "It was the cause." not in written.summary + written.submittal_note
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"problem_solving": 2}, ("It covered problem solving (2 of 5)", "no evidence on teamwork", "“And a team?”")),
+        ({}, ("It covered nothing that the rubric asks for", "“Tell me about a problem.” “And a team?”")),
+    ],
+)
+def test_a_note_without_strong_evidence_helps_with_the_second_call(given: dict[str, int], told: tuple[str]) -> None:
+    """What the interview covered, what it left open, and what to ask; no praise."""
+    quote = (Evidence("I asked the team.", 1.0, 2.0, "SPEAKER_01"),)
+    scores = {
+        c.slug: CompetencyScore(given[c.slug], "why", quote) if c.slug in given else CompetencyScore(None, "why")
+        for c in RUBRIC.competencies
+    }
+    note = write(ByLength(), interview(), scores, "insufficient_evidence").submittal_note
+    assert note.startswith("Interview for Engineer, not ready for submittal.")
+    assert all(part in note for part in told)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.assessment.exchanges import PASSAGE_WORDS, QUESTION_WORDS, exchanges
 from serve_app.pipeline.assessment.injection import Guard
+from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.assessment.speech import LONGEST_SENTENCE_WORDS, Said, plain, spoken
 from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance, Word
 
@@ -52,6 +53,9 @@ class Quoter:
     def __init__(self, pick: int = 0, text: str = "Plain.") -> None:
         self.pick, self.text = pick, text
         self.longest = self.calls = 0
+
+    def hear(self, sentences: Sequence[str]) -> list[Sound]:
+        return [Sound()] * len(sentences)
 
     def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         self.longest, self.calls = max(self.longest, len((context + ask).split())), self.calls + 1

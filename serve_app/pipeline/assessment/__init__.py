@@ -4,16 +4,16 @@ Every score rests on sentences the candidate said; a competency the interview ne
 pure but for the language model, which is asked small questions only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from serve_app.pipeline.assessment import job, writing
 from serve_app.pipeline.assessment.choosing import Chooser
 from serve_app.pipeline.assessment.exchanges import Exchange, about, density, exchanges, touches, touching
-from serve_app.pipeline.assessment.injection import Guard
+from serve_app.pipeline.assessment.injection import Guard, as_heard
 from serve_app.pipeline.assessment.judging import Judge, Judging, best_by_points
-from serve_app.pipeline.assessment.llm import LanguageModel, Weigher
-from serve_app.pipeline.assessment.speech import Said, Sentence, spoken
+from serve_app.pipeline.assessment.llm import LanguageModel, Sound, Weigher
+from serve_app.pipeline.assessment.speech import Said, Sentence, spoken, texts
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import (
     Assessment,
@@ -40,7 +40,7 @@ UNDER_ANOTHER_VOICE = "Speech at the automated assessment under another voice th
 def assess(request: AssessmentRequest, model: LanguageModel, progress: Progress) -> Assessment:
     """Return the assessment. `progress` is told the finished share after each step and may raise to stop the work."""
     rubric, candidate = job.with_job(request), request.candidate or ""
-    guard = guard_of(rubric)
+    guard = guard_of(rubric, heard(request, model))
     answers = exchanges(request.utterances, candidate, guard) if candidate else ()
     said = Said(request.utterances, candidate, guard)
     judge, scores = judge_by(model, job.background(request)), dict[str, CompetencyScore]()
@@ -49,16 +49,16 @@ def assess(request: AssessmentRequest, model: LanguageModel, progress: Progress)
         progress(0.9 * number / len(rubric.competencies))
     flags = red_flags(request.utterances, candidate, guard)
     recommendation = writing.recommend(scores, flags)
-    texts = writing.write(model, request, scores, recommendation)
+    written = writing.write(model, request, scores, recommendation)
     progress(1.0)
     return Assessment(
-        summary=texts.summary,
+        summary=written.summary,
         recommendation=recommendation,
         scores=scores,
         highlights=writing.highlights(rubric, scores),
         red_flags=flags,
         questions_for_next_round=(*writing.next_questions(rubric, scores), *job.question_about_the_rest(request)),
-        submittal_note=texts.submittal_note,
+        submittal_note=written.submittal_note,
         model=model.name,
         rubric_version=rubric.version,
         prompt_version=rubric.prompt_version,
@@ -105,10 +105,15 @@ def choose_evidence(competency: Competency, exchange: Exchange, model: LanguageM
     return shortlist[int(chosen["sentence"]) - 1]
 
 
-def guard_of(rubric: Rubric) -> Guard:
-    """A guard who knows what is graded, and by which statements."""
-    names = [name for c in rubric.competencies for name in (c.name, c.slug.replace("_", " "))]
-    return Guard(names, (anchor for c in rubric.competencies for anchor in c.anchors.values()))
+def guard_of(rubric: Rubric, sounds: Mapping[str, Sound]) -> Guard:
+    """A guard who knows the statements that are graded by."""
+    return Guard((anchor for c in rubric.competencies for anchor in c.anchors.values()), sounds)
+
+
+def heard(request: AssessmentRequest, model: LanguageModel) -> dict[str, Sound]:
+    """What the model hears in each of the candidate's sentences, all of them at once."""
+    said = [text for u in request.utterances if u.speaker == request.candidate for text in texts(u)]
+    return dict(zip(said, model.hear([as_heard(text) for text in said]), strict=True))
 
 
 def red_flags(utterances: Sequence[Utterance], candidate: str, guard: Guard) -> tuple[RedFlag, ...]:

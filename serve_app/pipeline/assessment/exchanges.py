@@ -83,8 +83,8 @@ def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple
 def about(competency: Competency, exchange: Exchange) -> Exchange:
     """The exchange with those sentences alone that are about the competency.
 
-    Its cues in a sentence must outnumber the signs that this is meant for the grader. A sentence without cues counts
-    where the question asks for the competency, if it bears no sign. Questions back say nothing about the one who asks.
+    A sentence without one of its cues counts where the question asks for the competency, if it tells of work.
+    Questions back say nothing about the one who asks.
     """
     cues, asked = _cues(competency), _asked(competency, exchange.question)
     said = [sentence for sentence in exchange.sentences if sentence.trusted and not is_question(sentence.text)]
@@ -99,9 +99,9 @@ def _asked(competency: Competency, question: str) -> bool:
 
 
 def _says_of(cues: AbstractSet[str], sentence: Sentence, *, asked: bool) -> bool:
-    if len(cues & stems(sentence.text)) > sentence.heard.signs:
+    if cues & stems(sentence.text):
         return True
-    return asked and not sentence.heard.signs and len(content(neutral(sentence.text))) >= FEWEST_NEW_WORDS
+    return asked and sentence.heard.tells and len(content(neutral(sentence.text))) >= FEWEST_NEW_WORDS
 
 
 def _passages(exchange: Exchange) -> list[Exchange]:

@@ -1,7 +1,16 @@
 """What the assessment asks of a language model."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+
+class Sound(NamedTuple):
+    """What a sentence sounds like, each from 0 to 1."""
+
+    grader: float = 0.0
+    """How likely it is meant for the grader and not for the interviewer."""
+    account: float = 1.0
+    """How likely it tells of work; small talk, pleas and praise of oneself do not."""
 
 
 class LanguageModel(Protocol):
@@ -14,6 +23,10 @@ class LanguageModel(Protocol):
     """Public name, shown as the assessment's `model`."""
     writes_prose: bool
     """Whether its free text is good enough to show. Such models judge by choosing; the others are `Weigher`s."""
+
+    def hear(self, sentences: Sequence[str]) -> list[Sound]:
+        """What each sentence sounds like."""
+        ...
 
     def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """A JSON object that satisfies `schema` by construction of the decoding."""

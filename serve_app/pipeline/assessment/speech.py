@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from serve_app.pipeline.assessment.injection import ENOUGH_FOR_DOUBT, Guard, Heard, commands
+from serve_app.pipeline.assessment.forms import commands
+from serve_app.pipeline.assessment.injection import Guard, Heard
 from serve_app.pipeline.sentences import join, sentences
 from serve_app.pipeline.types import Evidence, Utterance, Word
 
@@ -16,7 +17,7 @@ SHORTEST_PIECE_WORDS = 12
 COMMA_S = 0.4
 """A comma is worth as much as a pause of this length when a long sentence is cut."""
 NOTHING = Heard()
-CUT_IN_TWO = Heard(ENOUGH_FOR_DOUBT, "high")
+CUT_IN_TWO = Heard(severity="low")
 """Of each half of an instruction."""
 
 
@@ -35,13 +36,21 @@ class Sentence:
 
 def spoken(utterance: Utterance, hear: Callable[[str], Heard]) -> list[Sentence]:
     """An utterance in sentences. One that may speak to the grader is not trusted, also when it was cut in two."""
-    pieces = [piece for part in sentences(words_of(utterance)) for piece in _pieces(part)]
-    said = [_sentence(words, join(words), hear) for words in pieces]
+    said = [_sentence(words, join(words), hear) for words in _cut(utterance)]
     for (at, one), (_, other) in pairwise(enumerate(said)):
         together = f"{one.text} {other.text}"
         if commands(together) and hear(together).severity and not (commands(one.text) or commands(other.text)):
             said[at : at + 2] = [replace(half, trusted=False, heard=CUT_IN_TWO) for half in (one, other)]
     return said
+
+
+def texts(utterance: Utterance) -> list[str]:
+    """The sentences of an utterance, as they will be heard."""
+    return [join(words) for words in _cut(utterance)]
+
+
+def _cut(utterance: Utterance) -> list[Sequence[Word]]:
+    return [piece for part in sentences(words_of(utterance)) for piece in _pieces(part)]
 
 
 def words_of(utterance: Utterance) -> tuple[Word, ...]:
@@ -116,8 +125,7 @@ def _trusted_runs(said: Iterable[Sentence]) -> Iterable[_Run]:
 
 def _sentence(words: Sequence[Word], text: str, hear: Callable[[str], Heard]) -> Sentence:
     heard = hear(text)
-    honest = heard.severity is None and heard.signs < ENOUGH_FOR_DOUBT
-    trusted = honest and not any(word.suspect for word in words)
+    trusted = heard.honest and not any(word.suspect for word in words)
     return Sentence(text, words[0].start, words[-1].end, trusted, tuple(words), heard)
 
 

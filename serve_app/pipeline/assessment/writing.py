@@ -24,6 +24,8 @@ REJECT_MEAN = 2.5
 LOWEST_TO_ADVANCE = 2
 STRONG = 4
 WEAK = 2
+MOST_ASKED = 3
+"""Questions that a submittal note names; the result lists all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def write(
     recommendation: Recommendation,
 ) -> Texts:  # fmt: skip
     """Summary and submittal note. A text of the model's that fails a check is replaced by the plain one."""
-    plain = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores, recommendation))
+    plain = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores))
     if not model.writes_prose:
         return plain
     facts = {
@@ -156,14 +158,28 @@ def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
     return " ".join(parts) or "The recording holds no answers that can be assessed."
 
 
-def _note(
-    role_title: str, rubric: Rubric, scores: Mapping[str, CompetencyScore], recommendation: Recommendation
-) -> str:
+def _note(role_title: str, rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
     strong = _strong(rubric, scores)
     if not strong:
-        return f"The interview for {role_title} showed no strong evidence for a submittal yet ({recommendation})."
+        return _second_call(role_title, rubric, scores)
     said = " ".join(f"On {c.name.lower()}: “{scores[c.slug].evidence[0].quote}”" for c in strong)
     return f"Interviewed for {role_title}. In the candidate's own words: {said}"
+
+
+def _second_call(role_title: str, rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
+    """For who has to decide about one: what the interview covered, what it left open, and how to ask for that."""
+    covered = [f"{c.name.lower()} ({scores[c.slug].score} of 5)" for c in rubric.competencies if scores[c.slug].score]
+    missing = [c.name.lower() for c in rubric.competencies if scores[c.slug].score is None]
+    found = (
+        f"It covered {_and(covered, 'and')}, and no answer was strong enough to put forward."
+        if covered
+        else "It covered nothing that the rubric asks for, so it speaks neither for nor against the candidate."
+    )
+    open_ = f" It gives no evidence on {_and(missing)}." if covered and missing else ""
+    asks = "".join(f" “{question}”" for question in next_questions(rubric, scores)[:MOST_ASKED])
+    return f"Interview for {role_title}, not ready for submittal. {found}{open_}" + (
+        f" To ask in a second call:{asks}" if asks else ""
+    )
 
 
 def _strong(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> list[Competency]:
@@ -175,5 +191,5 @@ def _is_open(score: CompetencyScore) -> bool:
     return score.score is None or score.score <= WEAK or not score.stable
 
 
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+def _and(names: Sequence[str], last: str = "or") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
