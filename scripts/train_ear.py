@@ -33,8 +33,8 @@ LEAD_INS = (
     "Yeah, ", "No, ", "Okay, so ", "So ", "Well, ", "And ", "Yes, ", "Like, ", "Right, ", "But ", "Then, ", "Oh, ",
     "I mean, ", "Yeah, no, ", "Um, ", "So yeah, ",
 )  # fmt: skip
-STRENGTH = 0.003
-"""Inverse of the regularisation: between 0.001 and 0.01 the sets of other authors are heard alike."""
+STRENGTH = 0.01
+"""Inverse of the regularisation: between 0.003 and 0.03 the sets of other authors are heard alike."""
 FOLDS = 5
 console = Console()
 Matrix = npt.NDArray[np.float64]
@@ -133,6 +133,12 @@ def held_out(kind: list[list[str]], others: list[list[str]], states: States) -> 
     return found
 
 
+def by_name(names: Sequence[str], probabilities: Matrix) -> dict[str, Matrix]:
+    """Probabilities in the order of the files' sentences, file by file."""
+    ends = np.cumsum([len(learnt(name)) for name in names])[:-1]
+    return dict(zip(names, np.split(probabilities, ends), strict=True))
+
+
 def shown(name: str, grader: Matrix | None = None, account: Matrix | None = None) -> None:
     """How many sentences are flagged, and taken for an account of work."""
     line = f"{name:34}"
@@ -151,15 +157,12 @@ def main(out: Annotated[Path, typer.Option(help="File of the weights.")] = PROBE
     grader, account = Probe(attacks, honest, states), Probe(accounts, talk, states)
     found = {"grader": grader.kept(), "account": account.kept(), "learnt_from": digest()}
     out.write_text(json.dumps(found) + "\n", "utf-8")
-    first, second, third = (len(learnt(name)) for name in ("attacks", "lookalikes", "talk"))
     at_the_grader, honestly = held_out(attacks, honest, states)
     of_work, otherwise = held_out(accounts, talk, states)
-    shown("attacks, held out", at_the_grader[:first], otherwise[third : third + first])
-    shown("requests, held out", at_the_grader[first:], otherwise[third + first :])
-    shown("look-alikes, held out", honestly[:second], of_work[:second])
-    shown("plain, held out", honestly[second : 2 * second], of_work[second:])
-    shown("general, held out", honestly[2 * second : -third])
-    shown("talk, held out", honestly[-third:], otherwise[:third])
+    graders = by_name(ATTACK_FILES, at_the_grader) | by_name(HONEST_FILES, honestly)
+    told = by_name(ACCOUNT_FILES, of_work) | by_name((*TALK_FILES, *ATTACK_FILES), otherwise)
+    for name in graders:
+        shown(f"{name}, held out", graders[name], told.get(name))
     for name, said in (("second author, attacks", ATTACKS), ("third author, attacks", LATER_ATTACKS),
                        ("third author, look-alikes", LOOKALIKES)):  # fmt: skip
         shown(name, grader(states(said)), account(states(said)))

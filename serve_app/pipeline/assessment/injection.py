@@ -22,10 +22,10 @@ HEARD = 0.8
 """From here on a sentence is a red flag: 1 in 100 of written interviews, though none of them speaks to a grader."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
-ACCOUNT = 0.7
+ACCOUNT = 0.5
 """From here on a sentence tells of work."""
-UNSURE = 0.5
-"""From here on it is not clear that it is not meant for the grader."""
+HONEST = 0.3
+"""Under this it is clear that it is not meant for the grader."""
 SILENCE = MappingProxyType[str, Sound]({})
 
 
@@ -50,13 +50,13 @@ class Heard(NamedTuple):
 
     @property
     def tells(self) -> bool:
-        """Whether it clearly tells of work: then it may stand without a word of the rubric."""
-        return self.sound.account >= ACCOUNT and self.sound.grader < UNSURE
+        """Whether it tells of work: then it may stand without a word of the rubric."""
+        return self.sound.account >= ACCOUNT
 
     @property
     def honest(self) -> bool:
-        """Whether it may be judged at all: no red flag and no order."""
-        return self.severity is None and not self.order
+        """Whether it may be judged at all: no red flag, no order, and telling of work or clearly not for the grader."""
+        return self.severity is None and not self.order and (self.tells or self.sound.grader < HONEST)
 
 
 class Guard:
