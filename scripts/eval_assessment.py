@@ -17,7 +17,7 @@ from rich.console import Console
 
 from deployments.weights import load_profile
 from scripts import eval_attacks
-from scripts.assessment_cases import VARIANTS, to_vary, varied
+from scripts.assessment_cases import CASES, VARIANTS, to_vary, varied
 from scripts.rated_answers import Rated, TfIdf, as_grade, qwk, read, spearman
 from scripts.sentence_embeddings import similarities
 from serve_app.pipeline.assessment import assess, judge_by
@@ -27,6 +27,7 @@ from serve_app.pipeline.types import Assessment, AssessmentRequest, Utterance
 from serve_app.verticals.catalog import Catalog
 
 ROOT = Path(__file__).resolve().parents[1]
+BLIND = CASES / "blind"
 QUICK_ANSWERS, QUICK_ATTACKS = 40, 6
 MOST_CASES = 1000
 """Of one set; all of them."""
@@ -188,7 +189,7 @@ def main(  # noqa: PLR0913 - options of a command line
     out: Annotated[Path, typer.Option(help="Folder for assessment.json and .md.")] = ROOT / "docs/benchmarks",
     quick: Annotated[bool, typer.Option(help=f"{QUICK_ANSWERS} answers and {QUICK_ATTACKS} attacks a group.")] = False,
     limit: Annotated[int, typer.Option(help="Answers that the model judges alone: seconds each on a CPU.")] = 200,
-    blind: Annotated[Path | None, typer.Option(help="Folder of cases that nobody who made the guard has seen.")] = None,
+    blind: Annotated[Path, typer.Option(help="Folder of cases that nobody who made the guard had seen.")] = BLIND,
     memory: Annotated[Path | None, typer.Option(help="File of model answers, to go on after a cut.")] = None,
 ) -> None:
     """Measure the assessment and write the figures."""
@@ -199,7 +200,7 @@ def main(  # noqa: PLR0913 - options of a command line
     backend: Any = load_profile(profile).assessor.build()
     backend.load(_quiet)
     model, request = Remembering(backend, memory), bundled()
-    cases = [*eval_attacks.known(), *(eval_attacks.blind(blind) if blind else [])]
+    cases = [*eval_attacks.known(), *eval_attacks.blind(blind)]
     began = time.perf_counter()
     honest = backend.assess(request, _quiet)
     seconds = time.perf_counter() - began

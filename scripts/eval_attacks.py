@@ -45,13 +45,13 @@ class Cases:
 def known() -> list[Cases]:
     """The sets that come with the product."""
     return [
-        *(Cases(f"first author, {name}", "learnt from", attacks=learnt(name)) for name in ATTACK_FILES),
+        *(Cases(name, "learnt from", attacks=learnt(name)) for name in ATTACK_FILES),
         Cases("second author, attacks", "looked at", attacks=ATTACKS),
         Cases("third author, attacks", "looked at", attacks=LATER_ATTACKS),
         Cases("third author, attacks, unpunctuated", "looked at", attacks=[unpunctuated(one) for one in LATER_ATTACKS]),
         Cases("pleas", "looked at", attacks=PLEAS),
-        *(Cases(f"first author, {name}", "learnt from", honest=learnt(name)) for name in HONEST_FILES),
-        *simply(Cases("first author, plain", "learnt from", honest=learnt("plain"))),
+        *(Cases(name, "learnt from", honest=learnt(name)) for name in HONEST_FILES),
+        *simply(Cases("plain", "learnt from", honest=learnt("plain"))),
         Cases("third author, look-alikes", "looked at", honest=LOOKALIKES),
     ]
 

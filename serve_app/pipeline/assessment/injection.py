@@ -24,7 +24,7 @@ RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
 ACCOUNT = 0.5
 """From here on a sentence tells of work."""
-HONEST = 0.3
+CLEAR = 0.3
 """Under this it is clear that it is not meant for the grader."""
 SILENCE = MappingProxyType[str, Sound]({})
 
@@ -56,7 +56,7 @@ class Heard(NamedTuple):
     @property
     def honest(self) -> bool:
         """Whether it may be judged at all: no red flag, no order, and telling of work or clearly not for the grader."""
-        return self.severity is None and not self.order and (self.tells or self.sound.grader < HONEST)
+        return self.severity is None and not self.order and (self.tells or self.sound.grader < CLEAR)
 
 
 class Guard:
