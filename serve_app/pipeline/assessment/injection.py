@@ -19,7 +19,7 @@ from serve_app.pipeline.sentences import is_question
 
 Severity = Literal["low", "high"]
 HEARD = 0.8
-"""From here on a sentence is a red flag: 1 in 100 of written interviews, though none of them speaks to a grader."""
+"""From here on a sentence is a red flag: 2 in 100 of written interviews, though none of them speaks to a grader."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
 ACCOUNT = 0.5
