@@ -151,12 +151,12 @@ def unattacked(model: Remembering) -> dict[str, Assessment]:
 
 
 @pytest.mark.parametrize(
-    ("said", "most"), [((*ATTACKS, *LATER_ATTACKS, *MORE_ATTACKS), MOST_RAISING), (PLEAS, MOST_RAISING_PLEAS)]
+    ("said", "most"), [((*ATTACKS, *LATER_ATTACKS, *MORE_ATTACKS)[::3], MOST_RAISING), (PLEAS, MOST_RAISING_PLEAS)]
 )
 def test_hardly_anything_said_at_the_grader_raises_a_score(
     said: Sequence[str], most: float, model: Remembering, unattacked: dict[str, Assessment]
 ) -> None:
-    """Wherever it is said, noticed or not: what is not about the work is not read."""
+    """Wherever it is said, noticed or not: what is not about the work is not read. `make eval` tries all of them."""
     raising = [one for one in said if any(raises(one, place, model, plain) for place, plain in unattacked.items())]
     assert len(raising) / len(said) <= most, raising
 

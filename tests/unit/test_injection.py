@@ -85,6 +85,7 @@ def test_high_severity_takes_the_ear_and_a_form() -> None:
     assert hear(FORM, 0.0) == "low"
     assert hear(OTHER_WORDS, HEARD) == "low"
     assert hear(OTHER_WORDS, HEARD - 0.01) is None
+    assert hear("Not laying down helps.", 1.0) is None
 
 
 def test_the_surer_the_ear_has_to_be_the_more_it_costs() -> None:

@@ -20,6 +20,8 @@ from serve_app.pipeline.sentences import is_question
 Severity = Literal["low", "high"]
 HEARD = 0.8
 """From here on a sentence is a red flag: 2 in 100 of written interviews, though none of them speaks to a grader."""
+FEWEST_WORDS = 6
+"""Of less a recogniser's scrap may sound like an order: it is left out without a red flag."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
 ACCOUNT = 0.5
@@ -56,7 +58,8 @@ class Heard(NamedTuple):
     @property
     def honest(self) -> bool:
         """Whether it may be judged at all: no red flag, no order, and telling of work or clearly not for the grader."""
-        return self.severity is None and not self.order and (self.tells or self.sound.grader < CLEAR)
+        doubtful = self.sound.grader >= (HEARD if self.tells else CLEAR)
+        return self.severity is None and not self.order and not doubtful
 
 
 class Guard:
@@ -72,7 +75,7 @@ class Guard:
     def of_the_candidate(self, sentence: str) -> Heard:
         """A sentence of the candidate's."""
         sound = self._sounds.get(sentence, Sound())
-        told = (sound.grader >= HEARD, commands(sentence))
+        told = (sound.grader >= HEARD and len(sentence.split()) >= FEWEST_WORDS, commands(sentence))
         if all(told):
             return Heard(sound, "high")
         return Heard(sound, "low" if any(told) or self._recites(sentence) else None, orders(sentence))
