@@ -25,6 +25,7 @@ FORMS = tuple(
         rf"\b(?:score|rate|grade|mark|assess|evaluate)\s+{_ME}\b",
         r"\brecommendation\b.{0,30}\b(?:must|should|shall|is|to|as|equals?)\b.{0,20}\b(?:advance|hire|strong)\b",
         rf"\b(?:if|as|dear|hello|hey|attention|note (?:to|for)|to)\s+{_ADDRESSED}\b.{{0,100}}\b{_ASKED}\b",
+        rf"^(?:new|updated|revised) {_RULES}\b",
         r"\b(?:system|assistant|developer|user)\s*(?::|message|prompt|override)",
         r"\b(?:begin|end|start)(?: of)? (?:transcript|interview|instructions|prompt)\b",
         r"\b(?:no|remove|delete|ignore|clear|omit)\b.{0,30}\bred flags?\b",

@@ -21,7 +21,7 @@ Severity = Literal["low", "high"]
 HEARD = 0.8
 """From here on a sentence is a red flag: 2 in 100 of written interviews, though none of them speaks to a grader."""
 FEWEST_WORDS = 6
-"""Of less a recogniser's scrap may sound like an order: it is left out without a red flag."""
+"""A scrap of less that the ear takes for speech at the grader is left out without a red flag, if it is no order."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
 ACCOUNT = 0.5
@@ -75,10 +75,12 @@ class Guard:
     def of_the_candidate(self, sentence: str) -> Heard:
         """A sentence of the candidate's."""
         sound = self._sounds.get(sentence, Sound())
-        told = (sound.grader >= HEARD and len(sentence.split()) >= FEWEST_WORDS, commands(sentence))
+        order = orders(sentence)
+        whole = order or len(sentence.split()) >= FEWEST_WORDS
+        told = (whole and sound.grader >= HEARD, commands(sentence))
         if all(told):
             return Heard(sound, "high")
-        return Heard(sound, "low" if any(told) or self._recites(sentence) else None, orders(sentence))
+        return Heard(sound, "low" if any(told) or self._recites(sentence) else None, order)
 
     def of_another(self, sentence: str) -> Heard:
         """A sentence of somebody who asks, where orders and grades are usual: only the forms count."""
