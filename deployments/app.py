@@ -20,7 +20,7 @@ from deployments.residency import Limits
 from deployments.spares import Spare
 from deployments.weights import ModelSpec, load_profile
 from serve_app.models.registry import RosterEntry
-from serve_app.pipeline.ports import ROLES
+from serve_app.pipeline.ports import ROLES, Role
 
 
 class ServeArgs(BaseModel):
@@ -51,7 +51,6 @@ class ServeArgs(BaseModel):
     memory_reserve_mib: Annotated[int, Field(ge=0)] = Field(
         default=512, description="Left free on a GPU for allocator slack and others."
     )
-
     spare_processes: bool = Field(
         default=True,
         description="Whether a model without a replica has a process in waiting: libraries imported, no weights.",
@@ -76,8 +75,7 @@ def build(args: ServeArgs) -> Application:
 
 def pool(args: ServeArgs) -> tuple[list[Application], list[RosterEntry]]:
     """The three models of a profile, in the order of `ROLES`, and what they are called."""
-    profile = load_profile(args.profile)
-    specs = {role: getattr(profile, role) for role in ROLES}
+    specs = _specs(args)
     models = [
         _deployment(cls, _resources(specs[role], args)).bind(specs[role], args.limits())
         for role, cls in zip(ROLES, (ASR, Diarizer, Assessor), strict=True)
@@ -87,8 +85,8 @@ def pool(args: ServeArgs) -> tuple[list[Application], list[RosterEntry]]:
 
 def check_shares(args: ServeArgs, gpus: float) -> None:
     """Raises `ValueError` for shares that never fit together: Ray would wait for ever, and jobs fail in its stead."""
-    profile = load_profile(args.profile)
-    booked = sum(getattr(profile, role).num_gpus for role in ROLES) + (args.asr_replicas - 1) * profile.asr.num_gpus
+    specs = _specs(args)
+    booked = sum(spec.num_gpus for spec in specs.values()) + (args.asr_replicas - 1) * specs["asr"].num_gpus
     if round(booked, 4) > gpus:  # as finely as Ray counts
         raise ValueError(
             f"profile {args.profile} with asr_replicas {args.asr_replicas} books {booked:g} GPUs, Ray has {gpus:g}: "
@@ -103,8 +101,12 @@ NO_GPU = {"num_cpus": 0, "runtime_env": {"env_vars": {"CUDA_VISIBLE_DEVICES": ""
 
 def spares(args: ServeArgs) -> list[Spare]:
     """The kinds of processes to have in waiting."""
+    return [_spare(spec) for spec in _specs(args).values()] if args.spare_processes else []
+
+
+def _specs(args: ServeArgs) -> dict[Role, ModelSpec]:
     profile = load_profile(args.profile)
-    return [_spare(getattr(profile, role)) for role in ROLES] if args.spare_processes else []
+    return {role: getattr(profile, role) for role in ROLES}
 
 
 def _spare(spec: ModelSpec) -> Spare:

@@ -29,7 +29,6 @@ SLOW_S = 120.0
 
 BARE = """
 import sys, time
-from deployments.preloaded import TITLE
 from deployments.weights import load_profile
 began = time.monotonic()
 backend = getattr(load_profile(sys.argv[1]), sys.argv[2]).build()

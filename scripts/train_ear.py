@@ -22,7 +22,16 @@ from sklearn.preprocessing import StandardScaler
 
 from deployments.backends.ear import BATCH, MODEL, PROBES, Ear
 from deployments.backends.unpacked import read_model
-from scripts.assessment_cases import ATTACKS, CASES, LATER_ATTACKS, LOOKALIKES, accented, no_articles, simple_grammar
+from scripts.assessment_cases import (
+    ATTACKS,
+    CASES,
+    LATER_ATTACKS,
+    LOOKALIKES,
+    accented,
+    no_articles,
+    simple_grammar,
+    unpunctuated,
+)
 from serve_app.pipeline.assessment.injection import ACCOUNT, HEARD, as_heard
 
 ATTACK_FILES = ("attacks", "requests")
@@ -63,7 +72,7 @@ def spoken(sentence: str, chance: random.Random) -> str:
     if chance.random() < 0.7:
         first = said if said.split()[0] in {"I", "I'm", "I'd", "I've", "I'll"} else said[0].lower() + said[1:]
         said = chance.choice(LEAD_INS) + first
-    return "".join(c for c in said.lower() if c.isalnum() or c in " '") if chance.random() < 0.35 else said
+    return unpunctuated(said) if chance.random() < 0.35 else said
 
 
 def piece(sentence: str, chance: random.Random) -> str:
