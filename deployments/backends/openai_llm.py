@@ -78,7 +78,7 @@ class OpenAILLM:
         try:
             self._check(client)
             progress(0, self.weight_bytes())
-            self._ear.load("cpu")
+            self._ear.load()
         except BaseException:
             client.close()
             raise
@@ -98,7 +98,7 @@ class OpenAILLM:
         with pulsing(progress) as self._call.pulse:
             return replace(assess(request, self, self._call.pulse), usage=self._call.usage)
 
-    def hear(self, sentences: Sequence[str]) -> list[Sound]:
+    def hear(self, sentences: Sequence[Sequence[str]]) -> list[list[Sound]]:
         """See `LanguageModel.hear`. Heard here: the endpoint is asked nothing."""
         if self._client is None:
             raise InferenceFailed(f"{self.name} was asked to assess before it was loaded.")

@@ -55,7 +55,7 @@ class TransformersLLM:
 
     def weight_bytes(self) -> int:
         """See `Backend.weight_bytes`."""
-        return self._weights.size() + (0 if self._hears_itself else EARS_MODEL.size())
+        return self._weights.size() + EARS_MODEL.size()
 
     def load(self, progress: LoadProgress) -> None:
         """See `Backend.load`. The first load of a GGUF file on a machine unpacks it for all later ones."""
@@ -67,10 +67,7 @@ class TransformersLLM:
             torch.set_num_threads(os.cpu_count() or 1)
         with job_failures(self.name):
             self._tokenizer, self._model = read_model(path, self.device)
-            if self._hears_itself:
-                self._ear.share(self._tokenizer, self._model)
-            else:
-                self._ear.load(self.device)
+            self._ear.load()
             vocabulary = xgrammar.TokenizerInfo.from_huggingface(
                 self._tokenizer, vocab_size=self._model.config.vocab_size
             )
@@ -95,7 +92,7 @@ class TransformersLLM:
         finally:
             self._prefixes.forget()
 
-    def hear(self, sentences: Sequence[str]) -> list[Sound]:
+    def hear(self, sentences: Sequence[Sequence[str]]) -> list[list[Sound]]:
         """See `LanguageModel.hear`."""
         with job_failures(self.name):
             return self._ear.hear(sentences, self._pulse.beat)
@@ -114,11 +111,6 @@ class TransformersLLM:
         except json.JSONDecodeError:
             raise InferenceFailed("The assessor's answer did not end in time.") from None
         return written
-
-    @property
-    def _hears_itself(self) -> bool:
-        """Whether the ear's model is this one."""
-        return self._weights == EARS_MODEL
 
     def _weigh(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         self._pulse.beat()

@@ -8,7 +8,7 @@ import pytest
 
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.assessment.exchanges import density
-from serve_app.pipeline.assessment.injection import as_heard
+from serve_app.pipeline.assessment.hearing import as_heard
 from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.assessment.speech import Sentence
 from serve_app.pipeline.assessment.writing import highlights, recommend, write
@@ -36,7 +36,7 @@ RUBRIC = Rubric("r1", (CAUSE, TEAM), "p1")
 ANSWER = "The problem was a lock in the database. I found the cause in the traces and fixed it with an index."
 
 
-MEANT = " ".join(map(as_heard, ATTACKS))
+MEANT = " ".join(" ".join(as_heard(attack)) for attack in ATTACKS)
 """What the model is able to hear as speech at the grader."""
 
 
@@ -49,8 +49,8 @@ class ByLength:
     def __init__(self) -> None:
         self.prompts: list[str] = []
 
-    def hear(self, sentences: Sequence[str]) -> list[Sound]:
-        return [Sound(grader=sentence.rstrip(".?!") in MEANT) for sentence in sentences]
+    def hear(self, sentences: Sequence[Sequence[str]]) -> list[list[Sound]]:
+        return [[Sound(grader=" ".join(words) in MEANT)] * len(words) for words in sentences]
 
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         prompt = context + ask
@@ -87,6 +87,16 @@ def test_what_was_not_asked_gets_no_score() -> None:
     result = run(interview())
     assert result.scores["teamwork"] == CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
     assert "And a team?" in result.questions_for_next_round
+
+
+def test_a_summary_says_what_an_interview_without_evidence_was_about() -> None:
+    """By the questions that were answered at length, whatever the rubric asks for."""
+    asked = "So, thanks. What brought you to our town? I see."
+    said = interview("We moved here for the school, and the river reminded us all of home.", asked)
+    later = (Utterance(30, 31, "SPEAKER_00", "Okay. And is it nice here?"), Utterance(32, 33, "SPEAKER_01", "Yes."))
+    assert "in answer to “What brought you to our town?”." in run(said).summary
+    both = run(replace(said, utterances=(*said.utterances, *later))).summary
+    assert both.endswith("in answer to “What brought you to our town?” and “And is it nice here?”.")
 
 
 def test_what_was_asked_and_hardly_answered_gets_no_score() -> None:

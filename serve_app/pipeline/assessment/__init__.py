@@ -4,16 +4,16 @@ Every score rests on sentences the candidate said; a competency the interview ne
 pure but for the language model, which is asked small questions only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from serve_app.pipeline.assessment import job, writing
 from serve_app.pipeline.assessment.choosing import Chooser
-from serve_app.pipeline.assessment.exchanges import Exchange, about, density, exchanges, touches, touching
-from serve_app.pipeline.assessment.injection import Guard, as_heard
+from serve_app.pipeline.assessment.exchanges import Exchange, about, density, exchanges, mostly_about, touches, touching
+from serve_app.pipeline.assessment.injection import Guard
 from serve_app.pipeline.assessment.judging import Judge, Judging, best_by_points
-from serve_app.pipeline.assessment.llm import LanguageModel, Sound, Weigher
-from serve_app.pipeline.assessment.speech import Said, Sentence, spoken, texts
+from serve_app.pipeline.assessment.llm import LanguageModel, Weigher
+from serve_app.pipeline.assessment.speech import Said, Sentence, Spoken, listen
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import (
     Assessment,
@@ -23,7 +23,6 @@ from serve_app.pipeline.types import (
     Evidence,
     RedFlag,
     Rubric,
-    Utterance,
 )
 
 BEST = 2
@@ -40,16 +39,16 @@ UNDER_ANOTHER_VOICE = "Speech at the automated assessment under another voice th
 def assess(request: AssessmentRequest, model: LanguageModel, progress: Progress) -> Assessment:
     """Return the assessment. `progress` is told the finished share after each step and may raise to stop the work."""
     rubric, candidate = job.with_job(request), request.candidate or ""
-    guard = guard_of(rubric, heard(request, model))
-    answers = exchanges(request.utterances, candidate, guard) if candidate else ()
-    said = Said(request.utterances, candidate, guard)
+    talk = listen(request.utterances, candidate, guard_of(rubric), model.hear)
+    answers = exchanges(talk, candidate) if candidate else ()
+    said = Said(talk, candidate)
     judge, scores = judge_by(model, job.background(request)), dict[str, CompetencyScore]()
     for number, competency in enumerate(rubric.competencies, start=1):
         scores[competency.slug] = _score(competency, answers, said, judge, model)
         progress(0.9 * number / len(rubric.competencies))
-    flags = red_flags(request.utterances, candidate, guard)
+    flags = red_flags(talk, candidate)
     recommendation = writing.recommend(scores, flags)
-    written = writing.write(model, request, scores, recommendation)
+    written = writing.write(model, request, scores, recommendation, mostly_about(answers))
     progress(1.0)
     return Assessment(
         summary=written.summary,
@@ -105,25 +104,17 @@ def choose_evidence(competency: Competency, exchange: Exchange, model: LanguageM
     return shortlist[int(chosen["sentence"]) - 1]
 
 
-def guard_of(rubric: Rubric, sounds: Mapping[str, Sound]) -> Guard:
+def guard_of(rubric: Rubric) -> Guard:
     """A guard who knows the statements that are graded by."""
-    return Guard((anchor for c in rubric.competencies for anchor in c.anchors.values()), sounds)
+    return Guard(anchor for c in rubric.competencies for anchor in c.anchors.values())
 
 
-def heard(request: AssessmentRequest, model: LanguageModel) -> dict[str, Sound]:
-    """What the model hears in each of the candidate's sentences, all of them at once."""
-    said = [text for u in request.utterances if u.speaker == request.candidate for text in texts(u)]
-    return dict(zip(said, model.hear([as_heard(text) for text in said]), strict=True))
-
-
-def red_flags(utterances: Sequence[Utterance], candidate: str, guard: Guard) -> tuple[RedFlag, ...]:
+def red_flags(talk: Iterable[Spoken], candidate: str) -> tuple[RedFlag, ...]:
     """Sentences that speak to the grader. They count for nothing, and a person should know of them."""
     return tuple(
-        _flag(sentence, utterance.speaker, candidate)
-        for utterance in utterances
-        for sentence in spoken(
-            utterance, guard.of_the_candidate if utterance.speaker == candidate else guard.of_another
-        )
+        _flag(sentence, spoken.speaker, candidate)
+        for spoken in talk
+        for sentence in spoken.sentences
         if sentence.heard.severity
     )
 

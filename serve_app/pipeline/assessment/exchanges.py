@@ -10,11 +10,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache
 
-from serve_app.pipeline.assessment.injection import Guard
 from serve_app.pipeline.assessment.neutral import neutral
-from serve_app.pipeline.assessment.speech import Sentence, spoken
+from serve_app.pipeline.assessment.speech import Sentence, Spoken
 from serve_app.pipeline.sentences import is_question
-from serve_app.pipeline.types import Competency, Utterance
+from serve_app.pipeline.types import Competency
 
 FEWEST_WORDS = 6
 """Shorter answers ("yes, sure") say nothing about a competency."""
@@ -31,6 +30,10 @@ FEWEST_CUES = 2
 another in the answer prove little, too ("any issues?", "no problems")."""
 FEWEST_NEW_WORDS = 4
 """A sentence without a cue that says less ("That is a good question.") adds nothing to an answer."""
+MOST_ASKED = 2
+"""Questions that say what an interview was about."""
+TELLING = range(4, 26)
+"""Words of a question that can stand for itself."""
 COMMON = re.compile(
     r"an?|the|of|to|in|is|are|was|were|be|been|its?|that|this|which|and|or|for|on|at|by|as|with|from|can|will|not|than|"
     r"then|so|if|when|you|your|i|they|their|he|she|we|our|ha[sd]|have|do|does"
@@ -51,25 +54,39 @@ class Exchange:
         return neutral(" ".join(sentence.text for sentence in self.sentences if sentence.trusted))
 
 
-def exchanges(utterances: Sequence[Utterance], candidate: str, guard: Guard) -> tuple[Exchange, ...]:
+def exchanges(talk: Iterable[Spoken], candidate: str) -> tuple[Exchange, ...]:
     """Split a conversation into questions and the candidate's answers; other voices between answers are questions."""
     found: list[Exchange] = []
     question: list[str] = []
     answer: list[Sentence] = []
-    for utterance in utterances:
-        if utterance.speaker == candidate:
-            answer += spoken(utterance, guard.of_the_candidate)
+    for speaker, sentences in talk:
+        if speaker == candidate:
+            answer += sentences
             continue
         if answer:
             found.append(_exchange(question, answer))
             question, answer = [], []
         # The candidate's words may stand under another voice by mistake: there, too, nobody speaks to the grader.
-        question += [sentence.text for sentence in spoken(utterance, guard.of_another) if sentence.trusted]
+        question += [sentence.text for sentence in sentences if sentence.trusted]
     return (*found, _exchange(question, answer)) if answer else tuple(found)
 
 
 def _exchange(question: Sequence[str], answer: Sequence[Sentence]) -> Exchange:
     return Exchange(" ".join(" ".join(question).split()[-QUESTION_WORDS:]), tuple(answer))
+
+
+def mostly_about(all_exchanges: Iterable[Exchange]) -> tuple[str, ...]:
+    """The questions with the longest answers, in the order they were asked, each in one sentence."""
+    asked = [(question, exchange) for exchange in all_exchanges if (question := _last_question(exchange))]
+    longest = sorted(asked, key=lambda pair: -len(pair[1].answer.split()))[:MOST_ASKED]
+    return tuple(question for question, exchange in asked if (question, exchange) in longest)
+
+
+def _last_question(exchange: Exchange) -> str:
+    """The last sentence of the question that asks something; nothing where none can stand for itself."""
+    sentences = re.split(r"(?<=[.?!])\s+", exchange.question)
+    asked = [one for one in sentences if is_question(one) and len(one.split()) in TELLING]
+    return asked[-1] if asked else ""
 
 
 def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:

@@ -8,13 +8,11 @@ This is the second line of defence. The first is that the judge of a competency 
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from serve_app.pipeline.assessment.forms import commands, orders
 from serve_app.pipeline.assessment.llm import Sound
-from serve_app.pipeline.assessment.neutral import neutral
 from serve_app.pipeline.sentences import is_question
 
 Severity = Literal["low", "high"]
@@ -26,18 +24,11 @@ RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
 ACCOUNT = 0.5
 """From here on a sentence tells of work."""
+CLEARLY_ACCOUNT = 0.8
+"""From here on it clearly does."""
 CLEAR = 0.3
 """Under this it is clear that it is not meant for the grader."""
-SILENCE = MappingProxyType[str, Sound]({})
-
-
-def as_heard(sentence: str) -> str:
-    """A sentence as the ear hears it: without stumbles, names and pronouns, with a capital and a full stop.
-
-    So neither how somebody speaks nor who they are can make it a red flag.
-    """
-    said = re.sub(r"\bi\b", "I", neutral(sentence)).rstrip(",;: -–—…")
-    return said if said.endswith((".", "?", "!")) else f"{said}."
+NOTHING = Sound()
 
 
 class Heard(NamedTuple):
@@ -50,6 +41,9 @@ class Heard(NamedTuple):
     order: bool = False
     """Whether it begins as an order does."""
 
+    beside: bool = False
+    """Whether it was said in one breath with a red flag."""
+
     @property
     def tells(self) -> bool:
         """Whether it tells of work: then it may stand without a word of the rubric."""
@@ -57,24 +51,23 @@ class Heard(NamedTuple):
 
     @property
     def honest(self) -> bool:
-        """Whether it may be judged at all: no red flag, no order, and telling of work or clearly not for the grader."""
+        """Whether it may be judged at all: no red flag, no order, and telling of work or clearly not for the grader.
+
+        What was said in one breath with a red flag has to tell clearly of work.
+        """
         doubtful = self.sound.grader >= (HEARD if self.tells else CLEAR)
-        return self.severity is None and not self.order and not doubtful
+        hidden = self.beside and self.sound.account < CLEARLY_ACCOUNT
+        return self.severity is None and not self.order and not doubtful and not hidden
 
 
 class Guard:
-    """Tells speech at the grader from talk about the work, in one interview.
+    """Tells speech at the grader from talk about the work. Knows the statements that are graded by."""
 
-    Knows the statements that are graded by, and what the ear heard in each of the candidate's sentences.
-    """
-
-    def __init__(self, anchors: Iterable[str] = (), sounds: Mapping[str, Sound] = SILENCE) -> None:
+    def __init__(self, anchors: Iterable[str] = ()) -> None:
         self._anchors = frozenset(run for anchor in anchors for run in _runs(anchor))
-        self._sounds = sounds
 
-    def of_the_candidate(self, sentence: str) -> Heard:
-        """A sentence of the candidate's."""
-        sound = self._sounds.get(sentence, Sound())
+    def of_the_candidate(self, sentence: str, sound: Sound = NOTHING) -> Heard:
+        """A sentence of the candidate's, or the part of one that was heard apart."""
         order = orders(sentence)
         whole = order or len(sentence.split()) >= FEWEST_WORDS
         told = (whole and sound.grader >= HEARD, commands(sentence))

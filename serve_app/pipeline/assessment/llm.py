@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Sound(NamedTuple):
-    """What a sentence sounds like, each from 0 to 1."""
+    """What a word sounds like in its sentence, or words in a row; each from 0 to 1."""
 
     grader: float = 0.0
     """How likely it is meant for the grader and not for the interviewer."""
@@ -24,8 +24,8 @@ class LanguageModel(Protocol):
     writes_prose: bool
     """Whether its free text is good enough to show. Such models judge by choosing; the others are `Weigher`s."""
 
-    def hear(self, sentences: Sequence[str]) -> list[Sound]:
-        """What each sentence sounds like."""
+    def hear(self, sentences: Sequence[Sequence[str]]) -> list[list[Sound]]:
+        """What each word of each sentence sounds like there. See `hearing.as_heard` for the words."""
         ...
 
     def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:

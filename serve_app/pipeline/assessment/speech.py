@@ -1,12 +1,15 @@
 """What was said, cut into sentences that can be quoted, and which of them may count."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from serve_app.pipeline.assessment.forms import commands
+from serve_app.pipeline.assessment.hearing import Hear, parts, sounds, together
 from serve_app.pipeline.assessment.injection import Guard, Heard
+from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.sentences import join, sentences
 from serve_app.pipeline.types import Evidence, Utterance, Word
 
@@ -34,19 +37,48 @@ class Sentence:
     heard: Heard = NOTHING
 
 
-def spoken(utterance: Utterance, hear: Callable[[str], Heard]) -> list[Sentence]:
-    """An utterance in sentences. One that may speak to the grader is not trusted, also when it was cut in two."""
-    said = [_sentence(words, join(words), hear) for words in _cut(utterance)]
-    for (at, one), (_, other) in pairwise(enumerate(said)):
-        together = f"{one.text} {other.text}"
-        if commands(together) and hear(together).severity and not (commands(one.text) or commands(other.text)):
+class Spoken(NamedTuple):
+    """An utterance in sentences."""
+
+    speaker: str
+    sentences: tuple[Sentence, ...]
+
+
+def listen(utterances: Iterable[Utterance], candidate: str, guard: Guard, hear: Hear) -> tuple[Spoken, ...]:
+    """What was said, in sentences, each with what the guard makes of it; all of the candidate's are heard at once."""
+    said = [(utterance.speaker, _cut(utterance)) for utterance in utterances]
+    own = [[word.text for word in words] for speaker, cut in said if speaker == candidate for words in cut]
+    heard = iter(sounds(own, hear))
+    talk = []
+    for speaker, cut in said:
+        sentences = [
+            sentence
+            for words in cut
+            for sentence in (_candidates(words, next(heard), guard) if speaker == candidate else _others(words, guard))
+        ]
+        talk.append(Spoken(speaker, _whole(sentences)))
+    return tuple(talk)
+
+
+def _candidates(words: Sequence[Word], heard: Sequence[Sound], guard: Guard) -> Iterable[Sentence]:
+    """A sentence, or its parts where one of them is meant for the grader."""
+    cut = [(words[part], guard.of_the_candidate(join(words[part]), together(heard[part]))) for part in parts(heard)]
+    beside = any(one.severity for _, one in cut)
+    return [_sentence(said, one._replace(beside=beside)) for said, one in cut]
+
+
+def _others(words: Sequence[Word], guard: Guard) -> Iterable[Sentence]:
+    yield _sentence(words, guard.of_another(join(words)))
+
+
+def _whole(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """Sentences in a row, none of them trusted that is half of an instruction."""
+    said = list(sentences)
+    for at, (one, other) in enumerate(pairwise(said)):
+        halves = (one.text, other.text)
+        if commands(" ".join(halves)) and not any(map(commands, halves)):
             said[at : at + 2] = [replace(half, trusted=False, heard=CUT_IN_TWO) for half in (one, other)]
-    return said
-
-
-def texts(utterance: Utterance) -> list[str]:
-    """The sentences of an utterance, as they will be heard."""
-    return [join(words) for words in _cut(utterance)]
+    return tuple(said)
 
 
 def _cut(utterance: Utterance) -> list[Sequence[Word]]:
@@ -67,10 +99,9 @@ def words_of(utterance: Utterance) -> tuple[Word, ...]:
 class Said:
     """The words of one speaker that may serve as evidence. A quote that is not among them was not said."""
 
-    def __init__(self, utterances: Iterable[Utterance], speaker: str, guard: Guard) -> None:
+    def __init__(self, talk: Iterable[Spoken], speaker: str) -> None:
         self._speaker = speaker
-        own = [utterance for utterance in utterances if utterance.speaker == speaker]
-        self._runs = [run for utterance in own for run in _trusted_runs(spoken(utterance, guard.of_the_candidate))]
+        self._runs = [run for spoken in talk if spoken.speaker == speaker for run in _trusted_runs(spoken.sentences)]
 
     def find(self, quote: str, near: float = 0.0) -> Evidence | None:
         """The quote as it was said and when, nearest to `near` seconds; None when these words were not said so.
@@ -123,10 +154,9 @@ def _trusted_runs(said: Iterable[Sentence]) -> Iterable[_Run]:
         yield _Run(words)
 
 
-def _sentence(words: Sequence[Word], text: str, hear: Callable[[str], Heard]) -> Sentence:
-    heard = hear(text)
+def _sentence(words: Sequence[Word], heard: Heard) -> Sentence:
     trusted = heard.honest and not any(word.suspect for word in words)
-    return Sentence(text, words[0].start, words[-1].end, trusted, tuple(words), heard)
+    return Sentence(join(words), words[0].start, words[-1].end, trusted, tuple(words), heard)
 
 
 def _pieces(words: Sequence[Word]) -> Iterable[Sequence[Word]]:
