@@ -25,7 +25,7 @@ from serve_app.pipeline.assessment.injection import ACCOUNT, HEARD
 TAUGHT = ("query", "key", "value", "dense")
 """Linear maps that are updated, by the last part of their names: all but the pooler's."""
 RANK, SCALE = 16, 2
-EPOCHS = 5
+EPOCHS = 4
 BATCH = 32
 PEAK = 1e-3
 """Learning rate, after a warm-up over WARM_UP of the steps; it falls to FLOOR of it."""

@@ -44,8 +44,8 @@ COMPETENCY = Competency(
 
 
 def silence(sentences: Sequence[Sequence[str]]) -> list[list[Sound]]:
-    """An ear that hears nothing."""
-    return [[Sound()] * len(words) for words in sentences]
+    """An ear that takes everything for honest, and for no account in particular."""
+    return [[Sound(account=0.5)] * len(words) for words in sentences]
 
 
 def talk(*utterances: Utterance) -> tuple[Spoken, ...]:

@@ -9,9 +9,18 @@ from typing import Any, cast
 
 from serve_app.pipeline.assessment import job, writing
 from serve_app.pipeline.assessment.choosing import Chooser
-from serve_app.pipeline.assessment.exchanges import Exchange, about, density, exchanges, mostly_about, touches, touching
+from serve_app.pipeline.assessment.exchanges import (
+    Exchange,
+    about,
+    density,
+    exchanges,
+    mostly_about,
+    touches,
+    touching,
+    undoubted,
+)
 from serve_app.pipeline.assessment.injection import Guard
-from serve_app.pipeline.assessment.judging import Judge, Judging, best_by_points
+from serve_app.pipeline.assessment.judging import Judge, Judgement, Judging, best_by_points
 from serve_app.pipeline.assessment.llm import LanguageModel, Weigher
 from serve_app.pipeline.assessment.speech import Said, Sentence, Spoken, listen
 from serve_app.pipeline.ports import Progress
@@ -72,7 +81,7 @@ def _score(
         return CompetencyScore(None, "It was asked, but the answer says too little to be judged.", reason="no_evidence")
     if not passages:
         return CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
-    judgement = best_by_points(competency, passages) if competency.points else judge.best(competency, passages[:BEST])
+    judgement = _judged(competency, passages, touching(competency, map(undoubted, answers)), judge)
     chosen = choose_evidence(competency, judgement.exchange, model)
     evidence = said.find(chosen.text, chosen.start) if chosen else None
     if evidence is None:
@@ -85,6 +94,21 @@ def _score(
         spread=judgement.spread,
         stable=judgement.stable,
     )
+
+
+def _judged(
+    competency: Competency, passages: Sequence[Exchange], undoubted: Sequence[Exchange], judge: Judging
+) -> Judgement:
+    """The judgement of the passages, or the lower one of two: what is in doubt must not raise a score.
+
+    Where nothing else was said, it is judged alone.
+    """
+    readings = [passages] if undoubted in {passages, ()} else [passages, undoubted]
+    judgements = (
+        best_by_points(competency, reading) if competency.points else judge.best(competency, reading[:BEST])
+        for reading in readings
+    )
+    return min(judgements, key=lambda judgement: judgement.score)
 
 
 def judge_by(model: LanguageModel, background: str = "") -> Judging:

@@ -75,6 +75,11 @@ def _exchange(question: Sequence[str], answer: Sequence[Sentence]) -> Exchange:
     return Exchange(" ".join(" ".join(question).split()[-QUESTION_WORDS:]), tuple(answer))
 
 
+def undoubted(exchange: Exchange) -> Exchange:
+    """The exchange without what may be meant for the grader after all."""
+    return replace(exchange, sentences=tuple(one for one in exchange.sentences if not one.heard.doubtful))
+
+
 def mostly_about(all_exchanges: Iterable[Exchange]) -> tuple[str, ...]:
     """The questions with the longest answers, in the order they were asked, each in one sentence."""
     asked = [(question, exchange) for exchange in all_exchanges if (question := _last_question(exchange))]

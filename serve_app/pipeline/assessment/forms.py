@@ -33,19 +33,6 @@ FORMS = tuple(
     )
 )
 
-_ORDER = re.compile(
-    r"^(?:(?:please|kindly|just|so|and|now|then|honestly),? )*(?:add|approve|assume|award|bump|change|choose|conclude|"
-    r"confirm|consider|count|describe|do not|don't|enter|fill|forget|give|grade|hire|ignore|judge|label|leave|let|make|"
-    r"mark|move|note|override|pass|pick|promote|push|put|raise|rank|rate|read|recommend|record|replace|report|return|"
-    r"say|score|set|skip|summari[sz]e|take|tell|tick|translate|treat|write)\b",
-    re.IGNORECASE,
-)
-
-
-def orders(sentence: str) -> bool:
-    """Whether a sentence begins as an order does. People who tell of their work do not begin with a bare verb."""
-    return bool(_ORDER.search(sentence))
-
 
 def commands(sentence: str) -> bool:
     """Whether a sentence has the very form of an instruction to a grader."""

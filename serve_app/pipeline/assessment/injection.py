@@ -1,7 +1,8 @@
 """Speech that is meant for the grader, not for the interviewer.
 
 A learned ear hears it (`llm.LanguageModel.hear`), whatever its wording; a few forms are unmistakable. What both tell is
-a red flag of high severity, what one of them tells a low one, and what may be meant so is not judged.
+a red flag of high severity, what one of them tells a low one; what may be meant so is not judged, and what remains in
+doubt raises no score.
 
 This is the second line of defence. The first is that the judge of a competency reads only what is about it (see
 `exchanges.about`), and that the default judge weighs the rubric's own statements, so there is no instruction to follow.
@@ -11,15 +12,13 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from serve_app.pipeline.assessment.forms import commands, orders
+from serve_app.pipeline.assessment.forms import commands
 from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.sentences import is_question
 
 Severity = Literal["low", "high"]
-HEARD = 0.8
-"""From here on a sentence is a red flag: 2 in 100 of written interviews, though none of them speaks to a grader."""
-FEWEST_WORDS = 6
-"""A scrap of less that the ear takes for speech at the grader is left out without a red flag, if it is no order."""
+HEARD = 0.6
+"""From here on a sentence is a red flag: 1 or 2 in 100 of written interviews, though none of them speaks to a grader."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
 ACCOUNT = 0.5
@@ -28,6 +27,8 @@ CLEARLY_ACCOUNT = 0.8
 """From here on it clearly does."""
 CLEAR = 0.3
 """Under this it is clear that it is not meant for the grader."""
+DOUBT = 0.15
+"""Under this there is no doubt at all."""
 NOTHING = Sound()
 
 
@@ -38,11 +39,8 @@ class Heard(NamedTuple):
     severity: Severity | None = None
     """How surely it is meant for the grader, as a red flag; None where that is not to be said aloud."""
 
-    order: bool = False
-    """Whether it begins as an order does."""
-
-    beside: bool = False
-    """Whether it was said in one breath with a red flag."""
+    cut: bool = False
+    """Whether it was said in one breath with what is meant for the grader."""
 
     @property
     def tells(self) -> bool:
@@ -51,13 +49,18 @@ class Heard(NamedTuple):
 
     @property
     def honest(self) -> bool:
-        """Whether it may be judged at all: no red flag, no order, and telling of work or clearly not for the grader.
+        """Whether it may be judged at all: no red flag, and telling of work or clearly not for the grader.
 
-        What was said in one breath with a red flag has to tell clearly of work.
+        What was said in one breath with speech at the grader has to tell clearly of work.
         """
-        doubtful = self.sound.grader >= (HEARD if self.tells else CLEAR)
-        hidden = self.beside and self.sound.account < CLEARLY_ACCOUNT
-        return self.severity is None and not self.order and not doubtful and not hidden
+        heard = self.sound.grader >= (HEARD if self.tells else CLEAR)
+        hidden = self.cut and self.sound.account < CLEARLY_ACCOUNT
+        return self.severity is None and not heard and not hidden
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether there is so little doubt that it may be judged, and so much that it must not raise a score."""
+        return self.cut or self.sound.grader >= DOUBT
 
 
 class Guard:
@@ -66,14 +69,14 @@ class Guard:
     def __init__(self, anchors: Iterable[str] = ()) -> None:
         self._anchors = frozenset(run for anchor in anchors for run in _runs(anchor))
 
-    def of_the_candidate(self, sentence: str, sound: Sound = NOTHING) -> Heard:
-        """A sentence of the candidate's, or the part of one that was heard apart."""
-        order = orders(sentence)
-        whole = order or len(sentence.split()) >= FEWEST_WORDS
-        told = (whole and sound.grader >= HEARD, commands(sentence))
-        if all(told):
+    def of_the_candidate(self, sentence: str, sound: Sound = NOTHING, *, cut: bool = False) -> Heard:
+        """A sentence of the candidate's, or a part that was cut off one."""
+        heard, formal = sound.grader >= HEARD, commands(sentence)
+        if heard and formal:
             return Heard(sound, "high")
-        return Heard(sound, "low" if any(told) or self._recites(sentence) else None, order)
+        work = sound.account >= CLEARLY_ACCOUNT and sound.grader < DOUBT  # "I wrote the system prompt of our chatbot"
+        low = heard or (formal and not work) or self._recites(sentence)
+        return Heard(sound, "low" if low else None, cut)
 
     def of_another(self, sentence: str) -> Heard:
         """A sentence of somebody who asks, where orders and grades are usual: only the forms count."""

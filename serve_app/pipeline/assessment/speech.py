@@ -62,9 +62,11 @@ def listen(utterances: Iterable[Utterance], candidate: str, guard: Guard, hear: 
 
 def _candidates(words: Sequence[Word], heard: Sequence[Sound], guard: Guard) -> Iterable[Sentence]:
     """A sentence, or its parts where one of them is meant for the grader."""
-    cut = [(words[part], guard.of_the_candidate(join(words[part]), together(heard[part]))) for part in parts(heard)]
-    beside = any(one.severity for _, one in cut)
-    return [_sentence(said, one._replace(beside=beside)) for said, one in cut]
+    cut = parts(heard)
+    return [
+        _sentence(words[part], guard.of_the_candidate(join(words[part]), together(heard[part]), cut=len(cut) > 1))
+        for part in cut
+    ]
 
 
 def _others(words: Sequence[Word], guard: Guard) -> Iterable[Sentence]:
