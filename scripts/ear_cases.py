@@ -15,7 +15,6 @@ from typing import NamedTuple
 from scripts.assessment_cases import CASES, accented, lines, simple_grammar
 from serve_app.pipeline.assessment.hearing import as_heard
 
-AUTHORS = tuple(sorted(folder.name for folder in (CASES / "ear").iterdir()))
 LEAD_INS = (
     "Yeah, ", "No, ", "Okay, so ", "So ", "Well, ", "And ", "Yes, ", "Like, ", "Right, ", "But ", "Then, ", "Oh, ",
     "I mean, ", "Yeah, no, ", "Um, ", "So yeah, ",
@@ -50,13 +49,14 @@ Breath = list[Part]
 """What is said in one breath: one example."""
 
 
-def learnt(kind: str, authors: Sequence[str] = AUTHORS) -> list[str]:
-    """The sentences of a kind."""
-    return [said for author in authors for said in lines(CASES / "ear" / author / f"{kind}.txt")]
+def learnt(kind: str) -> list[str]:
+    """The sentences of a kind, of all authors."""
+    folders = sorted(folder for folder in (CASES / "ear").iterdir())
+    return [said for folder in folders for said in lines(folder / f"{kind}.txt")]
 
 
 def digest() -> str:
-    """Of all training data: a file of weights names what it was learnt from."""
+    """Of all sentences: a file of weights names what it was learnt from."""
     texts = "\n".join(said for kind in (*KINDS, "inside") for said in learnt(kind))
     return hashlib.sha256(texts.encode()).hexdigest()
 
@@ -66,9 +66,9 @@ def marked(line: str) -> list[tuple[str, bool]]:
     return [(piece.strip(), bool(at % 2)) for at, piece in enumerate(CUT.split(line)) if piece.strip()]
 
 
-def breaths(authors: Sequence[str], seed: int) -> list[Breath]:
-    """Examples out of these authors' sentences: some as they are, some stumbled, glued to others or cut off."""
-    return list(_Speaker(authors, seed).speak())
+def breaths(seed: int) -> list[Breath]:
+    """Examples out of all sentences: some as they are, some stumbled, glued to others or cut off."""
+    return list(_Speaker(seed).speak())
 
 
 @cache
@@ -77,10 +77,9 @@ def _heard(sentence: str) -> tuple[str, ...]:
 
 
 class _Speaker:
-    def __init__(self, authors: Sequence[str], seed: int) -> None:
+    def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)  # noqa: S311 — the same examples every time
-        self._authors = authors
-        self._said = {kind: learnt(kind, authors) for kind in KINDS}
+        self._said = {kind: learnt(kind) for kind in KINDS}
         self._honest = [(said, KINDS[kind]) for kind, all_ in self._said.items() for said in all_ if kind != "attacks"]
         self._accounts = [(said, KINDS["accounts"]) for said in self._said["accounts"]]
 
@@ -89,7 +88,7 @@ class _Speaker:
             for said in all_:
                 part = Part(_heard(self._spoken(said)), *KINDS[kind])
                 yield _said(self._with_an_attack(part) if part.grader else self._honestly(part))
-        for line in learnt("inside", self._authors):
+        for line in learnt("inside"):
             yield _said([Part(_heard(text), *KINDS["attacks" if attack else "accounts"])
                          for text, attack in marked(line)])  # fmt: skip
 

@@ -1,12 +1,12 @@
 """Teach the ear to mark speech at the grader: `config/ear.safetensors` out of `scripts/cases/ear`.
 
 Low-rank updates of every layer of a small encoder and a head that marks each word twice: meant for the grader, telling
-of work. `--without` leaves an author out and measures on that author alone: what may be expected of somebody new.
+of work. What it is worth on the words of others, `scripts/eval_attacks.py` measures.
 """
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,10 +17,8 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoTokenizer, BertModel
 
-from deployments.backends.ear import LEARNT, MODEL, Ear, encode
-from scripts.ear_cases import AUTHORS, CUT, KINDS, Breath, breaths, digest, learnt
-from serve_app.pipeline.assessment.hearing import sounds, together
-from serve_app.pipeline.assessment.injection import ACCOUNT, HEARD
+from deployments.backends.ear import LEARNT, MODEL, encode
+from scripts.ear_cases import Breath, breaths, digest
 
 TAUGHT = ("query", "key", "value", "dense")
 """Linear maps that are updated, by the last part of their names: all but the pooler's."""
@@ -31,6 +29,8 @@ PEAK = 1e-3
 """Learning rate, after a warm-up over WARM_UP of the steps; it falls to FLOOR of it."""
 WARM_UP, FLOOR = 0.06, 0.02
 DROPOUT = 0.1
+SEEDS = 2
+"""Markers that learn apart, each from other first weights and examples; the mean of both hears more, and less wrongly."""
 UNKNOWN = -1.0
 console = Console()
 
@@ -78,22 +78,22 @@ class Marker(nn.Module):
         kept = {"head.weight": self.head.weight, "head.bias": self.head.bias}
         for name, module in taught.items():
             kept |= {f"{name}.down": module.down.weight, f"{name}.up": SCALE * module.up.weight}
-        return {name: tensor.detach().half().contiguous() for name, tensor in kept.items()}
+        return {name: tensor.detach() for name, tensor in kept.items()}
 
 
-def taught(authors: Sequence[str], seed: int) -> Marker:
-    """A marker that has learnt from these authors."""
+def taught(seed: int) -> Marker:
+    """A marker that has learnt from all authors."""
     torch.manual_seed(seed)
     order = random.Random(seed)  # noqa: S311 — the same order every time
     tokenizer, marker = AutoTokenizer.from_pretrained(MODEL.locate(), local_files_only=True), Marker().train()
     learning = [parameter for parameter in marker.parameters() if parameter.requires_grad]
-    steps = EPOCHS * math.ceil(len(breaths(authors, 0)) / BATCH)
+    steps = EPOCHS * math.ceil(len(breaths(0)) / BATCH)
     optimizer = torch.optim.AdamW(learning, lr=PEAK)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / (WARM_UP * steps)) * max(FLOOR, 1 - step / steps)
     )
     for epoch in range(EPOCHS):
-        for batch in _batches(breaths(authors, EPOCHS * seed + epoch), order):
+        for batch in _batches(breaths(EPOCHS * seed + epoch), order):
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 loss = _loss(marker, tokenizer, batch)
             optimizer.zero_grad()
@@ -101,7 +101,7 @@ def taught(authors: Sequence[str], seed: int) -> Marker:
             nn.utils.clip_grad_norm_(learning, 1.0)
             optimizer.step()
             schedule.step()
-        console.print(f"epoch {epoch + 1} of {EPOCHS}: loss {loss.item():.3f}", style="dim")
+        console.print(f"marker {seed + 1}, epoch {epoch + 1} of {EPOCHS}: loss {loss.item():.3f}", style="dim")
     return marker.eval()
 
 
@@ -132,34 +132,26 @@ def _wanted(breath: Breath, words: Sequence[int | None]) -> list[list[float]]:
     return [[UNKNOWN, UNKNOWN] if word is None else marks[word] for word in words]
 
 
-def measured(author: str, ear: Ear) -> None:
-    """Print how an author's sentences are heard."""
-    for kind in (*KINDS, "inside"):
-        said = [CUT.sub("", line).split() for line in learnt(kind, (author,))]
-        heard = [together(one) for one in sounds(said, lambda words: ear.hear(words, _go_on))]
-        if heard:
-            flagged = sum(sound.grader >= HEARD for sound in heard) / len(heard)
-            told = sum(sound.account >= ACCOUNT for sound in heard) / len(heard)
-            console.print(f"{author}, {kind:10}{flagged:7.1%} heard{told:7.1%} taken for an account", soft_wrap=True)
+def mixed(markers: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of what markers have learnt, as one (model soup, Wortsman et al. 2022).
+
+    The mean of products of low rank is one product whose factors stand side by side.
+    """
+    found = {}
+    for name in markers[0]:
+        each = [marker[name].float() for marker in markers]
+        if name.endswith(".down"):
+            found[name] = torch.cat(each, dim=0)
+        elif name.endswith(".up"):
+            found[name] = torch.cat(each, dim=1) / len(each)
+        else:
+            found[name] = torch.stack(each).mean(0)
+    return {name: tensor.half().contiguous() for name, tensor in found.items()}
 
 
-def _go_on() -> None:
-    return None
-
-
-def main(
-    out: Annotated[Path, typer.Option(help="File of the weights.")] = LEARNT,
-    without: Annotated[str, typer.Option(help="Author to leave out and to measure on; nothing is kept.")] = "",
-    seed: Annotated[int, typer.Option(help="Of the first weights and of the examples.")] = 0,
-) -> None:
-    """Learn the weights and write them, or measure what they are worth for somebody new."""
-    marker = taught([author for author in AUTHORS if author != without], seed)
-    if without:
-        ear = Ear()
-        ear.load(marker.learnt())
-        measured(without, ear)
-        return
-    save_file(marker.learnt(), out, {"learnt_from": digest()})
+def main(out: Annotated[Path, typer.Option(help="File of the weights.")] = LEARNT) -> None:
+    """Learn the weights and write them."""
+    save_file(mixed([taught(seed).learnt() for seed in range(SEEDS)]), out, {"learnt_from": digest()})
     console.print(f"{out.name}: {out.stat().st_size / 1e6:.1f} MB")
 
 

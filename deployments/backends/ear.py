@@ -4,7 +4,7 @@ MiniLM, 22 million parameters, with low-rank updates of its layers and a head of
 al. 2021). `scripts/train_ear.py` learns them; `injection.Guard` says what follows from the probabilities.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -25,8 +25,8 @@ MODEL = PackageWeights(
 )
 """sentence-transformers/all-MiniLM-L6-v2, Apache-2.0."""
 LEARNT = ROOT / "config" / "ear.safetensors"
-"""Of each layer that was taught the factors `NAME.down`, shape (rank, in), and `NAME.up`, shape (out, rank); of the
-head `head.weight`, shape (2, width), and `head.bias`."""
+"""Of each map that was taught the factors `NAME.down`, shape (rank, in), and `NAME.up`, shape (out, rank); of the head
+`head.weight`, shape (2, width), and `head.bias`; all float16."""
 BATCH = 32
 LONGEST = 128
 """Tokens of a sentence that are read; the longest one of 45 words has about 70."""
@@ -40,9 +40,9 @@ class Ear:
         self._model: Any = None
         self._head: Any = None
 
-    def load(self, learnt: Mapping[str, torch.Tensor] | None = None) -> None:
-        """Read the model and what it was taught, LEARNT unless told. Raises `WeightsUnavailable`."""
-        folder, learnt = MODEL.locate(), learnt or load_file(LEARNT)
+    def load(self) -> None:
+        """Read the model and what it was taught. Raises `WeightsUnavailable`."""
+        folder, learnt = MODEL.locate(), load_file(LEARNT)
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._model = BertModel.from_pretrained(folder, local_files_only=True).requires_grad_(requires_grad=False)
         for name in sorted({name.rpartition(".")[0] for name in learnt} - {"head"}):

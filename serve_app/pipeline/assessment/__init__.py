@@ -97,13 +97,13 @@ def _score(
 
 
 def _judged(
-    competency: Competency, passages: Sequence[Exchange], undoubted: Sequence[Exchange], judge: Judging
+    competency: Competency, passages: Sequence[Exchange], in_no_doubt: Sequence[Exchange], judge: Judging
 ) -> Judgement:
-    """The judgement of the passages, or the lower one of two: what is in doubt must not raise a score.
+    """The judgement of the passages, or of those in no doubt if it is lower: what is in doubt must not raise a score.
 
     Where nothing else was said, it is judged alone.
     """
-    readings = [passages] if undoubted in {passages, ()} else [passages, undoubted]
+    readings = [passages] if in_no_doubt in {passages, ()} else [passages, in_no_doubt]
     judgements = (
         best_by_points(competency, reading) if competency.points else judge.best(competency, reading[:BEST])
         for reading in readings

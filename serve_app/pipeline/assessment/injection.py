@@ -18,7 +18,7 @@ from serve_app.pipeline.sentences import is_question
 
 Severity = Literal["low", "high"]
 HEARD = 0.6
-"""From here on a sentence is a red flag: 1 or 2 in 100 of written interviews, though none of them speaks to a grader."""
+"""From here on a sentence is a red flag: 1 or 2 in 100 of written interviews, none of which speaks to a grader."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
 ACCOUNT = 0.5
