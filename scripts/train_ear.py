@@ -30,7 +30,7 @@ PEAK = 1e-3
 WARM_UP, FLOOR = 0.06, 0.02
 DROPOUT = 0.1
 SEEDS = 2
-"""Markers that learn apart, each from other first weights and examples; the mean of both hears more, and less wrongly."""
+"""Markers that learn apart, each from other first weights and examples; their mean hears more, and less wrongly."""
 UNKNOWN = -1.0
 console = Console()
 

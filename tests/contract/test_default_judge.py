@@ -29,7 +29,7 @@ from scripts.assessment_cases import (
 )
 from scripts.ear_cases import digest
 from scripts.eval_assessment import BLIND, Remembering, bundled, drift
-from scripts.eval_attacks import Case, Cases, does, left_out, listened, looked_at, of_author
+from scripts.eval_attacks import Case, Cases, asked_for, does, left_out, listened, looked_at, of_author
 from serve_app.pipeline.assessment import assess
 from serve_app.pipeline.assessment.fairness import barred_subject
 from serve_app.pipeline.assessment.speech import Sentence
@@ -59,9 +59,7 @@ def raising() -> None:
 
 def interview() -> AssessmentRequest:
     """The bundled interview, asked for one competency."""
-    whole = bundled()
-    kept = tuple(c for c in whole.rubric.competencies if c.slug in JUDGED)
-    return replace(whole, rubric=replace(whole.rubric, competencies=kept))
+    return asked_for(bundled(), JUDGED)
 
 
 @pytest.fixture(scope="module")

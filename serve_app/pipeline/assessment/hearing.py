@@ -19,8 +19,9 @@ Hear = Callable[[Sequence[Sequence[str]]], list[list[Sound]]]
 ARTICLES = {"a", "an", "the"}
 RUN = 4
 """Words in a row by which a part is judged: fewer sound like anything."""
-GRADERS = 0.5
-"""From here on a word belongs to what is meant for the grader."""
+HEARD = 0.5
+"""From here on words are meant for the grader: of written interviews, none of which speaks to a grader, 2 sentences in
+100 are still heard so."""
 SMOOTHED = 1
 """Words on either side that a word's sound is averaged with."""
 FEWEST = 4
@@ -71,8 +72,7 @@ def together(sounds: Sequence[Sound]) -> Sound:
 def parts(sounds: Sequence[Sound]) -> list[slice]:
     """Where a sentence has to be cut, so that what is meant for the grader stands alone; mostly nowhere."""
     marks = [
-        fmean(s.grader for s in sounds[max(0, at - SMOOTHED) : at + SMOOTHED + 1]) >= GRADERS
-        for at in range(len(sounds))
+        fmean(s.grader for s in sounds[max(0, at - SMOOTHED) : at + SMOOTHED + 1]) >= HEARD for at in range(len(sounds))
     ]
     runs = [(mark, len(list(same))) for mark, same in groupby(marks)]
     while len(runs) > 1 and min(length for _, length in runs) < FEWEST:

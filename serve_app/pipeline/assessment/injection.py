@@ -13,12 +13,11 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from serve_app.pipeline.assessment.forms import commands
+from serve_app.pipeline.assessment.hearing import HEARD
 from serve_app.pipeline.assessment.llm import Sound
 from serve_app.pipeline.sentences import is_question
 
 Severity = Literal["low", "high"]
-HEARD = 0.6
-"""From here on a sentence is a red flag: 1 or 2 in 100 of written interviews, none of which speaks to a grader."""
 RECITED = 7
 """Words in a row that somebody who says them has from the rubric's anchors."""
 ACCOUNT = 0.5
