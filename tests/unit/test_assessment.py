@@ -89,16 +89,6 @@ def test_what_was_not_asked_gets_no_score() -> None:
     assert "And a team?" in result.questions_for_next_round
 
 
-def test_a_summary_says_what_an_interview_without_evidence_was_about() -> None:
-    """By the questions that were answered at length, whatever the rubric asks for."""
-    asked = "So, thanks. What brought you to our town? I see."
-    said = interview("We moved here for the school, and the river reminded us all of home.", asked)
-    later = (Utterance(30, 31, "SPEAKER_00", "Okay. And is it nice here?"), Utterance(32, 33, "SPEAKER_01", "Yes."))
-    assert "in answer to “What brought you to our town?”." in run(said).summary
-    both = run(replace(said, utterances=(*said.utterances, *later))).summary
-    assert both.endswith("in answer to “What brought you to our town?” and “And is it nice here?”.")
-
-
 def test_what_was_asked_and_hardly_answered_gets_no_score() -> None:
     """With another reason than what was never asked."""
     score = run(interview(answer="A lock, fixed.")).scores["problem_solving"]

@@ -14,7 +14,6 @@ from serve_app.pipeline.assessment.exchanges import (
     about,
     density,
     exchanges,
-    mostly_about,
     touches,
     touching,
     undoubted,
@@ -57,7 +56,7 @@ def assess(request: AssessmentRequest, model: LanguageModel, progress: Progress)
         progress(0.9 * number / len(rubric.competencies))
     flags = red_flags(talk, candidate)
     recommendation = writing.recommend(scores, flags)
-    written = writing.write(model, request, scores, recommendation, mostly_about(answers))
+    written = writing.write(model, request, scores, recommendation)
     progress(1.0)
     return Assessment(
         summary=written.summary,

@@ -30,10 +30,6 @@ FEWEST_CUES = 2
 another in the answer prove little, too ("any issues?", "no problems")."""
 FEWEST_NEW_WORDS = 4
 """A sentence without a cue that says less ("That is a good question.") adds nothing to an answer."""
-MOST_ASKED = 2
-"""Questions that say what an interview was about."""
-TELLING = range(4, 26)
-"""Words of a question that can stand for itself."""
 COMMON = re.compile(
     r"an?|the|of|to|in|is|are|was|were|be|been|its?|that|this|which|and|or|for|on|at|by|as|with|from|can|will|not|than|"
     r"then|so|if|when|you|your|i|they|their|he|she|we|our|ha[sd]|have|do|does"
@@ -78,20 +74,6 @@ def _exchange(question: Sequence[str], answer: Sequence[Sentence]) -> Exchange:
 def undoubted(exchange: Exchange) -> Exchange:
     """The exchange without what may be meant for the grader after all."""
     return replace(exchange, sentences=tuple(one for one in exchange.sentences if not one.heard.doubtful))
-
-
-def mostly_about(all_exchanges: Iterable[Exchange]) -> tuple[str, ...]:
-    """The questions with the longest answers, in the order they were asked, each in one sentence."""
-    asked = [(question, exchange) for exchange in all_exchanges if (question := _last_question(exchange))]
-    longest = sorted(asked, key=lambda pair: -len(pair[1].answer.split()))[:MOST_ASKED]
-    return tuple(question for question, exchange in asked if (question, exchange) in longest)
-
-
-def _last_question(exchange: Exchange) -> str:
-    """The last sentence of the question that asks something; nothing where none can stand for itself."""
-    sentences = re.split(r"(?<=[.?!])\s+", exchange.question)
-    asked = [one for one in sentences if is_question(one) and len(one.split()) in TELLING]
-    return asked[-1] if asked else ""
 
 
 def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:

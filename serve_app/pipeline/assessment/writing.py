@@ -74,13 +74,10 @@ def rationale(competency: Competency, score: int, *, stable: bool) -> str:
 
 def write(
     model: LanguageModel, request: AssessmentRequest, scores: Mapping[str, CompetencyScore],
-    recommendation: Recommendation, asked: Sequence[str] = (),
+    recommendation: Recommendation,
 ) -> Texts:  # fmt: skip
-    """Summary and submittal note; `asked` are the questions the interview was mostly about.
-
-    A text of the model's that fails a check is replaced by the plain one.
-    """
-    plain = Texts(_summary(request.rubric, scores, asked), _note(request.role_title, request.rubric, scores))
+    """Summary and submittal note. A text of the model's that fails a check is replaced by the plain one."""
+    plain = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores))
     if not model.writes_prose:
         return plain
     facts = {
@@ -143,7 +140,7 @@ def _findings(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> list[dic
     ]  # fmt: skip
 
 
-def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore], asked: Sequence[str]) -> str:
+def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
     scored = sorted(
         (c for c in rubric.competencies if scores[c.slug].score is not None), key=lambda c: -(scores[c.slug].score or 0)
     )
@@ -158,8 +155,6 @@ def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore], asked: Seque
         parts.append(f"The strongest evidence is for {settled[0].name.lower()}: “{best}”")
     if missing:
         parts.append(f"The interview gives no evidence for {_and(missing)}.")
-    if missing and asked:
-        parts.append(f"Most was said in answer to {_and([f'“{question}”' for question in asked], 'and')}.")
     return " ".join(parts) or "The recording holds no answers that can be assessed."
 
 
