@@ -33,7 +33,10 @@ LONGEST = 128
 
 
 class Ear:
-    """`LanguageModel.hear` of one process, on the processor. The same sentences in the same order sound the same."""
+    """`LanguageModel.hear` of one process, on the processor. The same sentences in the same order sound the same.
+
+    Once loaded, several threads may hear at once.
+    """
 
     def __init__(self) -> None:
         self._tokenizer: Any = None
@@ -49,6 +52,7 @@ class Ear:
             up, down = (learnt[f"{name}.{way}"].float() for way in ("up", "down"))
             self._model.get_submodule(name).weight += up @ down
         self._head = learnt["head.weight"].float(), learnt["head.bias"].float()
+        self._heard([("yes",)])  # mapped weights are only now in memory, and the tokenizer's settings stay as they are
 
     def unload(self) -> None:
         """Give the memory back."""

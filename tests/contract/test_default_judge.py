@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 from safetensors import safe_open
 
 from deployments.backends import AssessorBackend
-from deployments.backends.ear import LEARNT
+from deployments.backends.ear import LEARNT, Ear
 from deployments.backends.fake import FakeAssessor
 from deployments.backends.prefixes import Prefixes
 from deployments.weights import PROFILES, ModelSpec
@@ -209,6 +210,16 @@ def test_listening_can_be_stopped(backend: AssessorBackend) -> None:
     assert len(beats) == 3
     with pytest.raises(RuntimeError):
         ear.hear(said, raising)
+
+
+def test_several_interviews_are_heard_side_by_side() -> None:
+    """As an endpoint's assessor does, right after the load: each thread hears what it would hear alone."""
+    ear = Ear()
+    ear.load()
+    said = [[*["I", "packed", "boxes"], str(number)] for number in range(40)]
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(lambda _: ear.hear(said, lambda: None), range(8))
+    assert others == [first] * 7
 
 
 def test_a_sentence_beyond_what_is_read_keeps_its_words(backend: AssessorBackend) -> None:
