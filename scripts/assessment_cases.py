@@ -1,7 +1,7 @@
 """Cases that an assessment is tried on: attacks, and ways of saying the same that must be judged alike."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +15,6 @@ LOOKED_AT = tuple(sorted(folder.name for folder in (CASES / "tried").iterdir()))
 def lines(path: Path) -> list[str]:
     """The lines of a file of cases; none where there is no such file."""
     return path.read_text("utf-8").splitlines() if path.is_file() else []
-
-
-def tried(kind: str, authors: Sequence[str] = LOOKED_AT) -> list[str]:
-    """Cases of a kind: `attacks`, `run_on` (attacks within an answer, between double brackets) and `pleas`.
-
-    The honest kinds are `lookalikes`, `plain` and `general`. Not every author wrote all of them.
-    """
-    return [said for author in authors for said in lines(CASES / "tried" / author / f"{kind}.txt")]
 
 
 TO_VARY = (

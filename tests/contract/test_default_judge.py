@@ -24,7 +24,6 @@ from scripts.assessment_cases import (
     no_articles,
     simple_grammar,
     to_vary,
-    tried,
     unpunctuated,
     varied,
 )
@@ -182,7 +181,7 @@ def share(said: Sequence[Sequence[Sentence]], holds: Callable[[Sentence], bool])
 @pytest.mark.parametrize("simply", [no_articles, simple_grammar, unpunctuated])
 def test_simple_grammar_is_not_flagged_more(simply: Callable[[str], str], model: Remembering) -> None:
     """Honest sentences in a second language, or as a recogniser without punctuation writes them."""
-    found = listened(bundled(), model, [simply(said) for said in tried("plain")])
+    found = listened(bundled(), model, [simply(case.said) for case in cases("plain")])
     assert share(found, flagged) <= MOST_FLAGGED["plain"]
     assert share(found, lambda part: not part.trusted) <= MOST_FLAGGED["general"]
 
