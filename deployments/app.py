@@ -16,11 +16,11 @@ from deployments.executor import Executor, Placement
 from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
 from deployments.probe import Probe
-from deployments.residency import Limits
-from deployments.spares import Spare
+from deployments.replica.lifecycle import Limits
+from deployments.replica.prestart import PrestartSpec
 from deployments.weights import ModelSpec, load_profile
-from serve_app.models.registry import RosterEntry
-from serve_app.pipeline.ports import ROLES, Role
+from serve_app.model_pool.registry import RosterEntry
+from serve_app.pipeline.ports import ROLES, ModelRole
 
 
 class ServeArgs(BaseModel):
@@ -99,18 +99,18 @@ def check_shares(args: ServeArgs, gpus: float) -> None:
 NO_GPU = {"num_cpus": 0, "runtime_env": {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}}
 
 
-def spares(args: ServeArgs) -> list[Spare]:
+def spares(args: ServeArgs) -> list[PrestartSpec]:
     """The kinds of processes to have in waiting."""
     return [_spare(spec) for spec in _specs(args).values()] if args.spare_processes else []
 
 
-def _specs(args: ServeArgs) -> dict[Role, ModelSpec]:
+def _specs(args: ServeArgs) -> dict[ModelRole, ModelSpec]:
     profile = load_profile(args.profile)
     return {role: getattr(profile, role) for role in ROLES}
 
 
-def _spare(spec: ModelSpec) -> Spare:
-    return Spare(spec.backend, spec.num_gpus)
+def _spare(spec: ModelSpec) -> PrestartSpec:
+    return PrestartSpec(spec.backend, spec.num_gpus)
 
 
 def _resources(spec: ModelSpec, args: ServeArgs) -> dict[str, Any]:

@@ -6,20 +6,20 @@ from typing import NamedTuple
 
 from ray import serve
 
+from deployments.handles import Handle, HandlePool
 from deployments.probe import measure_cold_start
-from deployments.remote import Handle, RemotePool
-from deployments.spares import Spare, prepare
-from deployments.watch import watch_forever
+from deployments.replica.prestart import PrestartSpec, prepare
+from deployments.serve_status import watch_forever
 from serve_app.executor import Executor as JobExecutor
-from serve_app.jobs.queue import NoQueue
-from serve_app.models.registry import RosterEntry
+from serve_app.jobs.dispatch import NoDispatcher
+from serve_app.model_pool.registry import RosterEntry
 from serve_app.pipeline.ports import ROLES
+from serve_app.services import build_services
 from serve_app.settings import Settings
-from serve_app.wiring import build_services
 
 
 class Placement(NamedTuple):
-    """See `RemotePool`."""
+    """See `HandlePool`."""
 
     deadline_s: float
     asr_replicas: int
@@ -35,11 +35,11 @@ class Executor:
         probe: Handle,
         roster: list[RosterEntry],
         placement: Placement,
-        spares: Sequence[Spare],
+        spares: Sequence[PrestartSpec],
     ) -> None:
-        services = build_services(Settings(), NoQueue(), roster)
+        services = build_services(Settings(), NoDispatcher(), roster)
         by_role = dict(zip(ROLES, models, strict=True))
-        pool = RemotePool(by_role, *placement)
+        pool = HandlePool(by_role, *placement)
         name = serve.get_replica_context().replica_id.unique_id
         self._jobs = JobExecutor(services, pool, f"executor-{name}")
         self._sweep = asyncio.create_task(self._jobs.sweep_forever())

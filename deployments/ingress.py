@@ -3,11 +3,11 @@
 from fastapi import FastAPI
 from ray import serve
 
-from deployments.remote import Handle, RemoteQueue
+from deployments.handles import Handle, HandleDispatcher
 from serve_app.http.app import create_app
-from serve_app.models.registry import RosterEntry
+from serve_app.model_pool.registry import RosterEntry
+from serve_app.services import build_services
 from serve_app.settings import Settings
-from serve_app.wiring import build_services
 
 
 @serve.deployment(name="Ingress")
@@ -16,7 +16,7 @@ class Ingress:
     """The public API."""
 
     def __init__(self, executor: Handle, roster: list[RosterEntry]) -> None:
-        self._services = build_services(Settings(), RemoteQueue(executor), roster)
+        self._services = build_services(Settings(), HandleDispatcher(executor), roster)
 
     async def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._services, ids_by_server=True)

@@ -7,13 +7,13 @@ from typing import Any, Generic, TypeVar
 from ray import serve
 
 from deployments.backends import AssessorBackend, Backend, DiarizerBackend, TranscriberBackend
-from deployments.events import ModelEvent
-from deployments.replica import Replica
-from deployments.reports import DatabaseReports
-from deployments.residency import Limits
-from deployments.spares import leave_successor
+from deployments.replica.events import ModelEvent
+from deployments.replica.lifecycle import Limits
+from deployments.replica.pool_client import DatabasePoolClient
+from deployments.replica.prestart import leave_successor
+from deployments.replica.replica import Replica
 from deployments.weights import ModelChoice, ModelSpec
-from serve_app.pipeline.ports import Role
+from serve_app.pipeline.ports import ModelRole
 from serve_app.pipeline.types import WHOLE, AssessmentRequest, Part, Recording
 from serve_app.settings import Settings
 from serve_app.storage.database import Database
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 class _Model(Generic[B]):
     """What the three have in common. `check_health` also starts the registry's heartbeat, before any call."""
 
-    role: Role
+    role: ModelRole
 
     def __init__(self, spec: ModelSpec, limits: Limits) -> None:
         spec.preload()  # 0.3 to 5 s; Serve's own handshake with the process runs meanwhile
         replica_id = f"{self.role}-{serve.get_replica_context().replica_id.unique_id}"
         settings = Settings()  # pydantic-settings fills the fields
         self._bus = Bus(settings.redis_url)
-        reports = DatabaseReports(Database(settings.database_url, self._bus.publish, pool_size=1), self._bus)
+        reports = DatabasePoolClient(Database(settings.database_url, self._bus.publish, pool_size=1), self._bus)
         self.replica: Replica[B] = Replica(self.role, spec, replica_id, reports, limits)
 
     async def warm(self) -> AsyncIterator[ModelEvent]:
@@ -67,7 +67,7 @@ class _Model(Generic[B]):
 class ASR(_Model[TranscriberBackend]):
     """Speech to words."""
 
-    role: Role = "asr"
+    role: ModelRole = "asr"
 
     async def run(self, audio: Recording, language: str | None, part: Part = WHOLE) -> AsyncIterator[ModelEvent]:
         """Transcribe; see `TranscriberBackend`."""
@@ -79,7 +79,7 @@ class ASR(_Model[TranscriberBackend]):
 class Diarizer(_Model[DiarizerBackend]):
     """Speech to speakers."""
 
-    role: Role = "diarizer"
+    role: ModelRole = "diarizer"
 
     async def run(self, audio: Recording, num_speakers: int | None) -> AsyncIterator[ModelEvent]:
         """Diarize; see `DiarizerBackend`."""
@@ -91,7 +91,7 @@ class Diarizer(_Model[DiarizerBackend]):
 class Assessor(_Model[AssessorBackend]):
     """Transcript to assessment."""
 
-    role: Role = "assessor"
+    role: ModelRole = "assessor"
 
     async def run(self, request: AssessmentRequest) -> AsyncIterator[ModelEvent]:
         """Assess; see `AssessorBackend`."""

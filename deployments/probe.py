@@ -9,10 +9,10 @@ import logging
 
 from ray import serve
 
-from deployments.remote import Handle, answer_s
-from serve_app.models import registry
-from serve_app.models.health import COLD_START_LIMIT_S
-from serve_app.models.tables import ModelLoad
+from deployments.handles import Handle, answer_s
+from serve_app.model_pool import registry
+from serve_app.model_pool.health import COLD_START_LIMIT_S
+from serve_app.model_pool.models import ModelLoad
 from serve_app.storage.database import Database
 
 IDLE_S = 15.0

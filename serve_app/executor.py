@@ -18,13 +18,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.credits import ledger
 from serve_app.credits.models import EntryKind
 from serve_app.errors import InferenceFailed, Interrupted, Invalid, JobFailure, LeaseLost, RecruitScreenError
-from serve_app.jobs import forecast, lifecycle, waiting
-from serve_app.jobs import service as jobs
+from serve_app.jobs import duration_estimate, lifecycle, queue_position
+from serve_app.jobs import queries as jobs
 from serve_app.jobs.lifecycle import Claim, Note
 from serve_app.jobs.models import Job, JobCheckpoint, JobState, price_of
-from serve_app.pipeline import run as pipeline
-from serve_app.pipeline.ports import ROLES, Loading, ModelPool, Role
-from serve_app.pipeline.run import Interview
+from serve_app.pipeline import interview as pipeline
+from serve_app.pipeline.interview import Interview
+from serve_app.pipeline.ports import ROLES, Loading, ModelPool, ModelRole
 from serve_app.services import Services
 from serve_app.settings import Settings
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 PROGRESS_EVERY_S = 1.0
 ORPHANED_AFTER_S = 3600.0
 """An upload is a job's within a minute of being stored; one that is nobody's for an hour was left by a crash."""
-SHARES: dict[Role, float] = {"asr": 0.45, "diarizer": 0.35, "assessor": 0.20}
+SHARES: dict[ModelRole, float] = {"asr": 0.45, "diarizer": 0.35, "assessor": 0.20}
 """How much of the bar each model fills."""
 MIB = 1 << 20
 
@@ -92,7 +92,7 @@ class Executor:
                 await _requeue_or_fail(session, job, job.version, settings, Interrupted())
         await self._expire()
         async with database.transaction() as session:
-            await waiting.tell(session)
+            await queue_position.tell(session)
         async with database.transaction() as session:
             return list(await lifecycle.due(session, limit=settings.jobs_per_executor))
 
@@ -126,9 +126,9 @@ class _Nobody:
 
     async def loading(self, event: Loading) -> None: ...
 
-    async def inference(self, role: Role) -> None: ...
+    async def inference(self, role: ModelRole) -> None: ...
 
-    async def progress(self, role: Role, share: float) -> None: ...
+    async def progress(self, role: ModelRole, share: float) -> None: ...
 
 
 class _Run:
@@ -142,15 +142,15 @@ class _Run:
         self._blob = claim.job.blob
         self._write = asyncio.Lock()
         self._state = JobState.QUEUED
-        self._shares: dict[Role, float] = dict.fromkeys(ROLES, 0.0)
-        self._loading: dict[Role, Loading] = {}
+        self._shares: dict[ModelRole, float] = dict.fromkeys(ROLES, 0.0)
+        self._loading: dict[ModelRole, Loading] = {}
         self._reported_at = 0.0
         self._due_at = 0.0
 
     async def to_the_end(self) -> None:
         """Run the pipeline under a heartbeat and settle. Raises `LeaseLost` when the job is no longer ours."""
         async with self.services.database.transaction() as session:
-            expected_s = await forecast.expected_s(session, self.job.vertical, self.job.duration_s)
+            expected_s = await duration_estimate.expected_s(session, self.job.vertical, self.job.duration_s)
         self._due_at = time.monotonic() + expected_s
         work = asyncio.create_task(self._work())
         pulse = asyncio.create_task(self._heartbeat())
@@ -183,7 +183,7 @@ class _Run:
         )
         return await pipeline.run(interview, self.pool, self)
 
-    async def _warm(self, role: Role) -> None:
+    async def _warm(self, role: ModelRole) -> None:
         with suppress(JobFailure):  # the call that needs the model meets the same failure, and reports it
             await self.pool.warm(role, self)
 
@@ -203,13 +203,13 @@ class _Run:
         if not await self._enter(JobState.LOADING_WEIGHTS, note, only_from=JobState.QUEUED):
             await self._report_now_and_then(note)
 
-    async def inference(self, role: Role) -> None:
+    async def inference(self, role: ModelRole) -> None:
         """Enter processing_inference with the first model that begins."""
         self._loading.pop(role, None)
         await self._enter(JobState.PROCESSING_INFERENCE, Note(), only_from=None)
         await self._report(self._moved(role, f"{STAGES[role]} started"))
 
-    async def progress(self, role: Role, share: float) -> None:
+    async def progress(self, role: ModelRole, share: float) -> None:
         """Move the bar, at most once a second."""
         self._shares[role] = max(self._shares[role], min(share, 1.0))
         await self._report_now_and_then(self._moved(role, STAGES[role]))
@@ -281,14 +281,14 @@ class _Run:
         async with self._write, self.services.database.transaction() as session:
             await lifecycle.report(session, self.job.id, self.version, note)
 
-    def _moved(self, role: Role, text: str) -> Note:
+    def _moved(self, role: ModelRole, text: str) -> Note:
         """How far the job is, and the seconds left at the pace of the jobs before it."""
         percent = round(100 * sum(SHARES[role] * share for role, share in self._shares.items()))
         expected_s = round(max(0.0, self._due_at - time.monotonic()), 1)
         return Note(text, {"stage": STAGES[role], "percent": percent, "expected_s": expected_s})
 
 
-STAGES: dict[Role, str] = {"asr": "transcription", "diarizer": "diarization", "assessor": "assessment"}
+STAGES: dict[ModelRole, str] = {"asr": "transcription", "diarizer": "diarization", "assessor": "assessment"}
 
 
 def _loading_note(events: list[Loading]) -> Note:

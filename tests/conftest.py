@@ -10,17 +10,16 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from deployments.local import LocalPool
-from scripts.embedded import postgres, valkey
+from deployments.replica.local_pool import LocalPool
+from scripts.launcher.embedded import postgres, valkey
 from serve_app.http.app import create_app
-from serve_app.models.registry import RosterEntry
-from serve_app.schema import migrate
-from serve_app.services import Services
+from serve_app.migrate import migrate
+from serve_app.model_pool.registry import RosterEntry
+from serve_app.services import Services, build_services
 from serve_app.settings import Settings
 from serve_app.storage.database import Database
-from serve_app.wiring import build_services
-from tests.fakes import RecordedHints, local_pool
-from tests.world import Customer, new_customer
+from tests.support.fakes import RecordedNotifications, local_pool
+from tests.support.world import Customer, new_customer
 
 NUMBERS = itertools.count(1)
 ROSTER = [
@@ -87,7 +86,7 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def services(settings: Settings) -> AsyncIterator[Services]:
     """Services over the test's own servers; hints are recorded, not followed."""
-    bundle = build_services(settings, RecordedHints(), ROSTER)
+    bundle = build_services(settings, RecordedNotifications(), ROSTER)
     yield bundle
     await bundle.close()
 

@@ -67,10 +67,10 @@ class AssessorBackend(Backend, Protocol):
 
 
 BACKENDS = {
-    "faster_whisper": "deployments.backends.faster_whisper:FasterWhisper",
-    "pyannote": "deployments.backends.pyannote:Pyannote",
-    "transformers_llm": "deployments.backends.transformers_llm:TransformersLLM",
-    "openai_llm": "deployments.backends.openai_llm:OpenAILLM",
+    "faster_whisper": "deployments.backends.asr.faster_whisper:FasterWhisper",
+    "pyannote": "deployments.backends.diarizer.pyannote:Pyannote",
+    "transformers_llm": "deployments.backends.assessor.transformers_llm:TransformersLLM",
+    "openai_llm": "deployments.backends.assessor.openai_llm:OpenAILLM",
     "fake_transcriber": "deployments.backends.fake:FakeTranscriber",
     "fake_diarizer": "deployments.backends.fake:FakeDiarizer",
     "fake_assessor": "deployments.backends.fake:FakeAssessor",

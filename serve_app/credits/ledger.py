@@ -17,7 +17,7 @@ from serve_app.accounts.models import Account
 from serve_app.credits.models import EntryKind, LedgerEntry
 from serve_app.errors import InsufficientCredits, KeyCapReached
 from serve_app.keys.models import ApiKey
-from serve_app.storage.pages import Page, Position, older_than, page
+from serve_app.storage.pagination import Page, Position, older_than, page
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Response
 
 from serve_app.http import errors, openapi
+from serve_app.http.api import credits as account_credits
+from serve_app.http.api import demo, health, jobs, keys, quotes, transcripts
+from serve_app.http.api import model_pool as models
 from serve_app.http.body_limit import BodyLimit
+from serve_app.http.pages import api_docs
+from serve_app.http.pages import keys as key_pages
+from serve_app.http.pages import public as pages
+from serve_app.http.pages.sessions import Sessions
 from serve_app.http.request_id import RequestId
-from serve_app.http.routes import api_docs, demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts
-from serve_app.http.routes import credits as account_credits
-from serve_app.http.sessions import Sessions
 from serve_app.http.tokens import JobTokens
 from serve_app.services import Services
 

@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from serve_app.errors import JobNotFound, Unauthorized, WrongScope
 from serve_app.http.tokens import JobTokens
-from serve_app.jobs import service as jobs
+from serve_app.jobs import queries as jobs
 from serve_app.jobs.models import Job
 from serve_app.keys import service as keys
 from serve_app.keys.models import ApiKey
@@ -19,13 +19,13 @@ from serve_app.verticals.spec import VerticalSpec
 bearer = HTTPBearer(auto_error=False, description="`lv_sk_<scope>_…`, made in the dashboard or with the admin CLI.")
 
 
-def services(request: Request) -> ServiceBundle:
-    """The bundle this app was built over."""
-    bundle: ServiceBundle = request.app.state.services
-    return bundle
+def get_services(request: Request) -> ServiceBundle:
+    """The services this app was built over."""
+    services: ServiceBundle = request.app.state.services
+    return services
 
 
-Services = Annotated[ServiceBundle, Depends(services)]
+Services = Annotated[ServiceBundle, Depends(get_services)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class Caller:
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-async def caller(request: Request, bundle: Services, credentials: Credentials, response: Response) -> Caller:
+async def get_caller(request: Request, services: Services, credentials: Credentials, response: Response) -> Caller:
     """The caller. Raises `Unauthorized` and `RateLimited`; says in the headers how many requests are left."""
     if credentials is None:
         raise Unauthorized
-    async with bundle.database.transaction() as session:
+    async with services.database.transaction() as session:
         key = await keys.verify(session, credentials.credentials)
-    window = await bundle.limiter.hit("per-key", bundle.settings.rate_limit, key.id)
+    window = await services.limiter.hit("per-key", services.settings.rate_limit, key.id)
     request.state.rate_limit = window.headers() if window else {}  # for an error answer, which is made elsewhere
     response.headers.update(request.state.rate_limit)
     return Caller(key)
@@ -64,15 +64,15 @@ def client_address(request: Request, settings: Settings) -> str:
     return request.client.host if request.client else "unknown"
 
 
-CurrentCaller = Annotated[Caller, Depends(caller)]
+CurrentCaller = Annotated[Caller, Depends(get_caller)]
 
 
-async def opened_vertical(who: CurrentCaller, bundle: Services, vertical: Annotated[str, Path()]) -> VerticalSpec:
+async def opened_vertical(caller: CurrentCaller, services: Services, vertical: Annotated[str, Path()]) -> VerticalSpec:
     """The product in the path, if the caller's key opens it. Raises `VerticalNotFound` or `WrongScope`."""
-    spec = bundle.catalog.get(vertical)
-    if not who.key.opens(spec.slug):
+    spec = services.catalog.get(vertical)
+    if not caller.key.opens(spec.slug):
         raise WrongScope(
-            f"This key is for '{who.key.scope}', not for '{spec.slug}'. Use a key of that product or 'all'."
+            f"This key is for '{caller.key.scope}', not for '{spec.slug}'. Use a key of that product or 'all'."
         )
     return spec
 
@@ -83,11 +83,11 @@ OpenedVertical = Annotated[VerticalSpec, Depends(opened_vertical)]
 JobId = Annotated[str, Path(description="`job_` and 20 hexadecimal digits.", examples=["job_9f2c81d4a0b34e7f9d21"])]
 
 
-async def owned_job(who: CurrentCaller, bundle: Services, job_id: JobId) -> Job:
+async def owned_job(caller: CurrentCaller, services: Services, job_id: JobId) -> Job:
     """The job in the path, if it is the caller's. Raises `JobNotFound` or `WrongScope`."""
-    async with bundle.database.transaction() as session:
-        job = await jobs.owned(session, who.account_id, job_id)
-    if not who.key.opens(job.vertical):
+    async with services.database.transaction() as session:
+        job = await jobs.owned(session, caller.account_id, job_id)
+    if not caller.key.opens(job.vertical):
         raise WrongScope
     return job
 
@@ -95,11 +95,11 @@ async def owned_job(who: CurrentCaller, bundle: Services, job_id: JobId) -> Job:
 OwnedJob = Annotated[Job, Depends(owned_job)]
 
 
-async def account_caller(who: CurrentCaller) -> Caller:
+async def account_caller(caller: CurrentCaller) -> Caller:
     """A caller who may act for the whole account. Raises `WrongScope` for a key of one product."""
-    if not who.key.opens_all:
+    if not caller.key.opens_all:
         raise WrongScope("Only a key with scope 'all' may manage keys.")
-    return who
+    return caller
 
 
 AccountCaller = Annotated[Caller, Depends(account_caller)]
@@ -119,12 +119,12 @@ async def readable_job(
     token: Annotated[str | None, Query(max_length=500, description="Instead of a key: a stream token.")] = None,
 ) -> Job:
     """The job in the path, for its owner's key or for a token made for it. Raises as `owned_job` does."""
-    bundle = services(request)
+    services = get_services(request)
     if credentials is not None or token is None:
-        return await owned_job(await caller(request, bundle, credentials, response), bundle, job_id)
+        return await owned_job(await get_caller(request, services, credentials, response), services, job_id)
     if tokens(request).job_id(token) != job_id:
         raise JobNotFound
-    async with bundle.database.transaction() as session:
+    async with services.database.transaction() as session:
         return await jobs.by_id(session, job_id)
 
 

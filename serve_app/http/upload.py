@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile as StarletteUploadFile
 
 from serve_app.errors import FileTooLarge, Invalid, InvalidField
 from serve_app.http.body_limit import allow
-from serve_app.jobs.intake import Upload
+from serve_app.jobs.submit import Upload
 from serve_app.storage.text import Storable, storable_json
 from serve_app.verticals.rubric import FORM as RUBRIC_FORM
 from serve_app.verticals.rubric import CallerRubric

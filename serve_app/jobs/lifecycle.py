@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import IllegalTransition, LeaseLost
 from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobEvent, JobState
-from serve_app.jobs.turns import RUNNING, claimable, in_turn
+from serve_app.jobs.scheduling import RUNNING, claimable, in_turn
 from serve_app.storage.database import wake_after_commit
 
 QUEUED, LOADING, INFERENCE = JobState.QUEUED, JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE

@@ -26,8 +26,8 @@ from av.error import FFmpegError
 from av.stream import Discard, Disposition
 
 from serve_app.errors import MediaEncrypted, MediaTooLong, MediaTooShort, MediaUnreadable, NoAudioTrack
-from serve_app.pipeline.channels import to_recording
-from serve_app.pipeline.collector import (
+from serve_app.pipeline.mixdown import to_recording
+from serve_app.pipeline.resample import (
     MAX_CHANNELS,
     MAX_RATE,
     MIN_DURATION_S,

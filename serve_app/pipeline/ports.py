@@ -6,8 +6,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
 
-Role = Literal["asr", "diarizer", "assessor"]
-ROLES: tuple[Role, ...] = ("asr", "diarizer", "assessor")
+ModelRole = Literal["asr", "diarizer", "assessor"]
+ROLES: tuple[ModelRole, ...] = ("asr", "diarizer", "assessor")
 
 AudioRef: TypeAlias = Any
 """A recording that was shared once: a `Recording` in one process, an object reference across replicas."""
@@ -20,7 +20,7 @@ Progress: TypeAlias = Callable[[float], None]
 class Loading:
     """A model is on its way into memory."""
 
-    role: Role
+    role: ModelRole
     bytes_loaded: int
     bytes_total: int
     expected_s: float | None
@@ -34,11 +34,11 @@ class Observer(Protocol):
         """Weights are being read."""
         ...
 
-    async def inference(self, role: Role) -> None:
+    async def inference(self, role: ModelRole) -> None:
         """A model has begun to work on the input."""
         ...
 
-    async def progress(self, role: Role, share: float) -> None:
+    async def progress(self, role: ModelRole, share: float) -> None:
         """A model has finished `share` (0 to 1) of its work."""
         ...
 
@@ -103,6 +103,6 @@ class ModelPool(Protocol):
         """The models, reporting to `observer`."""
         ...
 
-    async def warm(self, role: Role, observer: Observer) -> None:
+    async def warm(self, role: ModelRole, observer: Observer) -> None:
         """Return when `role` is loaded, so that its load runs beside other work. Raises `JobFailure`."""
         ...

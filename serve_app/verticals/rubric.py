@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from serve_app.pipeline.assessment.fairness import barred_subject
+from serve_app.pipeline.assessment.protected_attributes import barred_subject
 from serve_app.pipeline.types import Competency
 from serve_app.storage.text import storable
 

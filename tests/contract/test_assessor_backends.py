@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from deployments.backends.openai_llm import OpenAILLM
-from deployments.events import Result
-from deployments.replica import Replica
-from deployments.reports import NoReports
+from deployments.backends.assessor.openai_llm import OpenAILLM
+from deployments.replica.events import Result
+from deployments.replica.pool_client import NoPoolClient
+from deployments.replica.replica import Replica
 from deployments.weights import ModelSpec
 from serve_app.errors import InferenceFailed, VramUnavailable, WeightsUnavailable
 from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance
@@ -216,7 +216,7 @@ async def test_interviews_reach_an_endpoint_side_by_side_and_count_their_own_tok
     with serving(answer) as endpoint:
         options = {"base_url": endpoint.url, "model": endpoint.model}
         spec = ModelSpec(backend="openai_llm", name="remote", options=options, at_once=2)
-        replica: Replica[Any] = Replica("assessor", spec, "assessor-1", NoReports())
+        replica: Replica[Any] = Replica("assessor", spec, "assessor-1", NoPoolClient())
         meeting = together
         results = await asyncio.gather(*(assessed(replica) for _ in range(2)))
         assert [result.usage.calls for result in results] == [len(endpoint.asked) / 2] * 2

@@ -13,11 +13,13 @@ from pydantic import TypeAdapter
 from safetensors import safe_open
 
 from deployments.backends import AssessorBackend
-from deployments.backends.ear import LEARNT, Ear
+from deployments.backends.assessor.injection_tagger import LEARNT, InjectionTagger
+from deployments.backends.assessor.prefix_cache import Prefixes
 from deployments.backends.fake import FakeAssessor
-from deployments.backends.prefixes import Prefixes
 from deployments.weights import PROFILES, ModelSpec
-from scripts.assessment_cases import (
+from scripts.evaluation.assessment import BLIND, Remembering, bundled, drift
+from scripts.evaluation.attacks import Case, Cases, asked_for, does, left_out, listened, looked_at, of_author
+from scripts.evaluation.cases import (
     CASES,
     VARIANTS,
     lines,
@@ -27,12 +29,10 @@ from scripts.assessment_cases import (
     unpunctuated,
     varied,
 )
-from scripts.ear_cases import digest
-from scripts.eval_assessment import BLIND, Remembering, bundled, drift
-from scripts.eval_attacks import Case, Cases, asked_for, does, left_out, listened, looked_at, of_author
-from serve_app.pipeline.assessment import assess
-from serve_app.pipeline.assessment.fairness import barred_subject
-from serve_app.pipeline.assessment.speech import Sentence
+from scripts.training.cases import digest
+from serve_app.pipeline.assessment.assess import assess
+from serve_app.pipeline.assessment.protected_attributes import barred_subject
+from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import Assessment, AssessmentRequest
 from tests.contract.test_assessor_backends import loaded, sensible, serving
 
@@ -83,7 +83,7 @@ def model(backend: AssessorBackend) -> Remembering:
 @pytest.fixture(scope="module")
 def honest(model: Remembering) -> Assessment:
     """The interview as it was."""
-    return assess(interview(), model, quiet)
+    return assess(interview(), model, model, quiet)
 
 
 def checked(assessment: Assessment) -> Assessment:
@@ -203,28 +203,28 @@ def test_nothing_is_learnt_from_what_is_tried() -> None:
 
 def test_listening_can_be_stopped(backend: AssessorBackend) -> None:
     """Between two batches."""
-    ear, beats = cast("Any", backend)._ear, []
+    ear, beats = cast("Any", backend)._tagger, []
     said = [[*["I", "packed", "boxes"], str(number)] for number in range(80)]
-    ear.hear(said, lambda: beats.append(1))
+    ear.tag_words(said, lambda: beats.append(1))
     assert len(beats) == 3
     with pytest.raises(RuntimeError):
-        ear.hear(said, raising)
+        ear.tag_words(said, raising)
 
 
 def test_several_interviews_are_heard_side_by_side() -> None:
     """As an endpoint's assessor does, right after the load: each thread hears what it would hear alone."""
-    ear = Ear()
+    ear = InjectionTagger()
     ear.load()
     said = [[*["I", "packed", "boxes"], str(number)] for number in range(40)]
     with ThreadPoolExecutor(4) as threads:
-        first, *others = threads.map(lambda _: ear.hear(said, lambda: None), range(8))
+        first, *others = threads.map(lambda _: ear.tag_words(said, lambda: None), range(8))
     assert others == [first] * 7
 
 
 def test_a_sentence_beyond_what_is_read_keeps_its_words(backend: AssessorBackend) -> None:
     """Each of its words gets a sound, an empty sentence none."""
     long = ["antidisestablishmentarianism"] * 45
-    assert [len(heard) for heard in cast("Any", backend).hear([long, [], ["no"]])] == [45, 0, 1]
+    assert [len(heard) for heard in cast("Any", backend).tag_words([long, [], ["no"]])] == [45, 0, 1]
 
 
 def test_the_same_answer_is_judged_alike(model: Remembering) -> None:

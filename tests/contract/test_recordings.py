@@ -8,10 +8,10 @@ import pytest
 
 from deployments.backends import TranscriberBackend
 from deployments.weights import load_profile
-from scripts.transcript_scores import Line
+from scripts.evaluation.transcript_scores import Line
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.types import Word
-from tests.world import EVAL
+from tests.support.world import EVAL
 
 BASELINE = "00_baseline_pcm16_16k_mono.wav"
 FORMATS = (

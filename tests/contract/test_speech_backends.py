@@ -16,7 +16,7 @@ from deployments.weights import PROFILES, ModelSpec
 from serve_app.errors import WeightsUnavailable
 from serve_app.pipeline.alignment import align
 from serve_app.pipeline.audio import decode
-from serve_app.pipeline.parts import join
+from serve_app.pipeline.transcribe_parts import join
 from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Part, Recording, Transcription, Waveform
 
 REPO = Path(__file__).parents[2]

@@ -8,13 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from deployments.backends import AssessorBackend, Backend, TranscriberBackend, pulse
+from deployments.backends import AssessorBackend, Backend, TranscriberBackend
+from deployments.backends import progress as progress_module
 from deployments.weights import load_profile
-from scripts.eval_assessment import bundled
+from scripts.evaluation.assessment import bundled
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import SAMPLE_RATE, Recording
-from tests.world import SAMPLE
+from tests.support.world import SAMPLE
 
 CALLS: dict[str, Callable[[Any, Progress], object]] = {
     "asr": lambda asr, progress: cast("TranscriberBackend", asr).transcribe(half_a_minute(), "en", progress),
@@ -39,7 +40,7 @@ def test_a_model_is_stopped_inside_its_first_step(
     model: tuple[Backend, Callable[[Any, Progress], object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It reports again before the first step is done; what is raised then comes out as it was."""
-    monkeypatch.setattr(pulse, "EVERY_S", 0.0)
+    monkeypatch.setattr(progress_module, "EVERY_S", 0.0)
     backend, call = model
     shares: list[float] = []
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from scripts.embedded import free_port
-from scripts.first_account import first_key
-from scripts.stack import Options, Stack
+from scripts.launcher.embedded import free_port
+from scripts.launcher.first_account import first_key
+from scripts.launcher.stack import Options, Stack
 
 
 @pytest.fixture(scope="package")

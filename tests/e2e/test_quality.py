@@ -6,10 +6,10 @@ A call and two meetings of half a minute each. Measured figures stand beside eac
 import pytest
 
 from deployments.weights import load_profile
-from scripts.eval_transcript import scores
-from scripts.transcript_service import Service
-from scripts.transcript_sets import items
-from tests.world import EVAL
+from scripts.evaluation.transcript import scores
+from scripts.evaluation.transcript_service import Service
+from scripts.evaluation.transcript_sets import items
+from tests.support.world import EVAL
 
 pytestmark = pytest.mark.skipif(not EVAL.is_dir(), reason="the evaluation recordings are not beside this checkout")
 

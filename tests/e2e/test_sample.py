@@ -10,9 +10,9 @@ import pytest
 from meeteval.io import SegLST
 from meeteval.wer import cpwer
 
-from scripts.stack import Stack
-from tests.sse import events
-from tests.world import EVAL, SAMPLE
+from scripts.launcher.stack import Stack
+from tests.support.sse import events
+from tests.support.world import EVAL, SAMPLE
 
 TRUTH = json.loads(SAMPLE.with_suffix(".json").read_text("utf-8"))
 NORMAL = jiwer.Compose([

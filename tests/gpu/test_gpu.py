@@ -5,15 +5,15 @@ import sys
 
 import pytest
 
-from deployments.vram import gpu_meter
-from tests.world import ROOT
+from deployments.replica.memory import gpu_meter
+from tests.support.world import ROOT
 
 HAS_GPU = gpu_meter("cuda:0", 0) is not None
 
 
 def check() -> "subprocess.CompletedProcess[str]":
     """Run the script an operator runs."""
-    command = [sys.executable, "-m", "scripts.gpu_check"]
+    command = [sys.executable, "-m", "scripts.benchmarks.gpu_check"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 

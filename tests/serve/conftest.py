@@ -10,11 +10,11 @@ import psycopg
 import pytest
 import yaml
 
-from scripts.embedded import free_port
-from scripts.first_account import first_key
-from scripts.stack import ROOT, Options, Stack
+from scripts.launcher.embedded import free_port
+from scripts.launcher.first_account import first_key
+from scripts.launcher.stack import ROOT, Options, Stack
 from tests.conftest import named
-from tests.serve.calls import Pool
+from tests.serve.pool_calls import Pool
 
 SIZE_MIB = 200
 """What a fake takes in the application `pressed`."""
@@ -53,7 +53,7 @@ def stack(folder: Path, postgres_url: str) -> Iterator[Stack]:
 
 
 def bare_pool(name: str, profile: Path, postgres_url: str, to_zero_s: float, **args: Any) -> dict[str, Any]:
-    """An application of `scripts.pool_driver` with a database of its own."""
+    """An application of `scripts.benchmarks.pool_driver` with a database of its own."""
     database = database_for(f"pool_{name}", postgres_url)
     scaling = {
         "min_replicas": 0, "max_replicas": 1, "target_ongoing_requests": 1, "metrics_interval_s": 0.2,
@@ -65,7 +65,7 @@ def bare_pool(name: str, profile: Path, postgres_url: str, to_zero_s: float, **a
     return {
         "name": name,
         "route_prefix": f"/{name}",
-        "import_path": "scripts.pool_driver:build",
+        "import_path": "scripts.benchmarks.pool_driver:build",
         "runtime_env": {"env_vars": {"DATABASE_URL": database}},
         "args": {"profile": str(profile), "room_deadline_s": 1.5, **args},
         "deployments": [

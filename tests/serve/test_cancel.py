@@ -7,9 +7,9 @@ import wave
 import httpx
 import pytest
 
-from tests.serve.calls import wait_for
-from tests.sse import events
-from tests.world import tone
+from tests.serve.pool_calls import wait_for
+from tests.support.sse import events
+from tests.support.world import tone
 
 LONG_S = 1200
 """Seconds of a recording that the fakes work on for a minute."""

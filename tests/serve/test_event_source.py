@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager, suppress
 
 import httpx
 
-from tests.event_source import EventSource
-from tests.sse import events
-from tests.world import tone
+from tests.support.event_source import EventSource
+from tests.support.sse import events
+from tests.support.world import tone
 
 BREAKS_AFTER = (700, 1, 600)
 """Bytes of an answer that pass on the first connections before the line breaks, inside an event or a head."""

@@ -10,10 +10,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.serve.calls import processes
 from tests.serve.conftest import SECOND_PRODUCT
-from tests.sse import events
-from tests.world import tone
+from tests.serve.pool_calls import processes
+from tests.support.sse import events
+from tests.support.world import tone
 
 SLOW = 90
 """Seconds; generous, since Ray starts processes on a busy machine."""

@@ -23,10 +23,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from scripts.stack import Stack
+from scripts.launcher.stack import Stack
 from serve_app.storage.database import Database
-from tests.sse import events
-from tests.world import Customer, new_customer, tone
+from tests.support.sse import events
+from tests.support.world import Customer, new_customer, tone
 
 JOBS = "/v1/recruitscreen/jobs"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
-from scripts.stack import Stack, serve_config
-from serve_app.models.health import COLD_START_LIMIT_S
-from tests.serve.calls import Pool, processes, wait_for
+from scripts.launcher.stack import Stack, serve_config
+from serve_app.model_pool.health import COLD_START_LIMIT_S
+from tests.serve.pool_calls import Pool, processes, wait_for
 
 FRACTIONS = {"ASR": 0.25, "Diarizer": 0.25, "Assessor": 0.5}
 

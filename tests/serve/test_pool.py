@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.pipeline.parts import MIN_PART_S
-from tests.serve.calls import Pool, processes, wait_for
+from serve_app.pipeline.transcribe_parts import MIN_PART_S
 from tests.serve.conftest import SIZE_MIB
+from tests.serve.pool_calls import Pool, processes, wait_for
 
 COLD = ["loading", "inference", "result"]
 WARM = ["inference", "result"]

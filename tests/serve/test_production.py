@@ -7,13 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts.embedded import free_port
-from scripts.first_account import first_key
-from scripts.stack import PRODUCTION, Options, Stack, production_environment
-from tests.serve.calls import Sender, processes, spares, wait_for
+from scripts.launcher.embedded import free_port
+from scripts.launcher.first_account import first_key
+from scripts.launcher.stack import PRODUCTION, Options, Stack, production_environment
 from tests.serve.conftest import database_for
-from tests.sse import events
-from tests.world import tone
+from tests.serve.pool_calls import Sender, processes, spares, wait_for
+from tests.support.sse import events
+from tests.support.world import tone
 
 PRODUCT = "recruitscreen"
 FEW_CONNECTIONS = {"RAY_SERVE_HAPROXY_MAXCONN": "400"}

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from serve_app.http.upload import FORM_OVERHEAD
-from tests.serve.calls import Sender
 from tests.serve.conftest import SECOND_MAX_BYTES, SECOND_PRODUCT
-from tests.world import tone
+from tests.serve.pool_calls import Sender
+from tests.support.world import tone
 
 JOBS = f"/v1/{SECOND_PRODUCT}/jobs"
 PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'

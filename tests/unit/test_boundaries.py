@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from tests.world import ROOT
+from tests.support.world import ROOT
 
 HEAVY = ("ray", "torch", "faster_whisper", "ctranslate2", "pyannote", "transformers")
 
 
 @pytest.mark.parametrize(
-    "module", ["serve_app.http.app", "serve_app.executor", "serve_app.wiring", "serve_app.pipeline.run"]
+    "module", ["serve_app.http.app", "serve_app.executor", "serve_app.services", "serve_app.pipeline.interview"]
 )
 def test_the_product_imports_neither_ray_nor_a_model_library(module: str) -> None:
     """The edge and the executor start without the seconds those imports cost."""
@@ -23,6 +23,6 @@ def test_the_product_imports_neither_ray_nor_a_model_library(module: str) -> Non
 def test_the_own_rules_are_kept() -> None:
     """Job state has one writer, `.remote()` one place, and nothing is too long."""
     answer = subprocess.run(
-        [sys.executable, "-m", "scripts.own_rules"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "scripts.checks.source_rules"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert answer.stdout == "own rules: kept\n"

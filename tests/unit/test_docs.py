@@ -3,14 +3,14 @@
 import ast
 import re
 
-from scripts.admin import ERROR_DOCS
-from serve_app.http.error_page import as_markdown
+from serve_app.cli import ERROR_DOCS
+from serve_app.http.pages.error_codes import as_markdown
 from serve_app.jobs.lifecycle import MOVES
-from tests.world import ROOT
+from tests.support.world import ROOT
 
 
 def test_the_error_page_in_docs_is_current() -> None:
-    """Run `python -m scripts.admin write-error-docs` when this fails."""
+    """Run `python -m serve_app.cli write-error-docs` when this fails."""
     assert ERROR_DOCS.read_text("utf-8") == as_markdown()
 
 

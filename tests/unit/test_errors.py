@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from deployments.events import Failed
+from deployments.replica.events import Failed
 from serve_app import errors
 from serve_app.errors import InsufficientCredits, JobFailure, RecruitScreenError, VramUnavailable
 

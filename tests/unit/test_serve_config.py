@@ -10,16 +10,16 @@ from ray.serve._private import constants
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import DeploymentSchema, ServeApplicationSchema, ServeDeploySchema
 
-from deployments import preloaded
 from deployments.app import ServeArgs, check_shares
 from deployments.executor import Executor
 from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
 from deployments.probe import Probe
+from deployments.replica import worker_preload
 from deployments.weights import load_profile
-from scripts.stack import PRODUCTION, Options, production_environment, serve_config
+from scripts.launcher.stack import PRODUCTION, Options, production_environment, serve_config
 from serve_app.pipeline.ports import ROLES
-from tests.world import ROOT
+from tests.support.world import ROOT
 
 FILES = {name: yaml.safe_load((ROOT / name).read_text("utf-8")) for name in ("serve_config.yaml", PRODUCTION.name)}
 every_file = pytest.mark.parametrize("config", FILES.values(), ids=FILES)
@@ -130,7 +130,7 @@ def test_the_production_environment_switches_haproxy_on() -> None:
     assert environment["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
     known = Path(constants.__file__).read_text("utf-8")
     assert [name for name in environment if f'"{name}"' not in known] == ["RAY_preload_python_modules"]
-    assert environment["RAY_preload_python_modules"] == preloaded.__name__
+    assert environment["RAY_preload_python_modules"] == worker_preload.__name__
 
 
 @pytest.mark.parametrize("name", ["embedded", "gpu-24g", "gpu-80g", "fake"])

@@ -1,0 +1,107 @@
+"""Words nobody said: the signs by which a Whisper decoder gives away that it made something up.
+
+Thresholds on log-probability, no-speech probability and compression are those of Radford et al. 2022, "Robust Speech
+Recognition via Large-Scale Weak Supervision", section 4.5, as in the reference implementation. The rest are ours.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from deployments.backends.audio.voice_activity import Span, intersection, seconds
+from serve_app.pipeline.types import Word
+
+MIN_LOGPROB = -1.0
+MAX_NO_SPEECH = 0.6
+MAX_COMPRESSION = 2.4
+MIN_CONFIDENCE, FEW_WORDS = 0.5, 5
+"""Below this mean confidence FEW_WORDS or more are mostly wrong, whatever the log-probability says: Spanish read by an
+English model has 0.43, interviews 0.86 and more, one in ten of heavily accented read sentences 0.33 to 0.49."""
+MAX_WORDS_PER_S = 7.0
+"""Fast conversation stays under 5 words a second; a made-up sentence is squeezed into whatever sound there was."""
+
+STOCK = {
+    "you", "bye", "thank you", "thanks for watching", "thank you for watching", "thank you very much",
+    "please subscribe", "subscribe to my channel", "subtitles by the amaraorg community", "see you in the next video",
+}  # fmt: skip
+"""What Whisper, trained on subtitles, says of noise. Dropped only where the decoder was unsure of speech as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One stretch the decoder read in one go, with its own measures of trust."""
+
+    span: Span
+    words: tuple[Word, ...]
+    logprob: float
+    no_speech: float
+    compression: float
+
+
+def failed(decoded: Decoded, speech: list[Span]) -> bool:
+    """Tell whether the stretch should be decoded again: unsure, repetitive, or more words than fit into the speech."""
+    heard_s = seconds(intersection([decoded.span], speech))
+    crowded = len(decoded.words) > max(3.0, MAX_WORDS_PER_S * heard_s)
+    looping = bool(repeats([word.text for word in decoded.words]))
+    return decoded.logprob < MIN_LOGPROB or decoded.compression > MAX_COMPRESSION or crowded or looping
+
+
+def credible(decoded: Decoded, speech: list[Span]) -> tuple[Word, ...]:
+    """Return the words worth keeping: clear inventions are left out, doubtful words marked `suspect`."""
+    if invented(decoded):
+        return ()
+    doubtful = failed(decoded, speech) or _guessed(decoded)
+    loops = repeats([word.text for word in decoded.words])
+    kept = (word for i, word in enumerate(decoded.words) if i not in loops)
+    return tuple(replace(word, suspect=doubtful or _in_silence(word, speech)) for word in kept)
+
+
+def invented(decoded: Decoded) -> bool:
+    """Tell whether nobody spoke: by the decoder's own count, or a stock phrase it was not sure of."""
+    if decoded.no_speech > MAX_NO_SPEECH and decoded.logprob < MIN_LOGPROB:
+        return True
+    text = " ".join(_plain(word.text) for word in decoded.words)
+    return text in STOCK and (decoded.no_speech > 0.3 or decoded.logprob < -0.7)
+
+
+def _guessed(decoded: Decoded) -> bool:
+    """Tell whether the decoder made a sentence out of sounds it did not know."""
+    count = len(decoded.words)
+    return count >= FEW_WORDS and sum(word.confidence for word in decoded.words) < MIN_CONFIDENCE * count
+
+
+def repeats(texts: Sequence[str]) -> set[int]:
+    """Indexes of words that only say again what was just said, in loops no speaker falls into.
+
+    One word may stand eight times in a row, a phrase of two to eight words four times; what comes after the first
+    saying of a longer row is a decoder's loop.
+    """
+    plain = [_plain(text) for text in texts]
+    surplus: set[int] = set()
+    for size in range(1, 9):
+        limit = 8 if size == 1 else 4
+        start = 0
+        while start + size * limit < len(plain) + 1:
+            times = _times_in_a_row(plain, start, size)
+            if times > limit or (size > 1 and times == limit):
+                surplus.update(range(start + size, start + size * times))
+                start += size * times
+            else:
+                start += 1
+    return surplus
+
+
+def _times_in_a_row(words: Sequence[str], start: int, size: int) -> int:
+    phrase, times = words[start : start + size], 1
+    while words[start + size * times : start + size * (times + 1)] == phrase:
+        times += 1
+    return times
+
+
+def _in_silence(word: Word, speech: list[Span]) -> bool:
+    """An unsure word more than half a second away from any speech."""
+    return word.confidence < 0.5 and not intersection([(word.start - 0.5, word.end + 0.5)], speech)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w\s]", "", text).lower().strip()

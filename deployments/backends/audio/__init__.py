@@ -1,0 +1,1 @@
+"""Arithmetic on sound that several backends share."""

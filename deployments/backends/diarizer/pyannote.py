@@ -1,0 +1,176 @@
+"""Who spoke when, with pyannote.audio's `SpeakerDiarization` pipeline, on the CPU or a GPU.
+
+Two kinds of weights: a whole pipeline (`pipeline`: a directory or hub repository with a `config.yaml`), or its parts
+(`segmentation`, `embedding`, `embedding_code`) put together with CAM++ embeddings and agglomerative clustering. Voice
+embeddings live as long as the call; nothing of them leaves it.
+"""
+
+import gc
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from deployments.backends import LoadProgress
+from deployments.backends.audio.channel_turns import diarize_channels
+from deployments.backends.device import choose
+from deployments.backends.failures import job_failures
+from deployments.backends.lean import without
+from deployments.backends.progress import pulsing
+from deployments.weights import Weights
+from serve_app.errors import InferenceFailed, WeightsUnavailable
+from serve_app.pipeline.ports import Progress
+from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Recording, Turn
+
+with without("transformers", "matplotlib", "SciencePlots", "tensorboard"), warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it complains of a torchcodec without FFmpeg; waveforms are handed over in memory
+    from pyannote.audio import Model, Pipeline
+    from pyannote.audio.telemetry import set_telemetry_metrics
+
+    from deployments.backends.diarizer.campplus import CamPlusPlus, SharedFrameDiarization
+
+set_telemetry_metrics(False)  # it would report the length and the speakers of every recording to its makers
+
+MIN_SAMPLES = SAMPLE_RATE // 10
+"""Below 0.1 s there is nothing to tell apart, and the segmentation's frames would not fit."""
+
+STEP, LONG_STEP, LONG_S = 0.1, 0.2, 300.0
+"""Windows start every 1 s, in recordings over 5 minutes every 2 s: 1.65 times the speed and half the memory, for 0.16
+points of error on five ten-minute interviews; on 30 s clips it would cost 1.5."""
+
+MIN_SPEAKER_S = 0.2
+"""Nobody says anything in less: the onset of a test tone passed for 0.08 s of speech."""
+
+CLUSTERING = {"method": "average", "threshold": 0.265, "min_cluster_size": 12}
+"""Average cosine distance at which voices count as two. Between 0.25 and 0.275 all of five two-person interviews and a
+phone call come out with two speakers; 0.3 joins two similar voices, 0.225 splits one."""
+
+SHARES = {"segmentation": (0.0, 0.7), "embeddings": (0.7, 0.27)}
+"""Where each step of the pipeline starts and how long it takes, as shares of the whole."""
+
+
+class Pyannote:
+    """A diarization pipeline. See `DiarizerBackend`.
+
+    Options: `device` is `auto`, `cpu` or `cuda`; `clustering` replaces `CLUSTERING` where the pipeline is put together
+    from parts; `threads` 0 lets torch choose.
+    """
+
+    def __init__(  # noqa: PLR0913 — keyword-only options of a profile, not a call people write
+        self,
+        *,
+        name: str,
+        weights: dict[str, Weights],
+        device: str = "auto",
+        clustering: dict[str, Any] | None = None,
+        segmentation_batch_size: int = 8,
+        embedding_batch_size: int = 4,
+        threads: int = 0,
+    ) -> None:
+        self.name = name
+        self.device = choose(device)
+        self._weights = weights
+        self._clustering = clustering or CLUSTERING
+        self._batches = (segmentation_batch_size, embedding_batch_size)
+        self._threads = threads
+        self._pipeline: Any = None
+
+    def weight_bytes(self) -> int:
+        """See `Backend.weight_bytes`."""
+        return sum(part.size() for part in self._weights.values())
+
+    def load(self, progress: LoadProgress) -> None:
+        """See `Backend.load`."""
+        if self._pipeline is not None:
+            return
+        progress(0, self.weight_bytes())
+        paths = {part: str(weights.locate()) for part, weights in self._weights.items()}
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        with job_failures(self.name, WeightsUnavailable), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # checkpoints of older Lightning versions, upgraded on the fly
+            pipeline = self._whole(paths["pipeline"]) if "pipeline" in paths else self._from_parts(paths)
+            self._pipeline = pipeline.to(torch.device(self.device))
+        self._run(
+            Recording(np.zeros(SAMPLE_RATE, dtype=np.float32)), None, lambda _: None
+        )  # the first run imports: 7 s
+        progress(self.weight_bytes(), self.weight_bytes())
+
+    def unload(self) -> None:
+        """See `Backend.unload`."""
+        if self._pipeline is not None:
+            self._pipeline = None
+            gc.collect()
+            if self.device != "cpu":
+                torch.cuda.empty_cache()
+
+    def diarize(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Diarization:
+        """See `Diarizer.diarize`. With a channel per speaker the channels tell, and `num_speakers` is not needed."""
+        if self._pipeline is None:
+            raise InferenceFailed(f"{self.name} was asked to diarize before its weights were loaded.")
+        if audio.channels:
+            return diarize_channels(audio, progress)
+        if len(audio.samples) < MIN_SAMPLES:
+            return Diarization((), ())
+        found = self._run(audio, num_speakers, progress)
+        progress(1.0)
+        return _diarization(found.speaker_diarization, found.exclusive_speaker_diarization)
+
+    def _run(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Any:
+        """The pipeline's own output. What `progress` raises passes as it is."""
+        if isinstance(self._pipeline, SharedFrameDiarization):
+            self._pipeline.set_step(LONG_STEP if audio.duration_s > LONG_S else STEP)
+        with pulsing(progress) as pulse, job_failures(self.name), warnings.catch_warnings():
+            # of samples that may not be written to (Ray's), of silent windows, of too few voices for the hint
+            warnings.simplefilter("ignore")
+            waveform = torch.from_numpy(audio.samples)[None]
+            file = {"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "recording"}
+            return self._pipeline(file, num_speakers=num_speakers, hook=_Reporter(pulse))
+
+    def _whole(self, path: str) -> Any:
+        pipeline = Pipeline.from_pretrained(path)
+        if pipeline is None:
+            raise WeightsUnavailable(f"{self.name}: there is no pipeline in {Path(path).name}.")
+        pipeline.segmentation_batch_size, pipeline.embedding_batch_size = self._batches
+        return pipeline
+
+    def _from_parts(self, paths: dict[str, str]) -> SharedFrameDiarization:
+        segmentation = Model.from_pretrained(paths["segmentation"])
+        assert segmentation is not None  # only hub downloads can fail with None
+        embedding = CamPlusPlus.from_files(Path(paths["embedding_code"]), Path(paths["embedding"]))
+        pipeline = SharedFrameDiarization(segmentation, embedding, batches=self._batches)
+        pipeline.instantiate({"segmentation": {"min_duration_off": 0.0}, "clustering": self._clustering})
+        return pipeline
+
+
+class _Reporter:
+    """pyannote's hook: turns steps into one share."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def __call__(self, step: str, *_: Any, total: int | None = None, completed: int | None = None, **__: Any) -> None:
+        if step not in SHARES or not total or completed is None:
+            return
+        start, length = SHARES[step]
+        self._progress(start + length * min(1.0, completed / total))
+
+
+def _diarization(everyone: Any, exclusive: Any) -> Diarization:
+    """Our turns from pyannote's annotations; speakers numbered in the order in which they are first heard."""
+    heard = {label: everyone.label_duration(label) for label in everyone.labels()}
+    tracks = [track for track in _tracks(everyone) if heard[track[2]] >= MIN_SPEAKER_S]
+    names: dict[str, str] = {}
+    for _, _, label in tracks:
+        names.setdefault(label, f"SPEAKER_{len(names):02d}")
+    return Diarization(
+        tuple(Turn(start, end, names[label]) for start, end, label in tracks),
+        tuple(Turn(start, end, names[label]) for start, end, label in _tracks(exclusive) if label in names),
+    )
+
+
+def _tracks(annotation: Any) -> list[tuple[float, float, str]]:
+    tracks = annotation.itertracks(yield_label=True)
+    return sorted((float(segment.start), float(segment.end), str(label)) for segment, _, label in tracks)

@@ -1,0 +1,130 @@
+"""The only place that calls `.remote()`: the model pool and the job queue as seen through Serve handles."""
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias, cast
+
+import ray
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from deployments.replica.events import Result, tell
+from serve_app.errors import InferenceFailed, Interrupted, VramUnavailable
+from serve_app.pipeline.ports import AudioRef, ModelRole, Models, Observer
+from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
+
+Handle: TypeAlias = DeploymentHandle[Any]
+log = logging.getLogger(__name__)
+
+
+class HandlePool:
+    """Models that live in Serve deployments."""
+
+    def __init__(self, handles: Mapping[ModelRole, Handle], placement_deadline_s: float, asr_replicas: int = 1) -> None:
+        self._handles = handles
+        self._deadline_s = placement_deadline_s
+        self.asr_replicas = asr_replicas
+
+    def share(self, recording: Recording) -> AudioRef:
+        """Put a recording into the object store; replicas on this node read it without a copy."""
+        return ray.put(recording)
+
+    def models(self, observer: Observer) -> Models:
+        """The three models, reporting to `observer`."""
+        bound = _Bound(self, observer)
+        return Models(transcriber=bound, diarizer=bound, assessor=bound)
+
+    async def warm(self, role: ModelRole, observer: Observer) -> None:
+        """Return when `role` is loaded. Raises `JobFailure`."""
+        await self.call(role, "warm", (), observer)
+
+    async def call(self, role: ModelRole, method: str, args: tuple[Any, ...], observer: Observer) -> Any:
+        """Follow one call's events to its result.
+
+        Raises what the replica failed with; `VramUnavailable` when no replica took the call before the deadline (Ray
+        waits for a free GPU fraction for ever, without an error); `Interrupted` when the replica died.
+        """
+        # By reference: in throughput mode Serve would send recordings by value over gRPC, whose messages end at 4 MiB.
+        handle = self._handles[role].options(stream=True, _by_reference=True)
+        stream = getattr(handle, method).remote(*args)
+        events = aiter(stream)
+        try:
+            try:
+                event = await asyncio.wait_for(anext(events), self._deadline_s)
+            except TimeoutError:
+                raise VramUnavailable from None
+            while not isinstance(event, Result):
+                await tell(observer, role, event)
+                event = await anext(events)
+        except (RayError, RayServeException) as error:
+            log.warning("%s died during a call: %s", role, type(error).__name__)
+            raise Interrupted(f"The {role} process died during the job.") from error
+        except StopAsyncIteration:
+            raise InferenceFailed from None
+        finally:
+            with suppress(RayError, RayServeException):  # raised again when the call never reached a replica
+                stream.cancel()  # does nothing to a call that is over
+        return event.value
+
+
+async def answer_s(probe: Handle) -> float:
+    """Seconds until a deployment without a model has answered."""
+    began = time.monotonic()
+    await probe.answer.remote()
+    return time.monotonic() - began
+
+
+class _Bound:
+    """The pool's models as one job sees them."""
+
+    def __init__(self, pool: HandlePool, observer: Observer) -> None:
+        self._pool = pool
+        self._observer = observer
+
+    async def transcribe(self, audio: AudioRef, language: str | None, part: Part = WHOLE) -> Transcription:
+        return cast("Transcription", await self._pool.call("asr", "run", (audio, language, part), self._observer))
+
+    async def diarize(self, audio: AudioRef, num_speakers: int | None) -> Diarization:
+        return cast("Diarization", await self._pool.call("diarizer", "run", (audio, num_speakers), self._observer))
+
+    async def assess(self, request: AssessmentRequest) -> Assessment:
+        return cast("Assessment", await self._pool.call("assessor", "run", (request,), self._observer))
+
+
+class HandleDispatcher:
+    """Hints as calls to the Executor deployment, so that Ray's own queue and autoscaler see the load."""
+
+    def __init__(self, executor: Handle) -> None:
+        self._executor = executor
+        self._hints: set[asyncio.Task[None]] = set()
+        self._expecting: asyncio.Task[None] | None = None
+
+    async def hint(self, job_id: str) -> None:
+        """Call the executor and do not wait for it."""
+        task = self._apart(self._hint(job_id))
+        self._hints.add(task)
+        task.add_done_callback(self._hints.discard)
+
+    async def expect(self) -> None:
+        """Have the models warmed, once at a time: what is warm already costs one call per model."""
+        if self._expecting is None or self._expecting.done():
+            self._expecting = self._apart(self._expect())
+
+    def _apart(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # A context of its own: Serve cancels the calls of a request whose client hung up, and the job may be accepted.
+        return asyncio.create_task(call, context=contextvars.Context())
+
+    async def _expect(self) -> None:
+        with suppress(RayError, RayServeException):
+            await self._executor.prefetch.remote()
+
+    async def _hint(self, job_id: str) -> None:
+        try:
+            await self._executor.run.remote(job_id)
+        except (RayError, RayServeException) as error:
+            log.warning("the hint for %s was lost (%s); the sweep finds the job", job_id, type(error).__name__)

@@ -1,0 +1,1 @@
+"""One replica of one model: its calls, its weights, its memory, its reports."""

@@ -1,0 +1,72 @@
+"""What a model replica says in one call: `Accepted → Loading* → Inference → Progressed* → Result | Failed`.
+
+This stream is the only evidence that job states are built on. Errors travel as values: an exception that leaves a
+replica comes back under another type name, or not at all.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from serve_app import errors
+from serve_app.errors import InferenceFailed, JobFailure
+from serve_app.pipeline.ports import Loading, ModelRole, Observer
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The call has reached a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """The weights are there and the work has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """The finished share of the work, 0 to 1."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The work is done."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The work ended with one of our errors."""
+
+    error: str
+    """Class name in `serve_app.errors`."""
+    message: str
+
+    @classmethod
+    def of(cls, failure: JobFailure) -> "Failed":
+        """The failure in a form that crosses the replica boundary whole."""
+        known = next(base for base in type(failure).__mro__ if base.__module__ == errors.__name__)
+        return cls(known.__name__, failure.message)
+
+    def exception(self) -> JobFailure:
+        """The failure as an exception again."""
+        kind = getattr(errors, self.error, InferenceFailed)
+        return kind(self.message) if issubclass(kind, JobFailure) else InferenceFailed()
+
+
+ModelEvent: TypeAlias = Accepted | Loading | Inference | Progressed | Result | Failed
+
+
+async def tell(observer: Observer, role: ModelRole, event: ModelEvent) -> None:
+    """Pass an event on to a job's observer. Raises the `JobFailure` that a `Failed` carries."""
+    match event:
+        case Loading():
+            await observer.loading(event)
+        case Inference():
+            await observer.inference(role)
+        case Progressed(share):
+            await observer.progress(role, share)
+        case Failed():
+            raise event.exception()

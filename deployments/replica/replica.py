@@ -1,0 +1,146 @@
+"""One replica of one model: cheap to construct, loads on demand, reports in-band.
+
+The constructor never raises and loads nothing: a constructor that raises three times on first deploy leaves a Serve
+deployment dead until redeploy. When and how weights come and go is `residency.py`'s; calls are served here.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, Generic, TypeVar
+
+from deployments.backends import Backend
+from deployments.replica.events import Accepted, Failed, Inference, ModelEvent, Progressed, Result
+from deployments.replica.lifecycle import Limits, WeightsLifecycle
+from deployments.replica.pool_client import PoolClient
+from deployments.weights import ModelSpec
+from serve_app.errors import InferenceFailed, JobFailure
+from serve_app.model_pool.models import ModelState
+from serve_app.pipeline.ports import Loading, ModelRole, Progress
+
+B = TypeVar("B", bound=Backend)
+log = logging.getLogger(__name__)
+
+
+class WorkCanceled(Exception):
+    """Raised inside a backend by its progress callback, to stop work nobody waits for."""
+
+
+class Replica(Generic[B]):
+    """Serves calls to one backend in the order they came: one at a time, or as many as its spec allows `at_once`."""
+
+    def __init__(
+        self, role: ModelRole, spec: ModelSpec, replica_id: str, reports: PoolClient, limits: Limits | None = None
+    ) -> None:
+        self._weights: WeightsLifecycle[B] = WeightsLifecycle(role, spec, replica_id, reports, limits or Limits())
+        self._turns, self._at_once = asyncio.Semaphore(spec.at_once), spec.at_once
+        self._changing = asyncio.Lock()
+
+    async def warm(self) -> AsyncGenerator[ModelEvent, None]:
+        """Load the weights if they are not there. Takes free room only: nobody is evicted on a mere expectation."""
+        yield Accepted()
+        try:
+            async with aclosing(self._weights.until_warm()) as loading:
+                async for event in loading:
+                    yield event
+        except JobFailure as failure:
+            yield Failed.of(failure)
+            return
+        yield Result(None)
+
+    async def serve(self, call: Callable[[B, Progress], Any]) -> AsyncGenerator[ModelEvent, None]:
+        """Run `call` on the loaded backend."""
+        yield Accepted()
+        with self._weights.use():
+            try:
+                async with aclosing(self._run(call)) as events:
+                    async for event in events:
+                        yield event
+            except JobFailure as failure:
+                yield Failed.of(failure)
+
+    async def change(self, spec: ModelSpec) -> None:
+        """Become another model, after all calls that came before have been served; later ones wait for it."""
+        async with self._changing:
+            held = 0
+            try:
+                while held < self._at_once:
+                    await self._turns.acquire()
+                    held += 1
+                await self._weights.change(spec)
+                self._at_once = held = spec.at_once
+            finally:
+                for _ in range(held):
+                    self._turns.release()
+
+    async def heartbeat(self) -> None:
+        """Report to the registry."""
+        await self._weights.heartbeat()
+
+    async def close(self) -> None:
+        """Leave the registry and end the worker thread once it is free."""
+        await self._weights.close()
+
+    async def _run(self, call: Callable[[B, Progress], Any]) -> AsyncGenerator[ModelEvent, None]:
+        async with aclosing(self._until_my_turn()) as loading:
+            async for event in loading:
+                yield event
+        try:
+            yield Inference()
+            async with aclosing(self._work(call)) as events:
+                async for outcome in events:
+                    yield outcome
+        finally:
+            self._turns.release()
+
+    async def _until_my_turn(self) -> AsyncGenerator[Loading, None]:
+        """Return holding the turn and the weights."""
+        self._weights.waiting += 1
+        try:
+            while True:
+                async with aclosing(self._weights.until_warm()) as loading:
+                    async for event in loading:
+                        yield event
+                await self._turns.acquire()
+                if self._weights.state is ModelState.WARM:
+                    return
+                self._turns.release()  # the model was changed while this call waited
+        finally:
+            self._weights.waiting -= 1
+
+    async def _work(self, call: Callable[[B, Progress], Any]) -> AsyncGenerator[ModelEvent, None]:
+        loop, news, stop = asyncio.get_running_loop(), asyncio.Queue[ModelEvent](), threading.Event()
+
+        def progress(share: float) -> None:
+            if stop.is_set():
+                raise WorkCanceled
+            loop.call_soon_threadsafe(news.put_nowait, Progressed(share))
+
+        def work() -> None:
+            loop.call_soon_threadsafe(news.put_nowait, self._outcome(call, progress))
+
+        working = self._weights.in_thread(work)
+        try:
+            while True:
+                event = await news.get()
+                yield event
+                if isinstance(event, Result | Failed):
+                    return
+        finally:
+            stop.set()
+            await asyncio.wait({working})  # who leaves keeps the turn and the weights in use until the thread is free
+
+    def _outcome(self, call: Callable[[B, Progress], Any], progress: Progress) -> ModelEvent:
+        backend = self._weights.backend
+        assert backend is not None
+        try:
+            return Result(call(backend, progress))
+        except WorkCanceled:
+            return Failed.of(InferenceFailed("The work was canceled."))
+        except JobFailure as failure:
+            return Failed.of(failure)
+        except Exception:
+            log.exception("%s failed on an input", self._weights.name)
+            return Failed.of(InferenceFailed())

@@ -1,0 +1,82 @@
+"""How long a cancel can go unheard: the longest pause between two progress reports of each model, on a real recording.
+
+Work is stopped through `progress`, which raises where nobody waits any more. The recording goes through the service's
+own flow, so that transcription and diarization share the cores as they do in production. Prints JSON.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from deployments.backends import Backend
+from deployments.replica.local_pool import LocalPool
+from deployments.weights import ModelSpec, load_profile
+from scripts.evaluation.observed import Observed, Stages
+from serve_app.pipeline.interview import Interview, run
+from serve_app.pipeline.ports import ROLES, Progress
+from serve_app.settings import ROOT
+from serve_app.verticals.catalog import Catalog
+
+REPORTS: dict[str, list[float]] = {}
+"""When each method began, reported and ended."""
+
+
+class _Timed(ModelSpec):
+    """A spec whose backend notes when it reports."""
+
+    def build(self) -> Backend:
+        return Observed(super().build(), ("transcribe", "diarize", "assess"), _timed)
+
+
+def _timed(method: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    times = REPORTS.setdefault(method, [time.monotonic()])
+    result = call(*(_noting(arg, times) if callable(arg) else arg for arg in args))
+    times.append(time.monotonic())
+    return result
+
+
+def _noting(progress: Progress, times: list[float]) -> Progress:
+    def noted(share: float) -> None:
+        times.append(time.monotonic())
+        progress(share)
+
+    return noted
+
+
+def main(recording: Path, profile: str = "embedded") -> None:
+    """Take `recording` through and print the pauses, in seconds."""
+    asyncio.run(_run(recording, profile))
+    pauses = {name: sorted(b - a for a, b in pairwise(times)) for name, times in REPORTS.items()}
+    found = {
+        name: {
+            "took_s": round(sum(gaps), 1),
+            "reports": len(gaps),
+            "longest_s": round(gaps[-1], 2),
+            "second_s": round(gaps[-2], 2),
+            "p95_s": round(gaps[int(0.95 * len(gaps))], 2),
+        }
+        for name, gaps in pauses.items()
+    }
+    print(json.dumps({"recording": recording.name, "load_average": round(os.getloadavg()[0], 1), **found}, indent=1))
+
+
+async def _run(recording: Path, profile: str) -> None:
+    chosen, journal = load_profile(profile), Stages()
+    pool = LocalPool({role: _Timed.model_validate(getattr(chosen, role).model_dump()) for role in ROLES})
+    for role in ROLES:
+        await pool.warm(role, journal)
+    rubric = Catalog.read(ROOT / "config" / "verticals").get("recruitscreen").assessment.rubric()
+    await run(Interview(lambda: nullcontext(recording), 4 * 3600.0, 0.0, "Engineer", rubric), pool, journal)
+    await pool.close()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""Quality against references: what `make eval` does."""

@@ -1,0 +1,1 @@
+"""Start the whole system on one machine: what `make run` does."""

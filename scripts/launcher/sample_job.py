@@ -1,0 +1,25 @@
+"""Take the bundled sample interview through the running API, and show it on a terminal."""
+
+from pathlib import Path
+from typing import Any
+
+from recruitscreen_client import RecruitScreen
+from recruitscreen_client.live import follow
+from recruitscreen_client.scorecard import card
+from rich.console import Console
+
+SAMPLE = Path(__file__).resolve().parents[2] / "config" / "sample" / "interview.ogg"
+ROLE_TITLE = "Backend Engineer"
+
+
+def run_sample(base_url: str, api_key: str, console: Console) -> dict[str, Any]:
+    """Submit, follow and print. Returns the job as the API shows it; raises `RecruitScreenError` when refused."""
+    with RecruitScreen(api_key, base_url) as client:
+        submitted = client.submit(SAMPLE, ROLE_TITLE)
+        console.print(
+            f"Submitted [bold]{SAMPLE.name}[/] as {submitted['job_id']}: "
+            f"{submitted['credits_charged']} credits charged, {submitted['credits_remaining']} remain"
+        )
+        job = follow(client, submitted["job_id"], console)
+    console.print(card(job, transcript=True))
+    return job

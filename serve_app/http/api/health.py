@@ -1,0 +1,23 @@
+"""Whether this process can serve."""
+
+from fastapi import APIRouter
+from sqlalchemy import literal
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import select
+
+from serve_app.errors import Unavailable
+from serve_app.http.deps import Services
+from serve_app.http.openapi import refusals
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", responses=refusals(Unavailable))
+async def health(services: Services) -> dict[str, str]:
+    """Ready when the database answers."""
+    try:
+        async with services.database.transaction() as session:
+            await session.exec(select(literal(1)))
+    except SQLAlchemyError as error:
+        raise Unavailable("The database does not answer.") from error
+    return {"status": "ok"}

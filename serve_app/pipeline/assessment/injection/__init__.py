@@ -1,0 +1,1 @@
+"""Prompt injection: which words address the assessor, and what follows from it."""

@@ -1,0 +1,1 @@
+"""Ways to judge a passage against a competency, one a file."""

@@ -1,0 +1,145 @@
+"""The whole flow of one job: decode → (ASR ∥ diarization) → alignment → metrics → assessment.
+
+Every finished stage is offered to the journal, and a stage the journal already holds is not run again, so a second
+attempt picks up where the first one died.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from serve_app.pipeline import audio
+from serve_app.pipeline.alignment import align
+from serve_app.pipeline.exports import to_rows
+from serve_app.pipeline.metrics import talk_metrics
+from serve_app.pipeline.ports import AudioRef, ModelPool, Models, Observer
+from serve_app.pipeline.speaker_roles import candidate_of, guess_roles
+from serve_app.pipeline.transcribe_parts import transcribe
+from serve_app.pipeline.types import (
+    Assessment,
+    AssessmentRequest,
+    Diarization,
+    Rubric,
+    Transcription,
+)
+
+T = TypeVar("T")
+OpenInput = Callable[[], AbstractContextManager[Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Interview:
+    """What is to be assessed, and by what."""
+
+    open_input: OpenInput
+    max_duration_s: float
+    duration_s: float
+    role_title: str
+    rubric: Rubric
+    language: str | None = None
+    num_speakers: int | None = None
+    job_description: str = ""
+    words: bool = False
+    """Whether the result holds every word with its time and confidence."""
+
+
+class Journal(Observer, Protocol):
+    """Remembers finished stages and hears what the models report."""
+
+    async def recall(self, stage: str, type_: type[T]) -> T | None:
+        """Output of a stage that an earlier attempt finished."""
+        ...
+
+    async def remember(self, stage: str, output: object) -> None:
+        """Keep the output of a finished stage."""
+        ...
+
+
+async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[str, Any]:
+    """Take an interview to the public result. Raises `JobFailure` and `Invalid`."""
+    models, stages = pool.models(journal), _Stages(journal)
+    transcription, diarization = await _listen(interview, pool, models, stages)
+    utterances = align(transcription, diarization)
+    roles = guess_roles(utterances)
+    request = AssessmentRequest(
+        role_title=interview.role_title,
+        utterances=utterances,
+        candidate=candidate_of(roles),
+        rubric=interview.rubric,
+        job_description=interview.job_description,
+    )
+    assessment = await stages.run("assessment", Assessment, lambda: models.assessor.assess(request))
+    metrics = talk_metrics(utterances, diarization, transcription)
+    return {
+        "duration_s": round(interview.duration_s, 1),
+        "language": transcription.language,
+        "transcript": to_rows(utterances, words=interview.words),
+        "speakers": {label: asdict(guess) for label, guess in roles.items()},
+        "metrics": asdict(metrics),
+        "assessment": {key: value for key, value in asdict(assessment).items() if key != "usage"},
+        "rubric": asdict(interview.rubric),
+        "usage": {"stages": stages.seconds, "assessor": asdict(assessment.usage)},
+    }
+
+
+async def _listen(
+    interview: Interview, pool: ModelPool, models: Models, stages: "_Stages"
+) -> tuple[Transcription, Diarization]:
+    """ASR and diarization side by side, over one decoded recording that is only made when one of them needs it."""
+    shared = _Once(lambda: _decode(interview, pool))
+
+    async def words() -> Transcription:
+        return await transcribe(pool, stages.journal, await shared(), interview.duration_s, interview.language)
+
+    async def speakers() -> Diarization:
+        return await models.diarizer.diarize(await shared(), interview.num_speakers)
+
+    try:
+        async with asyncio.TaskGroup() as both:
+            asr = both.create_task(stages.run("transcription", Transcription, words))
+            diarizer = both.create_task(stages.run("diarization", Diarization, speakers))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # the first one ended the other
+    return asr.result(), diarizer.result()
+
+
+async def _decode(interview: Interview, pool: ModelPool) -> AudioRef:
+    def decode() -> Any:
+        with interview.open_input() as path:
+            return audio.decode(path, interview.max_duration_s)
+
+    return pool.share(await asyncio.to_thread(decode))
+
+
+class _Stages:
+    """Runs what no earlier attempt has finished, and knows how long that took."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.seconds: dict[str, float] = {}
+
+    async def run(self, name: str, type_: type[T], work: Callable[[], Awaitable[T]]) -> T:
+        done = await self.journal.recall(name, type_)
+        if done is None:
+            began = time.monotonic()
+            done = await work()
+            self.seconds[name] = round(time.monotonic() - began, 2)
+            await self.journal.remember(name, done)
+        return done
+
+
+class _Once:
+    """An awaitable computed at most once, however many ask."""
+
+    def __init__(self, work: Callable[[], Awaitable[AudioRef]]) -> None:
+        self._work = work
+        self._task: asyncio.Future[AudioRef] | None = None
+
+    async def __call__(self) -> AudioRef:
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._work())
+        return await asyncio.shield(self._task)

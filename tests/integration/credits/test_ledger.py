@@ -1,0 +1,117 @@
+"""Credits in a real PostgreSQL."""
+
+import asyncio
+
+import pytest
+from sqlmodel import col, select
+
+from serve_app.credits import ledger
+from serve_app.credits.ledger import Charge
+from serve_app.credits.models import EntryKind, LedgerEntry
+from serve_app.errors import InsufficientCredits, Invalid
+from serve_app.jobs import queries
+from serve_app.jobs.models import Job
+from serve_app.jobs.queries import Submission
+from serve_app.storage.blobs import StoredBlob
+from serve_app.storage.database import Database
+from tests.support.world import Customer, new_customer
+
+
+def submission(customer: Customer, credits_: int = 1, key: str | None = None, sha256: str = "0" * 64) -> Submission:
+    """A submit of one recording."""
+    return Submission(
+        account_id=customer.account_id,
+        key_id=None,
+        vertical="recruitscreen",
+        inputs={"role_title": "Engineer"},
+        duration_s=60.0 * credits_,
+        credits=credits_,
+        blob=StoredBlob("blob", sha256, 1),
+        idempotency_key=key,
+    )
+
+
+async def balance(database: Database, customer: Customer) -> int:
+    async with database.transaction() as session:
+        return await ledger.balance(session, customer.account_id)
+
+
+async def test_parallel_submits_never_overdraw(database: Database) -> None:
+    """Fifty at once on a balance for seven: seven jobs, forty-three refusals, balance zero."""
+    customer = await new_customer(database, credits_=7)
+
+    async def submit() -> bool:
+        try:
+            async with database.transaction() as session:
+                await queries.accept(session, submission(customer))
+        except InsufficientCredits:
+            return False
+        return True
+
+    accepted = await asyncio.gather(*(submit() for _ in range(50)))
+    assert sum(accepted) == 7
+    assert await balance(database, customer) == 0
+    async with database.transaction() as session:
+        assert len((await session.exec(select(Job))).all()) == 7
+
+
+async def test_a_refused_job_charges_nothing_and_leaves_nothing(database: Database) -> None:
+    """The refusal says what was needed; no row of the job remains."""
+    customer = await new_customer(database, credits_=6)
+    with pytest.raises(InsufficientCredits) as refusal:
+        async with database.transaction() as session:
+            await queries.accept(session, submission(customer, credits_=7, key="k"))
+    assert refusal.value.credits_needed == 7
+    assert await balance(database, customer) == 6
+    async with database.transaction() as session:
+        assert (await session.exec(select(Job))).all() == []
+        accepted = await queries.accept(session, submission(customer, credits_=6, key="k"))
+    assert not accepted.replayed
+
+
+async def test_a_price_is_given_back_once(database: Database) -> None:
+    """However often a refund is asked for."""
+    customer = await new_customer(database, credits_=10)
+    async with database.transaction() as session:
+        job_id = (await queries.accept(session, submission(customer, credits_=4))).job_id
+    for _ in range(3):
+        async with database.transaction() as session:
+            await ledger.give_back(session, Charge(customer.account_id, job_id, 4), EntryKind.REFUND)
+    assert await balance(database, customer) == 10
+    async with database.transaction() as session:
+        rows = await session.exec(select(LedgerEntry).where(col(LedgerEntry.job_id) == job_id))
+        assert [row.credits for row in rows] == [-4, 4]
+
+
+async def test_concurrent_duplicates_under_one_key_become_one_job(database: Database) -> None:
+    """Ten identical submits in flight: one charge, ten times the same answer."""
+    customer = await new_customer(database, credits_=10)
+
+    async def submit() -> queries.Accepted:
+        async with database.transaction() as session:
+            return await queries.accept(session, submission(customer, credits_=2, key="same"))
+
+    answers = await asyncio.gather(*(submit() for _ in range(10)))
+    assert len({(a.job_id, a.credits_charged, a.credits_remaining) for a in answers}) == 1
+    assert sum(not answer.replayed for answer in answers) == 1
+    assert await balance(database, customer) == 8
+
+
+async def test_a_key_used_for_another_file_is_refused(database: Database) -> None:
+    """The fingerprint includes the file's digest."""
+    customer = await new_customer(database)
+    async with database.transaction() as session:
+        await queries.accept(session, submission(customer, key="k"))
+    with pytest.raises(Invalid, match="Idempotency-Key"):
+        async with database.transaction() as session:
+            await queries.accept(session, submission(customer, key="k", sha256="1" * 64))
+
+
+async def test_two_accounts_may_use_the_same_idempotency_key(database: Database) -> None:
+    """Keys are the caller's own."""
+    answers = []
+    for _ in range(2):
+        customer = await new_customer(database)
+        async with database.transaction() as session:
+            answers.append(await queries.accept(session, submission(customer, key="k")))
+    assert answers[0].job_id != answers[1].job_id

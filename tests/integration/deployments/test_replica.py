@@ -1,0 +1,397 @@
+"""Replicas in one process over a real ledger: loading, sharing room, leaving it, running out of it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import col, select
+
+from deployments.replica.events import Accepted, Failed, Inference, ModelEvent, Result
+from deployments.replica.lifecycle import PULSE_S, Limits
+from deployments.replica.pool_client import DatabasePoolClient
+from deployments.replica.replica import Replica
+from serve_app.model_pool import registry
+from serve_app.model_pool.models import ModelReplica, ModelState
+from serve_app.pipeline.ports import Loading, ModelRole
+from serve_app.services import Services
+from tests.support.fakes import fake_spec
+
+SIZE = 100
+"""MiB a fake takes; the process's own noise stays under 40."""
+BUDGET = 250
+"""Room for two."""
+
+Make = Callable[..., Replica[Any]]
+
+
+@pytest.fixture
+async def replica(services: Services) -> AsyncIterator[Make]:
+    """Makes replicas that share one memory budget. All live in this process, so each measures only its own growth."""
+    made: list[Replica[Any]] = []
+
+    def make(role: ModelRole = "asr", limits: Limits | None = None, **options: Any) -> Replica[Any]:
+        reports = DatabasePoolClient(services.database, services.bus)
+        spec = fake_spec(role, **options).model_copy(update={"footprint_mib": SIZE})
+        limits = limits or Limits(BUDGET, room_deadline_s=5.0)
+        made.append(Replica(role, spec, f"{role}-{len(made)}", reports, limits))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+async def follow(events: AsyncIterator[ModelEvent]) -> list[str]:
+    """The events' names, repetitions dropped; a failure by its class."""
+    names: list[str] = []
+    async for event in events:
+        name = event.error if isinstance(event, Failed) else type(event).__name__
+        if names[-1:] != [name]:
+            names.append(name)
+    return names
+
+
+def work(seconds: float = 0.0) -> Callable[[Any, Any], str]:
+    def run(_backend: Any, progress: Callable[[float], None]) -> str:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(0.02)
+            progress(0.5)
+        return "done"
+
+    return run
+
+
+async def row(services: Services, replica_id: str) -> ModelReplica:
+    async with services.database.transaction() as session:
+        return await session.get_one(ModelReplica, replica_id)
+
+
+async def wants_room(services: Services, replica_id: str) -> bool:
+    async with services.database.transaction() as session:
+        found = await session.get(ModelReplica, replica_id)
+    return found is not None and found.room_wanted_at is not None
+
+
+async def until(services: Services, replica_id: str, state: ModelState, within_s: float = 5.0) -> None:
+    end = time.monotonic() + within_s
+    while (await row(services, replica_id)).state is not state:
+        assert time.monotonic() < end, f"{replica_id} did not become {state}"
+        await asyncio.sleep(0.02)
+
+
+async def test_cold_then_warm(replica: Make) -> None:
+    """Loading is reported by the call that finds the model cold, and by no later one."""
+    asr = replica(load_s=0.1)
+    assert await follow(asr.serve(work())) == ["Accepted", "Loading", "Inference", "Result"]
+    assert await follow(asr.serve(work())) == ["Accepted", "Inference", "Result"]
+
+
+async def test_the_footprint_is_what_the_process_grew_by(services: Services, replica: Make) -> None:
+    """Measured, kept with the load, and expected of the next one."""
+    await follow(replica(hold_mib=SIZE).warm())
+    loaded = await row(services, "asr-0")
+    assert loaded.footprint_mib is not None
+    assert SIZE <= loaded.footprint_mib < SIZE + 40
+    history = await DatabasePoolClient(services.database).history("fake-asr")
+    assert history.footprint_mib == loaded.footprint_mib
+
+
+async def test_callers_share_one_load(services: Services, replica: Make) -> None:
+    """Five at once, one row in the load history."""
+    asr = replica(load_s=0.2)
+    await asyncio.gather(*(follow(asr.serve(work())) for _ in range(5)))
+    async with services.database.transaction() as session:
+        assert len((await session.exec(select(registry.ModelLoad))).all()) == 1
+
+
+async def test_an_idle_model_leaves_for_one_that_is_needed(services: Services, replica: Make) -> None:
+    """The least recently used of two; the third loads in its place within a second."""
+    await occupy(services, "recent", SIZE, idle_s=5)
+    await occupy(services, "old", SIZE, idle_s=50)
+    leaving = asyncio.create_task(leave_when_asked(services, "old"))
+    began = time.monotonic()
+    assert await follow(replica().serve(work())) == ["Accepted", "Loading", "Inference", "Result"]
+    assert time.monotonic() - began < 2
+    await leaving
+    assert (await row(services, "recent")).evict_requested_at is None
+
+
+async def test_a_replica_that_is_asked_unloads_at_once(services: Services, replica: Make) -> None:
+    """The bus wakes it; the row says cold, the request is answered, and the next call loads again."""
+    asr = replica(hold_mib=SIZE)
+    await follow(asr.serve(work()))
+    await until(services, "asr-0", ModelState.WARM)
+    await ask(services, "asr-0")
+    await until(services, "asr-0", ModelState.COLD, within_s=1.0)
+    left = await row(services, "asr-0")
+    assert left.held_mib < 40
+    await asyncio.sleep(0.1)
+    assert (await row(services, "asr-0")).evict_requested_at is None
+    assert "Loading" in await follow(asr.serve(work()))
+
+
+async def test_a_busy_replica_declines_to_leave(services: Services, replica: Make) -> None:
+    """The work goes on, the request is withdrawn, the model stays warm."""
+    asr = replica()
+    await follow(asr.warm())
+    call = asyncio.create_task(follow(asr.serve(work(1.0))))
+    await asyncio.sleep(0.2)
+    await ask(services, "asr-0")
+    await asyncio.sleep(0.4)
+    assert (await row(services, "asr-0")).evict_requested_at is None
+    assert (await call)[-1] == "Result"
+    assert (await row(services, "asr-0")).state is ModelState.WARM
+
+
+async def test_no_room_is_waited_for_until_the_deadline(services: Services, replica: Make) -> None:
+    """Then the call fails as promised, and the same replica serves once there is room."""
+    await occupy(services, "busy", SIZE * 2, in_flight=1)
+    asr = replica(limits=Limits(BUDGET, room_deadline_s=1.0))
+    began = time.monotonic()
+    assert (await follow(asr.serve(work())))[-1] == "VramUnavailable"
+    assert 0.9 < time.monotonic() - began < 10
+    await pretend_held(services, "busy", 0)
+    assert (await follow(asr.serve(work())))[-1] == "Result"
+
+
+async def test_room_that_comes_free_is_taken(services: Services, replica: Make) -> None:
+    """A waiting call goes on as soon as another model has left."""
+    await occupy(services, "busy", SIZE * 2, in_flight=1)
+    call = asyncio.create_task(follow(replica().serve(work())))
+    async with asyncio.timeout(10):
+        while not await wants_room(services, "asr-0"):  # noqa: ASYNC110 — a row of the database
+            await asyncio.sleep(0.05)
+    await pretend_held(services, "busy", 0)
+    assert (await asyncio.wait_for(call, 3))[-1] == "Result"
+    assert (await row(services, "asr-0")).room_wanted_at is None
+
+
+async def test_a_model_larger_than_the_budget_fails_at_once(replica: Make) -> None:
+    """No deadline is waited for what can never be."""
+    asr = replica(limits=Limits(SIZE - 1, room_deadline_s=30.0))
+    events = await asyncio.wait_for(follow(asr.serve(work())), 3)
+    assert events[-1] == "VramUnavailable"
+
+
+async def test_the_last_room_is_given_once(services: Services, replica: Make) -> None:
+    """Two replicas ask at the same moment; one loads, the other waits."""
+    limits = Limits(SIZE + SIZE // 2, room_deadline_s=1.0)
+    pair = [replica(role, limits, load_s=0.3, hold_mib=SIZE) for role in ("asr", "diarizer")]
+    ends = await asyncio.gather(*(follow(one.serve(work(2.5))) for one in pair))
+    assert sorted(end[-1] for end in ends) == ["Result", "VramUnavailable"]
+
+
+async def test_the_dead_hold_no_room(services: Services, replica: Make) -> None:
+    """A process that was killed cannot retire its row, and need not."""
+    await occupy(services, "killed", BUDGET, in_flight=1, pid=DEAD)
+    assert (await follow(replica().serve(work())))[-1] == "Result"
+
+
+async def test_running_out_of_memory_while_loading_is_the_same_case(replica: Make, tmp_path: Path) -> None:
+    """Caught, cleaned up, retried while the deadline allows, `VramUnavailable` then; and well again afterwards."""
+    flag = tmp_path / "fail"
+    flag.write_text("oom")
+    asr = replica(limits=Limits(BUDGET, room_deadline_s=0.8), fail=str(flag))
+    assert (await follow(asr.serve(work())))[-1] == "VramUnavailable"
+    flag.unlink()
+    assert (await follow(asr.serve(work())))[-1] == "Result"
+
+
+async def test_memory_that_comes_free_in_time_saves_the_call(replica: Make, tmp_path: Path) -> None:
+    """The load that ran out of memory is repeated for the same caller."""
+    flag = tmp_path / "fail"
+    flag.write_text("oom")
+    call = asyncio.create_task(follow(replica(fail=str(flag)).serve(work())))
+    await asyncio.sleep(0.5)
+    flag.unlink()
+    assert (await asyncio.wait_for(call, 4))[-1] == "Result"
+
+
+async def test_a_broken_load_fails_its_callers_and_the_next_call_tries_again(replica: Make, tmp_path: Path) -> None:
+    """All who waited hear of it; the replica stays in service."""
+    flag = tmp_path / "fail"
+    flag.write_text("broken")
+    asr = replica(fail=str(flag))
+    ends = await asyncio.gather(*(follow(asr.serve(work())) for _ in range(3)))
+    assert {end[-1] for end in ends} == {"WeightsUnavailable"}
+    flag.unlink()
+    assert (await follow(asr.serve(work())))[-1] == "Result"
+
+
+async def test_idle_weights_leave_in_place(services: Services, replica: Make) -> None:
+    """After the idle time, not before; the next call reloads in the same process."""
+    asr = replica(limits=Limits(BUDGET, room_deadline_s=5.0, unload_after_s=1.0), hold_mib=SIZE)
+    await follow(asr.serve(work(1.5)))
+    await asyncio.sleep(0.3)
+    assert (await row(services, "asr-0")).state is ModelState.WARM
+    await until(services, "asr-0", ModelState.COLD)
+    assert await follow(asr.serve(work())) == ["Accepted", "Loading", "Inference", "Result"]
+
+
+async def test_calls_that_meet_an_unload_just_load_again(replica: Make) -> None:
+    """Fifteen calls aimed at the idle time: every one ends with a result, none is told a lie about loading."""
+    asr = replica(limits=Limits(BUDGET, room_deadline_s=5.0, unload_after_s=0.05))
+    for round_ in range(15):
+        events = await follow(asr.serve(work()))
+        assert events[-2:] == ["Inference", "Result"]
+        await asyncio.sleep(0.03 + round_ % 5 * 0.02)
+        await asr.heartbeat()
+
+
+async def test_a_caller_who_leaves_stops_waiting_for_room(services: Services, replica: Make) -> None:
+    """Nobody loads for the departed."""
+    await occupy(services, "busy", SIZE * 2, in_flight=1)
+    call = asyncio.create_task(follow(replica().serve(work())))
+    await asyncio.sleep(0.5)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    await asyncio.sleep(2.5)
+    left = await row(services, "asr-0")
+    assert (left.room_wanted_at, left.in_flight, left.state) == (None, 0, ModelState.COLD)
+
+
+async def test_a_prefetch_takes_free_room_only(services: Services, replica: Make) -> None:
+    """`warm` does not evict; the call that needs the model does."""
+    await occupy(services, "idle", SIZE * 2)
+    asr = replica(limits=Limits(BUDGET, room_deadline_s=0.3))
+    assert (await follow(asr.warm()))[-1] == "VramUnavailable"
+    assert (await row(services, "idle")).evict_requested_at is None
+
+
+async def test_an_abandoned_call_frees_the_turn(replica: Make) -> None:
+    """The next caller is not stuck behind work nobody waits for."""
+    asr = replica()
+    call = asyncio.create_task(follow(asr.serve(work(30))))
+    await asyncio.sleep(0.3)
+    call.cancel()
+    assert (await asyncio.wait_for(follow(asr.serve(work())), 3))[-1] == "Result"
+
+
+async def test_an_abandoned_call_counts_until_its_work_has_ended(services: Services, replica: Make) -> None:
+    """While the thread works on, the row says busy, the weights stay though asked to leave, and the next call waits."""
+    asr = replica()
+    await follow(asr.warm())
+    free = threading.Event()
+    left = asyncio.create_task(follow(asr.serve(lambda _backend, _progress: free.wait(30))))
+    await asyncio.sleep(0.2)
+    left.cancel()
+    after = asyncio.create_task(follow(asr.serve(work())))
+    await ask(services, "asr-0")
+    await asyncio.sleep(PULSE_S + 0.3)
+    busy = await row(services, "asr-0")
+    assert (busy.in_flight, busy.waiting, busy.state, busy.evict_requested_at) == (2, 1, ModelState.WARM, None)
+    free.set()
+    assert await after == ["Accepted", "Inference", "Result"]
+    await asyncio.sleep(0.3)
+    assert (await row(services, "asr-0")).in_flight == 0
+
+
+async def test_a_change_of_the_model_drains_first(services: Services, replica: Make) -> None:
+    """Calls that came before are served by the old model, those that come during the change by the new one."""
+    asr = replica(load_s=0.1)
+
+    def name(backend: Any, progress: Callable[[float], None]) -> str:
+        work(0.4)(backend, progress)
+        return str(backend.name)
+
+    async def answer() -> Any:
+        return [event async for event in asr.serve(name)][-1]
+
+    await follow(asr.warm())
+    before = [asyncio.create_task(answer()) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    changing = asyncio.create_task(asr.change(fake_spec("asr").model_copy(update={"name": "fake-other"})))
+    await asyncio.sleep(0.1)
+    during = asyncio.create_task(answer())
+    assert [await task for task in before] == [Result("fake-asr")] * 2
+    assert await during == Result("fake-other")
+    await changing
+    assert (await row(services, "asr-0")).name == "fake-other"
+    async with services.database.transaction() as session:
+        status = await registry.status(session, services.roster)
+    assert status.models[0].name == "fake-other"
+
+
+async def test_a_change_to_the_same_model_keeps_it_warm(replica: Make) -> None:
+    """Serve reconfigures at every start and every deploy; nothing is loaded again for that."""
+    asr = replica()
+    await follow(asr.warm())
+    await asr.change(fake_spec("asr").model_copy(update={"footprint_mib": SIZE}))
+    assert await follow(asr.serve(work())) == ["Accepted", "Inference", "Result"]
+
+
+def test_event_names_are_the_protocol() -> None:
+    """What `follow` reports are these classes."""
+    assert [kind.__name__ for kind in (Accepted, Loading, Inference, Result)] == [
+        "Accepted", "Loading", "Inference", "Result",
+    ]  # fmt: skip
+
+
+# Other processes on the ledger, as rows -------------------------------------------------------------------------------
+
+DEAD = 2**22 + 1
+"""Above the largest process id of Linux."""
+
+
+async def occupy(
+    services: Services, name: str, held: int, *, in_flight: int = 0, pid: int | None = None, idle_s: float = 0
+) -> None:
+    """A neighbour that holds memory of this host."""
+    import os
+    import socket
+
+    neighbour = ModelReplica(
+        replica_id=name, role="asr", name=name, state=ModelState.WARM, device="cpu",
+        place=f"{socket.gethostname()}/cpu", pid=pid or os.getpid(), held_mib=held, in_flight=in_flight,
+        last_used_at=datetime.now(UTC) - timedelta(seconds=idle_s),
+    )  # fmt: skip
+    async with services.database.transaction() as session:
+        await registry.report(session, neighbour)
+        born = update(ModelReplica).where(col(ModelReplica.replica_id) == name)
+        await session.exec(born.values(started_at=datetime.now(UTC) - timedelta(hours=1)))
+
+
+async def pretend_held(services: Services, name: str, held: int) -> None:
+    """Set a row's part, as its next heartbeat would."""
+    async with services.database.transaction() as session:
+        await session.exec(update(ModelReplica).where(col(ModelReplica.replica_id) == name).values(held_mib=held))
+
+
+async def ask(services: Services, name: str) -> None:
+    """Ask a replica to leave, the way the ledger does."""
+    from serve_app.model_pool import admission
+
+    async with services.database.transaction() as session:
+        await admission.ask_to_leave(session, (name,))
+
+
+async def leave_when_asked(services: Services, name: str) -> None:
+    """What a neighbour does: unload when its row says so."""
+    while (await row(services, name)).evict_requested_at is None:  # noqa: ASYNC110 - another process's row has no event
+        await asyncio.sleep(0.02)
+    async with services.database.transaction() as session:
+        left = update(ModelReplica).where(col(ModelReplica.replica_id) == name)
+        await session.exec(left.values(held_mib=0, state=ModelState.COLD))
+
+
+async def test_the_status_says_when_a_model_was_used_last_by_a_process_that_left(services: Services) -> None:
+    """Cold, without a process, and one row kept for it however many processes came and went."""
+    for number in range(3):
+        await occupy(services, "asr", 10, idle_s=60 - number)
+        async with services.database.transaction() as session:
+            renamed = update(ModelReplica).where(col(ModelReplica.replica_id) == "asr")
+            await session.exec(renamed.values(replica_id=f"replica-{number}", name="fake-asr"))
+            await registry.retire(session, f"replica-{number}")
+    async with services.database.transaction() as session:
+        asr = (await registry.status(session, services.roster)).models[0]
+        kept = (await session.exec(select(ModelReplica.replica_id))).all()
+    assert (asr.state, asr.replicas, asr.instances) == (ModelState.COLD, 0, [])
+    assert asr.last_used_at is not None
+    assert kept == ["replica-2"]

@@ -1,0 +1,131 @@
+"""Many readers of one job's events, in one process."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from deployments.replica.local_pool import LocalPool
+from serve_app.executor import Executor
+from serve_app.jobs import queries, settlement
+from serve_app.jobs.event_feed import StreamEvent
+from serve_app.jobs.models import Job, JobEvent
+from serve_app.services import Services
+from tests.support.calls import submit
+from tests.support.world import Customer
+
+Asked = list[int]
+
+
+async def read(services: Services, job_id: str, after: int = 0) -> list[StreamEvent]:
+    """A job's events to their end."""
+    return [told async for told in services.feeds.follow(job_id, after)]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """After which event the database was asked, each time."""
+    questions: Asked = []
+    original = queries.events_after
+
+    async def counted(session: AsyncSession, job_id: str, seq: int) -> list[JobEvent]:
+        questions.append(seq)
+        return await original(session, job_id, seq)
+
+    monkeypatch.setattr(queries, "events_after", counted)
+    return questions
+
+
+async def test_readers_of_one_job_share_the_questions_to_the_database(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer, asked: Asked
+) -> None:
+    """Three hundred get the identical history, and it is read about once per event, not once per event and reader."""
+    job_id = (await submit(client, customer)).json()["job_id"]
+    early = [asyncio.create_task(read(services, job_id)) for _ in range(300)]
+    await asyncio.sleep(0.2)
+    await Executor(services, pool).run(job_id)
+    histories = await asyncio.wait_for(asyncio.gather(*early), 20)
+    late = await read(services, job_id)
+    assert all(history == late for history in histories)
+    assert late[-1].terminal
+    assert len(asked) <= 3 * len(late)
+
+
+async def test_a_reader_who_joins_others_misses_nothing_that_redis_lost(
+    client: httpx.AsyncClient, services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joining asks the database, so that a message that never arrived delays nobody who comes later."""
+    job_id = (await submit(client, customer)).json()["job_id"]
+    first = asyncio.create_task(read(services, job_id))
+    await asyncio.sleep(0.2)
+
+    async def lost(_: Any) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(services.database, "_publish", lost)
+    async with services.database.transaction() as session:
+        await settlement.cancel(session, await session.get_one(Job, job_id), 60)
+    await asyncio.sleep(0.2)
+    assert not first.done()
+    assert (await asyncio.wait_for(read(services, job_id), 2))[-1].data["status"] == "canceled"
+    assert (await asyncio.wait_for(first, 2))[-1].terminal
+
+
+async def test_a_reader_from_the_middle_gets_the_rest_alone(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """Beside one who reads from the start."""
+    job_id = (await submit(client, customer)).json()["job_id"]
+    whole = asyncio.create_task(read(services, job_id))
+    await asyncio.sleep(0.1)
+    rest = asyncio.create_task(read(services, job_id, after=1))
+    await Executor(services, pool).run(job_id)
+    assert [told.seq for told in await rest] == [told.seq for told in await whole if told.seq > 1]
+    assert await asyncio.wait_for(read(services, job_id, after=10_000), 2) == []
+
+
+async def test_what_the_database_raises_reaches_every_reader(
+    client: httpx.AsyncClient, services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They end, and whoever comes afterwards starts anew."""
+    job_id = (await submit(client, customer)).json()["job_id"]
+
+    async def broken(*_: Any) -> list[JobEvent]:
+        await asyncio.sleep(0)
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queries, "events_after", broken)
+        ends = await asyncio.wait_for(
+            asyncio.gather(*(read(services, job_id) for _ in range(3)), return_exceptions=True), 2
+        )
+    assert all(isinstance(end, ConnectionError) for end in ends)
+    reader = asyncio.create_task(read(services, job_id))
+    await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
+    assert (await asyncio.wait_for(reader, 2))[-1].terminal
+
+
+async def test_an_end_that_comes_between_two_questions_is_told(
+    client: httpx.AsyncClient, services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream once ended without its last event when that was committed between asking for news and for the newest."""
+    job_id = (await submit(client, customer)).json()["job_id"]
+    original = queries.events_after
+
+    async def interrupted(session: AsyncSession, job_id: str, seq: int) -> list[JobEvent]:
+        found = await original(session, job_id, seq)
+        if not found:
+            async with services.database.transaction() as other:
+                await settlement.cancel(other, await other.get_one(Job, job_id), 60)
+        return found
+
+    reader = asyncio.create_task(read(services, job_id))
+    await asyncio.sleep(0.2)
+    with monkeypatch.context() as patched:
+        patched.setattr(queries, "events_after", interrupted)
+        joined = asyncio.create_task(read(services, job_id))  # asks, and finds nothing new
+        await asyncio.sleep(0.2)
+    for history in (await asyncio.wait_for(reader, 2), await asyncio.wait_for(joined, 2)):
+        assert history[-1].data["status"] == "canceled"

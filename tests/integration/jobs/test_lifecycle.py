@@ -1,0 +1,137 @@
+"""Job states in a real PostgreSQL: only legal moves, one winner, no return of the dead."""
+
+import asyncio
+
+import pytest
+
+from serve_app.errors import IllegalTransition, LeaseLost
+from serve_app.jobs import lifecycle, queries
+from serve_app.jobs.lifecycle import MOVES, Note, transition
+from serve_app.jobs.models import Job, JobState
+from serve_app.jobs.queries import Submission
+from serve_app.storage.blobs import StoredBlob
+from serve_app.storage.database import Database
+from tests.support.world import new_customer
+
+
+async def submit(database: Database, **changes: object) -> str:
+    """A queued job of a new customer."""
+    customer = await new_customer(database)
+    blob = StoredBlob("blob", "0" * 64, 1)
+    values = {"account_id": customer.account_id, "key_id": None, "vertical": "recruitscreen", "inputs": {},
+              "duration_s": 61.0, "credits": 2, "blob": blob} | changes  # fmt: skip
+    async with database.transaction() as session:
+        return (await queries.accept(session, Submission(**values))).job_id  # type: ignore[arg-type]
+
+
+async def put(database: Database, job_id: str, state: JobState) -> int:
+    """Bring a job into `state` by legal moves."""
+    paths = {
+        JobState.QUEUED: [],
+        JobState.LOADING_WEIGHTS: [JobState.LOADING_WEIGHTS],
+        JobState.PROCESSING_INFERENCE: [JobState.PROCESSING_INFERENCE],
+        JobState.COMPLETED: [JobState.PROCESSING_INFERENCE, JobState.COMPLETED],
+        JobState.FAILED: [JobState.FAILED],
+        JobState.CANCELED: [JobState.CANCELED],
+    }
+    version = 1
+    for step in paths[state]:
+        async with database.transaction() as session:
+            version = await transition(session, job_id, step, seen=version)
+    return version
+
+
+@pytest.mark.parametrize("source", JobState)
+@pytest.mark.parametrize("to", JobState)
+async def test_a_move_is_made_if_and_only_if_the_table_has_it(
+    database: Database, source: JobState, to: JobState
+) -> None:
+    """Every pair of states, against the table that the diagram is drawn from."""
+    job_id = await submit(database)
+    version = await put(database, job_id, source)
+    async with database.transaction() as session:
+        if to in MOVES[source]:
+            assert await transition(session, job_id, to, seen=version) == version + 1
+        else:
+            with pytest.raises(IllegalTransition):
+                await transition(session, job_id, to, seen=version)
+
+
+async def test_of_many_claims_one_wins(database: Database) -> None:
+    """Twenty workers ask for the same job at once."""
+    job_id = await submit(database)
+
+    async def try_to_claim(name: str) -> bool:
+        async with database.transaction() as session:
+            return await lifecycle.claim(session, job_id, name, 30) is not None
+
+    won = await asyncio.gather(*(try_to_claim(f"worker-{n}") for n in range(20)))
+    assert sum(won) == 1
+
+
+async def test_a_worker_that_comes_back_from_the_dead_changes_nothing(database: Database) -> None:
+    """The version fence refuses a late result; the new owner's is taken."""
+    job_id = await submit(database)
+    async with database.transaction() as session:
+        first = await lifecycle.claim(session, job_id, "first", 0)
+    async with database.transaction() as session:
+        second = await lifecycle.claim(session, job_id, "second", 30)
+    assert first
+    assert second
+    async with database.transaction() as session:
+        with pytest.raises(LeaseLost):
+            await transition(session, job_id, JobState.PROCESSING_INFERENCE, seen=first.version)
+    async with database.transaction() as session:
+        await transition(session, job_id, JobState.PROCESSING_INFERENCE, seen=second.version)
+
+
+async def test_a_lease_that_is_lost_cannot_be_renewed(database: Database) -> None:
+    """The heartbeat is how a worker learns that its job is no longer its own."""
+    job_id = await submit(database)
+    async with database.transaction() as session:
+        claim = await lifecycle.claim(session, job_id, "worker", 30)
+    assert claim
+    async with database.transaction() as session:
+        await transition(session, job_id, JobState.CANCELED)
+    async with database.transaction() as session:
+        with pytest.raises(LeaseLost):
+            await lifecycle.renew(session, job_id, claim.version, 30)
+
+
+async def test_events_are_numbered_without_gaps(database: Database) -> None:
+    """States and progress share one sequence, in the order they happened."""
+    job_id = await submit(database)
+    async with database.transaction() as session:
+        version = await transition(session, job_id, JobState.LOADING_WEIGHTS, seen=1)
+        await lifecycle.report(session, job_id, version, Note("loading", {"percent": 3}))
+        await transition(session, job_id, JobState.PROCESSING_INFERENCE, seen=version)
+    async with database.transaction() as session:
+        events = await queries.events_after(session, job_id, 0)
+    assert [(event.seq, event.kind, event.status) for event in events] == [
+        (1, "status", "queued"),
+        (2, "status", "loading_weights"),
+        (3, "progress", "loading_weights"),
+        (4, "status", "processing_inference"),
+    ]
+
+
+async def test_a_failed_transaction_leaves_no_event(database: Database) -> None:
+    """State and event stand or fall together."""
+    job_id = await submit(database)
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as session:
+            await transition(session, job_id, JobState.LOADING_WEIGHTS, seen=1)
+            raise RuntimeError
+    async with database.transaction() as session:
+        job = await session.get_one(Job, job_id)
+        assert (job.state, job.version, len(await queries.events_after(session, job_id, 0))) == ("queued", 1, 1)
+
+
+async def test_a_requeued_job_waits_out_its_back_off(database: Database) -> None:
+    """It is not due, and cannot be claimed, before its time."""
+    job_id = await submit(database)
+    async with database.transaction() as session:
+        await lifecycle.requeue(session, job_id, seen=1, after_s=60, note=Note("later"))
+    async with database.transaction() as session:
+        assert await lifecycle.due(session) == []
+        assert await lifecycle.claim(session, job_id, "worker", 30) is None

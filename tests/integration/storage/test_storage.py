@@ -1,0 +1,103 @@
+"""The stores behind the product: bus, blobs, schema."""
+
+import asyncio
+import io
+
+import pytest
+
+from scripts.launcher.embedded import valkey
+from serve_app import migrate as schema
+from serve_app.storage.blobs import Blobs
+from serve_app.storage.redis import Bus
+
+
+async def test_a_waiting_reader_is_woken(redis_url: str) -> None:
+    """By a publish of its own topic, in another connection."""
+    reader, writer = Bus(redis_url), Bus(redis_url)
+    async with reader.waiting_for("job:1") as woken:
+        await connected(reader)
+        woken.clear()
+        await writer.publish(["job:1"])
+        await asyncio.wait_for(woken.wait(), 2)
+    await reader.close()
+    await writer.close()
+
+
+async def test_a_reader_sleeps_through_other_topics(redis_url: str) -> None:
+    """A job's events wake only that job's readers."""
+    bus = Bus(redis_url)
+    async with bus.waiting_for("job:1") as woken, bus.waiting_for("job:2") as other:
+        await connected(bus)
+        woken.clear()
+        other.clear()
+        await bus.publish(["job:2"])
+        await asyncio.wait_for(other.wait(), 2)
+        assert not woken.is_set()
+    await bus.close()
+
+
+async def test_losing_redis_loses_nothing_but_speed() -> None:
+    """Publishing does not raise, and a reader is woken when the server is back, to look for itself."""
+    with valkey() as url:
+        bus = Bus(url)
+        async with bus.waiting_for("job:1"):
+            await connected(bus)
+    await bus.publish(["job:1"])
+    async with bus.waiting_for("job:1") as woken:
+        for _ in range(100):
+            if not bus.connected:
+                break
+            await asyncio.sleep(0.05)
+        assert not bus.connected
+        assert not woken.is_set()
+    await bus.close()
+
+
+async def connected(bus: Bus) -> None:
+    for _ in range(100):
+        if bus.connected:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the bus did not connect")
+
+
+@pytest.fixture(params=["file", "memory"])
+def blobs(request: pytest.FixtureRequest, tmp_path: object) -> Blobs:
+    """The same store over a local folder and over an object-store interface."""
+    return Blobs(f"file://{tmp_path}" if request.param == "file" else "memory://blobs")
+
+
+async def test_a_blob_comes_back_as_it_was_put(blobs: Blobs) -> None:
+    """Bytes, size and SHA-256."""
+    stored = await blobs.put(io.BytesIO(b"abc"))
+    assert stored.size == 3
+    assert stored.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    with blobs.local(stored.key) as path:
+        assert path.read_bytes() == b"abc"
+
+
+async def test_a_deleted_blob_is_gone(blobs: Blobs) -> None:
+    """And deleting it again, or deleting nothing, is no error."""
+    kept, gone = await blobs.put(io.BytesIO(b"1")), await blobs.put(io.BytesIO(b"2"))
+    for key in (gone.key, gone.key, None, ""):
+        await blobs.delete(key)
+    assert not await blobs.exists(gone.key)
+    assert await blobs.exists(kept.key)
+
+
+async def test_blobs_are_listed_by_age(blobs: Blobs) -> None:
+    """What was just put is younger than an hour and at least zero seconds old."""
+    kept = await blobs.put(io.BytesIO(b"1"))
+    assert kept.key in await blobs.older_than(0)
+    assert kept.key not in await blobs.older_than(3600)
+
+
+def test_the_migrations_make_what_the_code_says(database_url: str) -> None:
+    """No column of a table lacks its migration."""
+    assert schema.differences(database_url) == []
+
+
+def test_migrating_twice_changes_nothing(database_url: str) -> None:
+    """A second start finds the schema it needs."""
+    schema.migrate(database_url)
+    assert schema.differences(database_url) == []

@@ -1,0 +1,247 @@
+"""Jobs from claim to settlement, over fake models in this process and a real PostgreSQL."""
+
+import asyncio
+import io
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import col
+
+import serve_app.executor as executor_module
+from deployments.replica.local_pool import LocalPool
+from serve_app.credits import ledger
+from serve_app.executor import Executor
+from serve_app.http.upload import SubmitFields
+from serve_app.jobs import queries
+from serve_app.jobs.lifecycle import transition
+from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobState
+from serve_app.jobs.submit import Draft, Intake, Upload
+from serve_app.pipeline.ports import ROLES
+from serve_app.services import Services
+from tests.support.fakes import Silence, local_pool
+from tests.support.world import Customer, tone
+
+
+async def submit(services: Services, customer: Customer, seconds: float = 2.0, **inputs: bool) -> str:
+    """A job for a recording of that length."""
+    told = {"role_title": "Engineer", **inputs}
+    draft = Draft(customer.account_id, None, services.catalog.get("recruitscreen"), told)
+    intake = Intake(services.database, services.blobs, services.queue)
+    return (await intake.take(draft, Upload(io.BytesIO(tone(seconds)), "call.wav"))).job_id
+
+
+async def job_of(services: Services, job_id: str) -> Job:
+    async with services.database.transaction() as session:
+        return await session.get_one(Job, job_id)
+
+
+async def history(services: Services, job_id: str) -> list[str]:
+    """The states a job went through."""
+    async with services.database.transaction() as session:
+        events = await queries.events_after(session, job_id, 0)
+    return [str(event.status) for event in events if event.kind is EventKind.STATUS]
+
+
+async def balance(services: Services, customer: Customer) -> int:
+    async with services.database.transaction() as session:
+        return await ledger.balance(session, customer.account_id)
+
+
+async def test_words_come_with_times_and_confidence_when_asked_for(
+    services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """The form's `words` puts every word under its utterance; without it there are none."""
+    asked = SubmitFields.model_validate({"role_title": "Engineer", "words": "true"}).inputs()["words"]
+    job_ids = [await submit(services, customer, words=asked), await submit(services, customer)]
+    for job_id in job_ids:
+        await Executor(services, pool).run(job_id)
+    with_words, without = [(await job_of(services, job_id)).result for job_id in job_ids]
+    assert with_words
+    assert without
+    words = [word for row in with_words["transcript"] for word in row["words"]]
+    assert words[1] == {"start": 0.5, "end": 0.9, "text": "word1", "confidence": 1.0}
+    assert all("words" not in row for row in without["transcript"])
+
+
+async def test_a_cold_job_goes_through_every_state(services: Services, pool: LocalPool, customer: Customer) -> None:
+    """Queued, loading, inference, completed: and the input is gone, the price paid once."""
+    job_id = await submit(services, customer)
+    blob = (await job_of(services, job_id)).blob
+    assert blob
+    assert await services.blobs.exists(blob)
+    assert await Executor(services, pool).run(job_id)
+    job = await job_of(services, job_id)
+    assert await history(services, job_id) == ["queued", "loading_weights", "processing_inference", "completed"]
+    assert job.result
+    assert job.result["assessment"]["model"] == "fake-assessor"
+    assert job.blob is None
+    assert not await services.blobs.exists(blob)
+    assert await balance(services, customer) == 99
+
+
+async def test_an_upload_that_a_crash_left_behind_is_deleted(
+    services: Services, pool: LocalPool, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that of a job which still needs it is not."""
+    monkeypatch.setattr(executor_module, "ORPHANED_AFTER_S", 0.0)
+    blob = (await job_of(services, await submit(services, customer))).blob
+    orphan = (await services.blobs.put(io.BytesIO(b"left behind"))).key
+    await Executor(services, pool).delete_orphans()
+    assert blob
+    assert await services.blobs.exists(blob)
+    assert not await services.blobs.exists(orphan)
+
+
+async def test_a_warm_job_skips_loading(services: Services, pool: LocalPool, customer: Customer) -> None:
+    """Nobody is told of a load that does not happen."""
+    for role in ROLES:
+        await pool.warm(role, Silence())
+    job_id = await submit(services, customer)
+    await Executor(services, pool).run(job_id)
+    assert await history(services, job_id) == ["queued", "processing_inference", "completed"]
+
+
+async def test_a_job_is_run_once_however_often_it_is_hinted(
+    services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """Hints may come twice; the claim decides."""
+    job_id = await submit(services, customer)
+    executor = Executor(services, pool)
+    ran = await asyncio.gather(*(executor.run(job_id) for _ in range(5)))
+    assert sum(ran) == 1
+
+
+async def test_a_broken_model_fails_the_job_in_clean_words(services: Services, customer: Customer) -> None:
+    """After the allowed attempts; nothing of the model's own message gets out."""
+    services.settings.max_attempts = 1
+    pool = local_pool(services.database, asr={"fail": "inference"})
+    job_id = await submit(services, customer)
+    await Executor(services, pool).run(job_id)
+    job = await job_of(services, job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "inference_failed")
+    assert "secret" not in (job.error_message or "")
+    assert job.blob
+    await pool.close()
+
+
+async def test_saturated_memory_is_retried_and_then_fails_as_promised(services: Services, customer: Customer) -> None:
+    """The detail of the last event is `vram_unavailable`."""
+    services.settings.max_attempts = 2
+    pool = local_pool(services.database, diarizer={"fail": "vram"})
+    executor = Executor(services, pool)
+    job_id = await submit(services, customer)
+    await executor.run(job_id)
+    assert (await job_of(services, job_id)).state is JobState.QUEUED
+    assert not await executor.run(job_id)
+    await make_due(services, job_id)
+    await executor.run(job_id)
+    job = await job_of(services, job_id)
+    assert (job.state, job.error_code, job.attempt) == (JobState.FAILED, "vram_unavailable", 2)
+    async with services.database.transaction() as session:
+        newest = await queries.newest_event(session, job_id)
+    assert newest
+    assert newest.detail == "vram_unavailable"
+    await pool.close()
+
+
+async def test_a_second_attempt_does_not_repeat_finished_stages(services: Services, customer: Customer) -> None:
+    """The transcription of the first attempt is used, although the ASR is broken by then."""
+    services.settings.max_attempts = 2
+    first = local_pool(services.database, assessor={"fail": "inference"})
+    job_id = await submit(services, customer)
+    await Executor(services, first).run(job_id)
+    await make_due(services, job_id)
+    second = local_pool(services.database, asr={"fail": "inference"}, diarizer={"fail": "inference"})
+    await Executor(services, second).run(job_id)
+    assert (await job_of(services, job_id)).state is JobState.COMPLETED
+    async with services.database.transaction() as session:
+        assert await session.get(JobCheckpoint, (job_id, "transcription")) is None
+    await first.close()
+    await second.close()
+
+
+async def test_a_canceled_job_stops_its_worker(services: Services, customer: Customer) -> None:
+    """Within two seconds the worker notices, and writes nothing more."""
+    pool = local_pool(services.database, asr={"work_s": 30.0})
+    job_id = await submit(services, customer)
+    running = asyncio.create_task(Executor(services, pool).run(job_id))
+    await until_state(services, job_id, JobState.PROCESSING_INFERENCE)
+    async with services.database.transaction() as session:
+        await transition(session, job_id, JobState.CANCELED)
+    await asyncio.wait_for(running, 2)
+    assert (await history(services, job_id))[-1] == "canceled"
+    await pool.close()
+
+
+async def test_a_dropped_job_is_taken_up_again(services: Services, pool: LocalPool, customer: Customer) -> None:
+    """A worker dies in the middle: when its lease has run out, the sweep queues the job and it completes."""
+    job_id = await submit(services, customer)
+    slow = local_pool(services.database, asr={"work_s": 60.0})
+    dying = asyncio.create_task(Executor(services, slow).run(job_id))
+    await until_state(services, job_id, JobState.PROCESSING_INFERENCE)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    executor = Executor(services, pool)
+    assert await executor.sweep() == []
+    async with services.database.transaction() as session:
+        await session.exec(update(Job).where(col(Job.id) == job_id).values(lease_until=Job.created_at))
+    await executor.sweep()
+    await make_due(services, job_id)
+    assert await executor.sweep() == [job_id]
+    await executor.run(job_id)
+    assert await history(services, job_id) == [
+        "queued", "loading_weights", "processing_inference", "queued",
+        "loading_weights", "processing_inference", "completed",
+    ]  # fmt: skip
+    await slow.close()
+
+
+async def test_a_failed_job_is_refunded_when_its_window_closes(services: Services, customer: Customer) -> None:
+    """The input is kept until then, and deleted with the refund."""
+    services.settings.max_attempts = 1
+    pool = local_pool(services.database, asr={"fail": "inference"})
+    executor = Executor(services, pool)
+    job_id = await submit(services, customer)
+    await executor.run(job_id)
+    await executor.sweep()
+    blob = (await job_of(services, job_id)).blob
+    assert blob
+    assert await balance(services, customer) == 99
+    async with services.database.transaction() as session:
+        await session.exec(update(Job).where(col(Job.id) == job_id).values(expires_at=Job.created_at))
+    await executor.sweep()
+    await executor.sweep()
+    assert await balance(services, customer) == 100
+    assert not await services.blobs.exists(blob)
+    await pool.close()
+
+
+@pytest.mark.parametrize("roles", [("asr",), ("assessor",), ROLES])
+async def test_the_model_table_shows_what_replicas_hold(services: Services, roles: tuple[str, ...]) -> None:
+    """Warm means that a replica has loaded it; all others are cold."""
+    from serve_app.model_pool import registry
+
+    pool = local_pool(services.database)
+    for role in roles:
+        await pool.warm(role, Silence())  # type: ignore[arg-type]
+    async with services.database.transaction() as session:
+        status = await registry.status(session, services.roster)
+    assert {model.role: str(model.state) for model in status.models} == {
+        role: "warm" if role in roles else "cold" for role in ROLES
+    }
+    await pool.close()
+
+
+async def make_due(services: Services, job_id: str) -> None:
+    """End the back-off of a requeued job."""
+    async with services.database.transaction() as session:
+        await session.exec(update(Job).where(col(Job.id) == job_id).values(available_at=Job.created_at))
+
+
+async def until_state(services: Services, job_id: str, state: JobState) -> None:
+    """Return when the job is in `state`; fails after ten seconds."""
+    for _ in range(200):
+        if (await job_of(services, job_id)).state is state:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{job_id} did not become {state}")

@@ -1,0 +1,45 @@
+"""Fakes for what a test does not want: models that take time, an executor that is called, an observer that listens."""
+
+from typing import Any
+
+from deployments.replica.local_pool import LocalPool
+from deployments.replica.pool_client import DatabasePoolClient
+from deployments.weights import ModelSpec
+from serve_app.pipeline.ports import ROLES, Loading, ModelRole
+from serve_app.storage.database import Database
+
+BACKENDS: dict[ModelRole, str] = {"asr": "fake_transcriber", "diarizer": "fake_diarizer", "assessor": "fake_assessor"}
+
+
+def fake_spec(role: ModelRole, **options: Any) -> ModelSpec:
+    """The spec of a fake model."""
+    return ModelSpec(backend=BACKENDS[role], name=f"fake-{role}", options=options)
+
+
+def local_pool(database: Database, **options: dict[str, Any]) -> LocalPool:
+    """Cold fake models in this process. `options` are the backends' arguments by role: `asr={"load_s": 1}`."""
+    return LocalPool({role: fake_spec(role, **options.get(role, {})) for role in ROLES}, DatabasePoolClient(database))
+
+
+class RecordedNotifications:
+    """A job queue that only remembers."""
+
+    def __init__(self) -> None:
+        self.hinted: list[str] = []
+        self.expected = 0
+
+    async def hint(self, job_id: str) -> None:
+        self.hinted.append(job_id)
+
+    async def expect(self) -> None:
+        self.expected += 1
+
+
+class Silence:
+    """An observer that hears nothing."""
+
+    async def loading(self, event: Loading) -> None: ...
+
+    async def inference(self, role: ModelRole) -> None: ...
+
+    async def progress(self, role: ModelRole, share: float) -> None: ...

@@ -1,0 +1,52 @@
+"""The people and things of tests: customers, recordings, folders."""
+
+import io
+import math
+import struct
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+from serve_app.accounts.service import open_account
+from serve_app.credits import ledger
+from serve_app.keys import service as keys
+from serve_app.keys.service import KeyTerms
+from serve_app.storage.database import Database
+
+ROOT = Path(__file__).resolve().parents[2]
+EVAL = ROOT.parent / "shared" / "eval"
+SAMPLE = ROOT / "config" / "sample" / "interview.ogg"
+
+
+@dataclass(frozen=True)
+class Customer:
+    """An account with credits and a key."""
+
+    account_id: str
+    secret: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.secret}"}
+
+
+async def new_customer(database: Database, credits_: int = 100, scope: str = "all") -> Customer:
+    """Open an account, give it credits and a key."""
+    async with database.transaction() as session:
+        account = await open_account(session, "A customer")
+        if credits_:
+            await ledger.grant(session, account.id, credits_, "test")
+        issued = await keys.issue(session, account.id, KeyTerms(scope))
+    return Customer(account.id, issued.secret)
+
+
+def tone(seconds: float, rate: int = 16_000) -> bytes:
+    """A WAV file of a 440 Hz tone: a recording that decodes, with nobody in it."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        samples = (int(8000 * math.sin(2 * math.pi * 440 * n / rate)) for n in range(int(seconds * rate)))
+        out.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return file.getvalue()

@@ -1,0 +1,60 @@
+"""Serve's own answers in our form: a proxy that is a function here, and a real one in tests/serve."""
+
+import httpx
+import pytest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from deployments.proxy_errors import ProxyErrors
+from serve_app.settings import Settings
+
+SETTINGS = Settings(database_url="x", redis_url="x", secret_key="x", public_url="https://api.test")
+
+
+async def ask(proxy: ASGIApp, path: str = "/v1/credits") -> httpx.Response:
+    transport = httpx.ASGITransport(ProxyErrors(proxy, SETTINGS))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.get(path)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        PlainTextResponse("Request 5 timed out after 3.0s.", 408, {"X-Request-Id": "5"}),
+        PlainTextResponse("Request dropped due to backpressure", 503, {"X-Request-Id": "5", "Retry-After": "7"}),
+        PlainTextResponse("Path '/' not found. Ping http://.../-/routes for available routes.", 404),
+        Response("Internal Server Error", 500),
+    ],
+)
+async def test_an_error_of_serves_becomes_one_of_ours(said: Response) -> None:
+    """503 unavailable, with the id Serve gave and its word on when to come back; nothing of its text is left."""
+    answer = await ask(said)
+    detail = answer.json()["detail"]
+    assert (answer.status_code, detail["code"], detail["retryable"]) == (503, "unavailable", True)
+    assert detail["docs_url"] == "https://api.test/docs/errors#unavailable"
+    assert detail["request_id"] == answer.headers["x-request-id"]
+    assert detail["request_id"] == said.headers.get("x-request-id", detail["request_id"])
+    assert answer.headers["retry-after"] == said.headers.get("retry-after", "1")
+
+
+async def test_a_replica_that_dies_with_a_request_is_an_error_of_ours() -> None:
+    """Serve then sends nothing."""
+
+    async def dead(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    answer = await ask(dead)
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    "said", [JSONResponse({"detail": {"code": "job_not_found"}}, 404), PlainTextResponse("1\n00:00", 200)]
+)
+async def test_the_applications_answers_pass_as_they_are(said: Response) -> None:
+    """Refusals and documents alike."""
+    answer = await ask(said)
+    assert (answer.status_code, answer.content) == (said.status_code, said.body)
+
+
+async def test_serves_own_pages_for_operators_pass() -> None:
+    """Its health says what it says."""
+    assert (await ask(PlainTextResponse("not ready", 503), "/-/healthz")).text == "not ready"

@@ -1,0 +1,231 @@
+"""The assessment flow over a language model that answers by rule."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from serve_app.pipeline.assessment.assess import assess
+from serve_app.pipeline.assessment.injection.spans import as_heard
+from serve_app.pipeline.assessment.passages import density
+from serve_app.pipeline.assessment.ports import WordTags
+from serve_app.pipeline.assessment.report import highlights, recommend, write
+from serve_app.pipeline.assessment.text import Sentence
+from serve_app.pipeline.types import (
+    Assessment,
+    AssessmentRequest,
+    Competency,
+    CompetencyScore,
+    Evidence,
+    RedFlag,
+    Rubric,
+    Utterance,
+    Word,
+)
+from tests.unit.pipeline.assessment.injection.test_policy import ATTACKS
+
+CAUSE = Competency(
+    "problem_solving", "Problem solving", "Finds causes.", {n: f"level {n}" for n in range(1, 6)},
+    ("problem", "cause", "fixed"), "Tell me about a problem.",
+)  # fmt: skip
+TEAM = Competency(
+    "teamwork", "Teamwork", "Works with others.", {n: f"level {n}" for n in range(1, 6)}, ("team",), "And a team?"
+)
+RUBRIC = Rubric("r1", (CAUSE, TEAM), "p1")
+ANSWER = "The problem was a lock in the database. I found the cause in the traces and fixed it with an index."
+
+
+MEANT = " ".join(" ".join(as_heard(attack)) for attack in ATTACKS)
+"""What the model is able to hear as speech at the grader."""
+
+
+class ByLength:
+    """Thinks an answer the better the longer its prompt, and always chooses the last sentence."""
+
+    name = "by-length"
+    writes_prose = False
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+
+    def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
+        return [[WordTags(grader=" ".join(words) in MEANT)] * len(words) for words in sentences]
+
+    def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
+        prompt = context + ask
+        self.prompts.append(prompt)
+        level = min(5, 1 + len(prompt) // 90)
+        return [-abs(number - level) / 2 for number in range(1, len(options) + 1)]
+
+    def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+        self.prompts.append(context + ask)
+        return {"sentence": schema["properties"]["sentence"]["enum"][-1]}
+
+
+def interview(answer: str = ANSWER, question: str = "Tell me about a problem and its cause.") -> AssessmentRequest:
+    """One question with its answer."""
+    utterances = (Utterance(0, 4, "SPEAKER_00", question), Utterance(5, 25, "SPEAKER_01", answer))
+    return AssessmentRequest("Engineer", utterances, "SPEAKER_01", RUBRIC)
+
+
+def run(request: AssessmentRequest, model: ByLength | None = None) -> Assessment:
+    model = model or ByLength()
+    return assess(request, model, model, lambda _: None)
+
+
+def test_a_score_rests_on_a_verbatim_quote_of_the_candidate() -> None:
+    """With the time it was said at."""
+    score = run(interview()).scores["problem_solving"]
+    assert score.score is not None
+    assert all(quote.quote in ANSWER for quote in score.evidence)
+    assert all(quote.speaker == "SPEAKER_01" for quote in score.evidence)
+    assert all(5 <= quote.start < quote.end <= 25 for quote in score.evidence)
+
+
+def test_what_was_not_asked_gets_no_score() -> None:
+    """Null with its reason, and the rubric's question for the next round."""
+    result = run(interview())
+    assert result.scores["teamwork"] == CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
+    assert "And a team?" in result.questions_for_next_round
+
+
+def test_what_was_asked_and_hardly_answered_gets_no_score() -> None:
+    """With another reason than what was never asked."""
+    score = run(interview(answer="A lock, fixed.")).scores["problem_solving"]
+    assert (score.score, score.reason) == (None, "no_evidence")
+
+
+def test_one_word_that_falls_twice_does_not_touch_a_competency() -> None:
+    """A cue in question and answer may be chance when it is the same one."""
+    request = interview("No problem, I can start on Monday of next week.", "Is it a problem to start on Monday?")
+    assert run(request).scores["problem_solving"].reason == "not_asked"
+
+
+def test_a_question_of_the_candidate_is_the_last_choice_for_a_quote() -> None:
+    """It says what they want to know, not what they did."""
+    asked = Sentence("What was the problem, and what cause was fixed?", 0, 1, trusted=True)
+    assert density(CAUSE, asked) < density(CAUSE, Sentence("I do not know.", 0, 1, trusted=True))
+
+
+def test_the_interviewers_words_are_no_evidence() -> None:
+    """However well they describe the work."""
+    request = replace(interview(answer="Yes, that is right, I think so too."), candidate="SPEAKER_01")
+    request = replace(request, utterances=(Utterance(0, 9, "SPEAKER_00", ANSWER), *request.utterances[1:]))
+    result = run(request)
+    assert all(ANSWER.find(quote.quote) < 0 for score in result.scores.values() for quote in score.evidence)
+
+
+def test_suspect_words_are_no_evidence() -> None:
+    """What the recogniser may have invented is neither judged nor quoted."""
+    texts = ANSWER.split()
+    words = tuple(Word(5 + i, 5.9 + i, text, suspect=i < 8) for i, text in enumerate(texts))
+    request = replace(
+        interview(), utterances=(interview().utterances[0], Utterance(5, 30, "SPEAKER_01", ANSWER, words))
+    )
+    model = ByLength()
+    result = run(request, model)
+    assert [quote.quote for quote in result.scores["problem_solving"].evidence] == [" ".join(texts[8:])]
+    assert not any("lock in the database" in prompt for prompt in model.prompts)
+
+
+def test_without_a_candidate_nothing_is_scored() -> None:
+    """Nobody can be told to be the candidate: no scores, and no recommendation."""
+    result = run(replace(interview(), candidate=None))
+    assert all(score.score is None for score in result.scores.values())
+    assert result.recommendation == "insufficient_evidence"
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_spoken_instruction_changes_nothing_but_the_red_flags(attack: str) -> None:
+    """No score moves, no quote holds it, and the model never reads it."""
+    model = ByLength()
+    honest, attacked = run(interview()), run(interview(f"{ANSWER} {attack}"), model)
+    assert {k: (s.score, s.confidence) for k, s in attacked.scores.items()} == {
+        k: (s.score, s.confidence) for k, s in honest.scores.items()
+    }
+    assert attacked.red_flags
+    assert all(quote.quote in attack for flag in attacked.red_flags for quote in flag.evidence)
+    assert not any(attack in prompt for prompt in model.prompts)
+
+
+def test_the_same_input_gives_the_same_output() -> None:
+    """Nothing in the flow is random."""
+    assert run(interview()) == run(interview())
+
+
+def test_the_order_of_the_rubric_does_not_matter() -> None:
+    """Each competency is judged by itself."""
+    turned = replace(interview(), rubric=replace(RUBRIC, competencies=RUBRIC.competencies[::-1]))
+    assert run(turned).scores == run(interview()).scores
+
+
+def test_the_work_can_be_stopped() -> None:
+    """The progress callback is how a cancel arrives."""
+
+    class Stop(Exception):
+        pass
+
+    def stop(_: float) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        assess(interview(), ByLength(), ByLength(), stop)
+
+
+HIGH = RedFlag("x", "high")
+
+
+@pytest.mark.parametrize(
+    ("scores", "flags", "expected"),
+    [
+        ([4, 4, 3, 3], [], "advance"),
+        ([5, 5, 5, 1], [], "hold"),
+        ([4, 4, 4, 4], [HIGH], "hold"),
+        ([3, 3, 3, 2], [], "hold"),
+        ([2, 2, 3, 2], [], "reject"),
+        ([5, None, None, None], [], "insufficient_evidence"),
+        ([5, 4, None, None], [], "advance"),
+        ([2, None], [], "insufficient_evidence"),
+        ([2], [], "reject"),
+        ([], [], "insufficient_evidence"),
+    ],
+)
+def test_the_recommendation_follows_from_the_scores(
+    scores: list[int | None], flags: list[RedFlag], expected: str
+) -> None:
+    """By the stated rule alone."""
+    given = {str(n): CompetencyScore(score, "") for n, score in enumerate(scores)}
+    if not scores:
+        given = {"a": CompetencyScore(None, "")}
+    assert recommend(given, flags) == expected
+
+
+def test_only_a_settled_score_is_a_highlight() -> None:
+    """A score on which the judge's passes disagree is shown, and neither praised nor quoted as the strongest."""
+    quote = Evidence("I asked the team.", 1.0, 2.0, "SPEAKER_01")
+    wavering = CompetencyScore(5, "why", (Evidence("It was the cause.", 3.0, 4.0, "SPEAKER_01"),), 0.4, stable=False)
+    scores = {"problem_solving": wavering, "teamwork": CompetencyScore(4, "why", (quote,), 0.9)}
+    assert highlights(RUBRIC, scores) == ("Teamwork: “I asked the team.”",)
+    written = write(ByLength(), interview(), scores, "hold")
+    assert "strongest evidence is for teamwork" in written.summary
+    assert "It was the cause." not in written.summary + written.submittal_note
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"problem_solving": 2}, ("It covered problem solving (2 of 5)", "no evidence on teamwork", "“And a team?”")),
+        ({}, ("It covered nothing that the rubric asks for", "“Tell me about a problem.” “And a team?”")),
+    ],
+)
+def test_a_note_without_strong_evidence_helps_with_the_second_call(given: dict[str, int], told: tuple[str]) -> None:
+    """What the interview covered, what it left open, and what to ask; no praise."""
+    quote = (Evidence("I asked the team.", 1.0, 2.0, "SPEAKER_01"),)
+    scores = {
+        c.slug: CompetencyScore(given[c.slug], "why", quote) if c.slug in given else CompetencyScore(None, "why")
+        for c in RUBRIC.competencies
+    }
+    note = write(ByLength(), interview(), scores, "insufficient_evidence").submittal_note
+    assert note.startswith("Interview for Engineer, not ready for submittal.")
+    assert all(part in note for part in told)

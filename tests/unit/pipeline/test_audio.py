@@ -1,0 +1,303 @@
+"""Files to sound: formats, damage, lies, traps, and what is heard in the end."""
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from serve_app.errors import (
+    Invalid,
+    MediaEncrypted,
+    MediaTooLong,
+    MediaTooShort,
+    MediaUnreadable,
+    NoAudioTrack,
+)
+from serve_app.pipeline import audio
+from serve_app.pipeline.audio import decode, probe
+from serve_app.pipeline.types import SAMPLE_RATE, Waveform
+
+EVAL = Path(__file__).parents[3] / ".." / "shared" / "eval"
+SAMPLE = Path(__file__).parents[3] / "config" / "sample" / "interview.ogg"
+needs_eval = pytest.mark.skipif(not EVAL.is_dir(), reason="the open evaluation data is not here")
+
+HOUR = 3600.0
+
+
+def voice(seconds: float, seed: int = 1, level: float = 0.1) -> Waveform:
+    """Noise that comes and goes like talk: bursts of 0.3 s with pauses of 0.1 s."""
+    noise = np.random.default_rng(seed).normal(0, level, int(seconds * SAMPLE_RATE))
+    syllable = np.arange(len(noise)) / SAMPLE_RATE % 0.4 < 0.3
+    return (noise * syllable).astype(np.float32)
+
+
+def write(path: Path, channels: Sequence[Waveform], codec: str = "pcm_s16le", layout: str = "") -> Path:
+    """Write channels to a file whose container follows from its suffix."""
+    layout = layout or {1: "mono", 2: "stereo", 6: "5.1"}[len(channels)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=SAMPLE_RATE, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.stack(channels), format="fltp", layout=layout)
+        frame.sample_rate = SAMPLE_RATE
+        resampler = av.AudioResampler(stream.codec_context.format, layout, SAMPLE_RATE)
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(piece))
+        container.mux(stream.encode(None))
+    return path
+
+
+def rms(samples: Waveform) -> float:
+    return float(np.sqrt(np.mean(samples**2)))
+
+
+def test_sample_interview_is_probed_and_decoded_alike() -> None:
+    """Probe and decode agree about the bundled sample within encoder padding."""
+    media, recording = probe(SAMPLE), decode(SAMPLE, HOUR)
+    assert (media.container, media.codec, media.channels) == ("ogg", "opus", 1)
+    assert media.duration_s == pytest.approx(recording.duration_s, abs=0.05)
+    assert recording.samples.dtype == np.float32
+
+
+def test_decoding_keeps_the_waveform(tmp_path: Path) -> None:
+    """A 16 kHz mono file comes out sample for sample."""
+    said = voice(2)
+    heard = decode(write(tmp_path / "a.wav", [said]), HOUR).samples
+    assert np.abs(heard - said).max() < 1e-4
+
+
+def test_whole_minutes_of_wav_are_not_a_started_minute_more(tmp_path: Path) -> None:
+    """Summing packets of exactly 60 s gives 60, not a trace more that would be charged."""
+    assert math.ceil(probe(write(tmp_path / "a.wav", [voice(60)])).duration_s / 60) == 1
+
+
+def test_whole_minutes_of_mp3_are_not_a_started_minute_more(tmp_path: Path) -> None:
+    """The encoder's padding is not charged."""
+    assert math.ceil(probe(write(tmp_path / "a.mp3", [voice(60)], "libmp3lame")).duration_s / 60) == 1
+
+
+def test_antiphase_stereo_is_heard(tmp_path: Path) -> None:
+    """Channels that cancel in the average give the louder one."""
+    said = voice(3)
+    recording = decode(write(tmp_path / "a.wav", [said, -0.9 * said]), HOUR)
+    assert rms(recording.samples) == pytest.approx(rms(said), rel=0.01)
+
+
+def test_centre_channel_of_surround_is_heard_at_a_usual_level(tmp_path: Path) -> None:
+    """Speech in the centre of 5.1 alone is not left six times too quiet."""
+    silence = np.zeros(3 * SAMPLE_RATE, np.float32)
+    said = voice(3, level=0.05)
+    recording = decode(write(tmp_path / "a.wav", [silence, silence, said, silence, silence, silence]), HOUR)
+    assert rms(recording.samples) > 0.8 * rms(said)
+
+
+def test_speakers_on_channels_of_their_own_are_kept_apart(tmp_path: Path) -> None:
+    """Two ends of a call, each on one channel and talking in turns, come out as channels."""
+    said = voice(12)
+    turn = np.arange(len(said)) // (3 * SAMPLE_RATE) % 2 == 0
+    recording = decode(write(tmp_path / "a.wav", [said * turn, 0.5 * said * ~turn]), HOUR)
+    assert len(recording.channels) == 2
+    assert len(recording.channels[0]) == len(recording.samples)
+
+
+def test_two_microphones_in_one_room_are_mixed(tmp_path: Path) -> None:
+    """Stereo of one room, one side later and quieter, is no pair of speakers."""
+    said = voice(12)
+    assert decode(write(tmp_path / "a.wav", [said, 0.6 * np.roll(said, 40)]), HOUR).channels == ()
+
+
+def test_levels_that_rise_together_are_one_room(tmp_path: Path) -> None:
+    """People who sit nearer to one microphone or the other are still in one room when both hear every swell."""
+    said = voice(20) * np.repeat([1.0, 0.3, 0.1, 0.3], SAMPLE_RATE).astype(np.float32)[np.newaxis].repeat(5, 0).ravel()
+    left = np.where(np.arange(len(said)) % (4 * SAMPLE_RATE) < 2 * SAMPLE_RATE, 1.0, 0.25).astype(np.float32)
+    right = np.where(np.arange(len(said)) // SAMPLE_RATE % 4 == 3, 1.0, 0.25).astype(np.float32)
+    assert decode(write(tmp_path / "a.wav", [said * left, said * right]), HOUR).channels == ()
+
+
+def test_speech_on_one_side_only_is_mixed(tmp_path: Path) -> None:
+    """A silent second channel is no second speaker."""
+    said = voice(12)
+    assert decode(write(tmp_path / "a.wav", [said, np.zeros_like(said)]), HOUR).channels == ()
+
+
+def test_quiet_speech_is_lifted_and_silence_is_not(tmp_path: Path) -> None:
+    """Speech at -60 dBFS comes up by 30 dB or more; digital silence stays silent."""
+    said = voice(3, level=0.001)
+    assert rms(decode(write(tmp_path / "a.flac", [said], "flac"), HOUR).samples) > 30 * rms(said)
+    assert rms(decode(write(tmp_path / "b.wav", [0 * said]), HOUR).samples) == 0
+
+
+def test_pause_in_time_stamps_becomes_silence(tmp_path: Path) -> None:
+    """A track that skips 5 s keeps later words where a player shows them, in probe as in decode."""
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono")
+        for start_s in (0, 6):
+            pcm = (voice(1) * 32_767).astype(np.int16)[np.newaxis]
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, start_s * SAMPLE_RATE
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    recording = decode(path, HOUR)
+    assert recording.duration_s == pytest.approx(7, abs=0.05)
+    assert rms(recording.samples[2 * SAMPLE_RATE : 5 * SAMPLE_RATE]) == 0
+    assert probe(path).duration_s == pytest.approx(7, abs=0.05)
+
+
+def test_file_cut_short_gives_what_is_left(tmp_path: Path) -> None:
+    """Half an MP3 is half a recording."""
+    whole = write(tmp_path / "a.mp3", [voice(20)], "libmp3lame").read_bytes()
+    (tmp_path / "half.mp3").write_bytes(whole[: len(whole) // 2])
+    assert decode(tmp_path / "half.mp3", HOUR).duration_s == pytest.approx(10, abs=1)
+
+
+def test_noise_in_place_of_most_packets_is_refused(tmp_path: Path) -> None:
+    """A container that is whole around a ruined track is no recording: what decodes of it would be noise."""
+    path = write(tmp_path / "a.m4a", [voice(20)], "aac")
+    whole = bytearray(path.read_bytes())
+    ruined = slice(len(whole) // 10, len(whole) * 8 // 10)
+    whole[ruined] = np.random.default_rng(1).bytes(ruined.stop - ruined.start)
+    path.write_bytes(whole)
+    with pytest.raises(MediaUnreadable, match="damaged"):
+        decode(path, HOUR)
+
+
+def test_too_long_is_refused_before_and_while_decoding(tmp_path: Path) -> None:
+    """The limit holds in both places."""
+    path = write(tmp_path / "a.wav", [voice(20)])
+    with pytest.raises(MediaTooLong):
+        probe(path, 10)
+    with pytest.raises(MediaTooLong):
+        decode(path, 10)
+
+
+def test_blink_is_too_short(tmp_path: Path) -> None:
+    """A fifth of a second holds no answer."""
+    path = write(tmp_path / "a.wav", [voice(0.2)])
+    with pytest.raises(MediaTooShort):
+        probe(path)
+    with pytest.raises(MediaTooShort):
+        decode(path, HOUR)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{target}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile '{target}'\n",
+        "[playlist]\nFile1={target}\nNumberOfEntries=1\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=audio 9 RTP/AVP 0\n",
+    ],
+    ids=["hls", "ffconcat", "pls", "sdp"],
+)
+@pytest.mark.parametrize("suffix", [".mp3", ".wav", ".m3u8", ".ffconcat", ".sdp", ""])
+def test_playlists_are_not_followed(tmp_path: Path, text: str, suffix: str) -> None:
+    """A text that points at a perfectly good recording is not a recording, whatever its name."""
+    target = write(tmp_path / "secret.wav", [voice(2)])
+    (path := tmp_path / f"upload{suffix}").write_text(text.format(target=target))
+    with pytest.raises(MediaUnreadable):
+        probe(path)
+    with pytest.raises(MediaUnreadable):
+        decode(path, HOUR)
+
+
+def test_reading_stops_at_its_deadline(tmp_path: Path) -> None:
+    """A file that takes longer than allowed ends as unreadable instead of holding its worker."""
+    path = write(tmp_path / "a.wav", [voice(20)])
+    with pytest.raises(MediaUnreadable, match="too long to read"):
+        decode(path, HOUR, deadline_s=0.0)
+
+
+def _formats() -> list[Path]:
+    folder = EVAL / "formats_valid"
+    return sorted(p for p in folder.glob("*") if p.suffix not in {".tsv", ".txt"})
+
+
+@needs_eval
+@pytest.mark.parametrize("path", _formats(), ids=lambda path: path.name)
+def test_every_common_format_decodes_to_its_full_length(path: Path) -> None:
+    """Containers, codecs, rates and layouts people send all give the whole clip, and probe says so."""
+    expected = 140.4 if path.name.startswith("39_") else 20.4
+    recording = decode(path, HOUR)
+    assert recording.duration_s == pytest.approx(expected, abs=0.1)
+    assert probe(path).duration_s == pytest.approx(expected, abs=0.1)
+    assert 20 * math.log10(rms(recording.samples)) > -35
+
+
+def _expectations() -> list[tuple[str, str]]:
+    table = EVAL / "corrupt" / "EXPECTED.tsv"
+    if not table.exists():
+        return []
+    with table.open(newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [(row["file"], row["expected"]) for row in rows if (EVAL / "corrupt" / row["file"]).exists()]
+
+
+ERRORS = {
+    "reject(video_only)": NoAudioTrack,
+    "reject(no audio track)": NoAudioTrack,
+    "reject(encrypted)": MediaEncrypted,
+    "reject": Invalid,
+}
+
+
+@needs_eval
+@pytest.mark.parametrize(("name", "expected"), _expectations(), ids=lambda value: str(value)[-60:])
+def test_damaged_and_hostile_files_end_as_they_should(name: str, expected: str) -> None:
+    """Never a crash or a foreign error: sound where some can be saved, else the right refusal, from probe on."""
+    path = EVAL / "corrupt" / name
+    error = next((ERRORS[key] for key in ERRORS if expected.startswith(key)), None)
+    if error and "reject_or" not in expected and "bounded" not in expected:
+        for look in (lambda: probe(path), lambda: decode(path, HOUR)):
+            with pytest.raises(error):
+                look()
+    elif expected.startswith("accept") and "reject" not in expected:
+        assert decode(path, HOUR).duration_s >= 0.5
+        assert probe(path).duration_s >= 0.5
+    else:
+        _ends_orderly(path)
+
+
+def _ends_orderly(path: Path) -> None:
+    """Half a minute at most is left of these files, or nothing."""
+    try:
+        heard_s = decode(path, HOUR).duration_s
+    except Invalid:
+        return
+    assert 0.5 <= heard_s <= 40
+
+
+def test_opus_is_decoded_in_halves_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Side by side or in one go: the same samples, but for what the decoder rounds."""
+    halved: list[bool] = []
+    original = audio._in_halves
+
+    def noted(*args: Any) -> list[Waveform] | None:
+        found = original(*args)
+        halved.append(found is not None)
+        return found
+
+    monkeypatch.setattr(audio, "_in_halves", noted)
+    halves = decode(SAMPLE, HOUR).samples
+    monkeypatch.setattr(audio, "FEWEST_PACKETS", 10**9)
+    whole = decode(SAMPLE, HOUR).samples
+    assert halved == [True, False]
+    assert len(halves) == len(whole)
+    assert np.abs(halves - whole).max() < 1e-3
+
+
+def test_opus_with_a_gap_or_a_damaged_packet_is_decoded_in_one_go(tmp_path: Path) -> None:
+    """A pause that exists only in the time stamps keeps its length, wherever the halves would have met."""
+    lost = tmp_path / "lost.ogg"
+    with av.open(str(SAMPLE)) as source, av.open(str(lost), "w") as target:
+        track = target.add_stream_from_template(source.streams.audio[0])
+        for number, packet in enumerate(source.demux(source.streams.audio[0])):
+            if packet.dts is not None and not 1500 <= number < 1600:
+                packet.stream = track
+                target.mux(packet)
+    whole, gapped = decode(SAMPLE, HOUR), decode(lost, HOUR)
+    assert gapped.duration_s == pytest.approx(whole.duration_s, abs=0.1)
+    assert rms(gapped.samples[int(30.6 * SAMPLE_RATE) : int(31.4 * SAMPLE_RATE)]) < 1e-3
