@@ -48,7 +48,7 @@ def build_services(settings: Settings, queue: Dispatcher, roster: list[RosterEnt
         bus=bus,
         feeds=EventFeeds(database, bus),
         blobs=Blobs(settings.blob_url),
-        catalog=Catalog.read(settings.config_dir / "verticals"),
+        catalog=Catalog.read(settings.verticals_dir),
         queue=queue,
         limiter=RateLimiter(settings.redis_url),
         roster=roster,

@@ -7,13 +7,42 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: where `config/` and `.run/` are."""
+"""The checkout. Used for defaults only: an installation elsewhere sets `CONFIG_DIR`, `CACHE_DIR` and `BLOB_URL`."""
 
 
-class Settings(BaseSettings):
-    """What an operator may set. Names are upper-case in the environment, e.g. `DATABASE_URL`."""
+class Paths(BaseSettings):
+    """Where files lie. Every field has a default, so a process without a database can read it, too."""
 
     model_config = SettingsConfigDict(env_prefix="", extra="ignore")
+
+    config_dir: Path = Field(default=ROOT / "config", description="Folder with verticals/ and models/.")
+    cache_dir: Path = Field(
+        default=ROOT / ".run" / "cache", description="Folder of files that can be made again, e.g. unpacked weights."
+    )
+
+    @property
+    def verticals_dir(self) -> Path:
+        """Folder of the products, one YAML file each."""
+        return self.config_dir / "verticals"
+
+    @property
+    def profiles_dir(self) -> Path:
+        """Folder of the model profiles that can be named without a path."""
+        return self.config_dir / "models"
+
+    @property
+    def injection_tagger_file(self) -> Path:
+        """Trained weights of the injection tagger (safetensors)."""
+        return self.config_dir / "injection_tagger.safetensors"
+
+    @property
+    def gguf_cache_dir(self) -> Path:
+        """Folder that GGUF files are unpacked into, once per file and library version."""
+        return self.cache_dir / "gguf"
+
+
+class Settings(Paths):
+    """What an operator may set. Names are upper-case in the environment, e.g. `DATABASE_URL`."""
 
     database_url: str = Field(description="PostgreSQL; `make run` starts one and sets this when it is unset.")
     redis_url: str = Field(description="Redis or Valkey; wakes readers and counts requests, holds nothing.")
@@ -21,7 +50,6 @@ class Settings(BaseSettings):
         default=f"file://{ROOT / '.run' / 'blobs'}",
         description="Where uploads lie until their job is done: file:///folder or s3://bucket/prefix.",
     )
-    config_dir: Path = Field(default=ROOT / "config", description="Folder with verticals/ and models/.")
     secret_key: SecretStr = Field(
         description="Signs short-lived stream tokens; the same in every process. `make run` makes one."
     )
