@@ -20,50 +20,59 @@ RecruitScreenError
 │   └── MediaTooLong                  media_too_long
 ├── RateLimited                  429  rate_limited
 ├── Unavailable                  503  unavailable
-├── JobFailure                   a job ends with it; its code is the job's error code
+├── JobFailure                   ends an accepted job; its code becomes the job's error code
 │   ├── VramUnavailable          507  vram_unavailable
 │   ├── WeightsUnavailable       503  weights_unavailable
 │   ├── InferenceFailed          500  inference_failed
 │   └── Interrupted              503  interrupted
-└── Internal                     500  internal; never shown in its own words
+└── Internal                     500  internal; clients only see the default message
     ├── IllegalTransition
     └── LeaseLost
 
-A class fixes `code`, `status` and `retryable`. Arguments are positional and go to the base constructor: a keyword-only
-exception loses its type and attributes on the way through pickle, so also between Ray replicas. Callers show
-`exc.code` and `exc.message`, never `str(type(exc))`: across Ray the type is called `RayTaskError(X)`.
+A class fixes `code`, `status` and `retryable`. Its docstring is public: it explains the code on /docs/errors, in
+docs/errors.md and in the OpenAPI document.
+
+Constructor arguments are positional and go to the base constructor: an exception with keyword-only arguments loses its
+type and attributes when it is pickled, as between Ray replicas. Show `exc.code` and `exc.message`, never
+`str(type(exc))`: Ray names the type `RayTaskError(X)`.
 """
 
+import inspect
 from typing import Any, ClassVar
 
 
 class RecruitScreenError(Exception):
-    """Base of the tree. `message` says what was wrong and what to do, in words fit for a client."""
+    """Base of all errors. `message` tells a client what is wrong and what to do next."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
-    default: ClassVar[str] = "Something went wrong on our side."
+    default: ClassVar[str] = "Internal error. Report the request_id if it happens again."
 
     def __init__(self, message: str = "", *args: Any) -> None:
         super().__init__(message or self.default, *args)
 
     @property
     def message(self) -> str:
-        """What went wrong, for people."""
+        """What is wrong and what to do next."""
         return str(self.args[0])
+
+    @classmethod
+    def summary(cls) -> str:
+        """What the error means to a client, for the documentation."""
+        return cls.default if cls is RecruitScreenError else inspect.cleandoc(cls.__doc__ or "")
 
 
 class Unauthorized(RecruitScreenError):
-    """No key, a malformed key, an unknown one, or one that was revoked or has expired."""
+    """The API key is missing, malformed, unknown, revoked or expired."""
 
     code = "invalid_api_key"
     status = 401
-    default = "Missing, invalid or revoked API key. Send 'Authorization: Bearer lv_sk_…'."
+    default = "Missing, invalid or revoked API key. Send a live key as 'Authorization: Bearer lv_sk_…'."
 
 
 class InsufficientCredits(RecruitScreenError):
-    """The balance cannot cover the job. Second argument: credits needed. Nothing was charged."""
+    """The account's balance does not cover the job. Nothing was charged."""
 
     code = "insufficient_credits"
     status = 402
@@ -74,27 +83,27 @@ class InsufficientCredits(RecruitScreenError):
 
     @property
     def credits_needed(self) -> int:
-        """Whole credits the refused job would have cost."""
+        """Price of the refused job in credits."""
         return int(self.args[1])
 
 
 class KeyCapReached(InsufficientCredits):
-    """The account has credits, but this key may not spend more of them this month. Second argument: credits needed."""
+    """The account has credits, but the job would exceed this key's monthly cap. Nothing was charged."""
 
     code = "key_cap_reached"
-    default = "This key has reached its monthly cap."
+    default = "This key has reached its monthly cap. Use another key, or wait until next month (UTC)."
 
 
 class WrongScope(RecruitScreenError):
-    """The key is good, but for another product."""
+    """The key is valid, but its scope does not include this product or action."""
 
     code = "wrong_scope"
     status = 403
-    default = "This API key is scoped to a different product."
+    default = "This API key is scoped to a different product. Use a key of that product or of scope 'all'."
 
 
 class NotFound(RecruitScreenError):
-    """Nothing of that name is visible to the caller."""
+    """No such thing exists, or the caller's account does not own it."""
 
     code = "not_found"
     status = 404
@@ -102,7 +111,7 @@ class NotFound(RecruitScreenError):
 
 
 class JobNotFound(NotFound):
-    """Unknown job, or another account's: the two are not told apart."""
+    """The job does not exist or belongs to another account. Both get the same answer."""
 
     code = "job_not_found"
     default = "No job with this id exists in your account."
@@ -112,19 +121,19 @@ class VerticalNotFound(NotFound):
     """No product has this slug."""
 
     code = "vertical_not_found"
-    default = "Unknown vertical."
+    default = "No product has this slug."
 
 
 class MethodNotAllowed(RecruitScreenError):
-    """The address exists, but does not take this method; `Allow` names those it takes."""
+    """The path exists, but not for this method. The `Allow` header lists its methods."""
 
     code = "method_not_allowed"
     status = 405
-    default = "This address does not take that method."
+    default = "This path does not accept this method. See the Allow header."
 
 
 class Conflict(RecruitScreenError):
-    """The request is fine, but not in the present state."""
+    """The request is valid, but not in the current state of the job."""
 
     code = "conflict"
     status = 409
@@ -132,7 +141,7 @@ class Conflict(RecruitScreenError):
 
 
 class FileTooLarge(RecruitScreenError):
-    """The upload, or another body, is larger than is accepted: by its declared length, or while it was being read."""
+    """The request body is larger than the limit, by its Content-Length or while it was read."""
 
     code = "file_too_large"
     status = 413
@@ -140,7 +149,7 @@ class FileTooLarge(RecruitScreenError):
 
 
 class Invalid(RecruitScreenError):
-    """The request can never work as sent."""
+    """The request is malformed and cannot succeed unchanged."""
 
     code = "invalid_request"
     status = 422
@@ -148,7 +157,7 @@ class Invalid(RecruitScreenError):
 
 
 class InvalidField(Invalid):
-    """One form field is missing or malformed. Second argument: its name."""
+    """A field is missing or has a wrong value. `field` names it."""
 
     code = "invalid_field"
 
@@ -157,52 +166,52 @@ class InvalidField(Invalid):
 
     @property
     def field(self) -> str:
-        """Name of the offending field."""
+        """Name of the wrong field."""
         return str(self.args[1])
 
 
 class MediaUnreadable(Invalid):
-    """No decoder makes sound out of the file."""
+    """The file cannot be decoded as audio."""
 
     code = "media_unreadable"
     default = "The file could not be read as audio. Send a recording in a common format such as MP3, M4A, WAV or WebM."
 
 
 class NoAudioTrack(Invalid):
-    """The container is fine but holds no audio."""
+    """The file is a valid media container without an audio track."""
 
     code = "no_audio_track"
-    default = "The file has no audio track."
+    default = "The file has no audio track. Send a recording with sound."
 
 
 class MediaEncrypted(Invalid):
-    """The audio is there, but behind DRM."""
+    """The audio is protected by DRM."""
 
     code = "media_encrypted"
     default = "The recording is encrypted (DRM). Send an unprotected copy."
 
 
 class MediaTooShort(Invalid):
-    """Less audio than a word takes."""
+    """The recording is shorter than a spoken word."""
 
     code = "media_too_short"
     default = "The recording is too short to hold speech."
 
 
 class MediaTooLong(Invalid):
-    """More audio than the product accepts."""
+    """The recording is longer than the product's limit."""
 
     code = "media_too_long"
     default = "The recording is longer than this product accepts."
 
 
 class RateLimited(RecruitScreenError):
-    """Too many requests. Second argument: seconds until the next one may succeed; third: `RateLimit` header fields."""
+    """Too many requests. Wait for the seconds in `Retry-After`."""
 
     code = "rate_limited"
     status = 429
     retryable = True
-    default = "Too many requests."
+    default = "Too many requests. Try again after the seconds in Retry-After."
 
     def __init__(self, message: str = "", retry_after_s: int = 1, fields: dict[str, str] | None = None) -> None:
         super().__init__(message, retry_after_s, fields or {})
@@ -214,12 +223,12 @@ class RateLimited(RecruitScreenError):
 
     @property
     def fields(self) -> dict[str, str]:
-        """Where the caller stands, as header fields."""
+        """`RateLimit` and `RateLimit-Policy` header fields."""
         return dict(self.args[2])
 
 
 class Unavailable(RecruitScreenError):
-    """A part we depend on does not answer. Trying again is right."""
+    """A part of the service does not answer. Try again."""
 
     code = "unavailable"
     status = 503
@@ -228,14 +237,15 @@ class Unavailable(RecruitScreenError):
 
 
 class JobFailure(RecruitScreenError):
-    """A job that was accepted and cannot be finished; becomes the job's `error`."""
+    """An accepted job cannot be finished. The code becomes the job's `error.code`."""
 
     code = "job_failed"
     retryable = True
+    default = "The job failed. Retry it; it is not charged again."
 
 
 class VramUnavailable(JobFailure):
-    """GPU memory stayed saturated through all retries, or no GPU could be had at all."""
+    """GPU memory stayed full during all attempts, or no GPU was available."""
 
     code = "vram_unavailable"
     status = 507
@@ -243,22 +253,22 @@ class VramUnavailable(JobFailure):
 
 
 class WeightsUnavailable(JobFailure):
-    """A model's files are missing or do not have the expected SHA-256."""
+    """A model's files are missing or fail their SHA-256 check."""
 
     code = "weights_unavailable"
     status = 503
-    default = "A model this job needs could not be loaded."
+    default = "A model that this job needs could not be loaded. Report the job's id to the operator."
 
 
 class InferenceFailed(JobFailure):
-    """A model raised on this input."""
+    """A model failed on this recording."""
 
     code = "inference_failed"
     default = "A model failed on this recording."
 
 
 class Interrupted(JobFailure):
-    """The process that ran the job died more often than we retry."""
+    """The process that ran the job died in every attempt."""
 
     code = "interrupted"
     status = 503
@@ -266,12 +276,12 @@ class Interrupted(JobFailure):
 
 
 class Internal(RecruitScreenError):
-    """A broken promise inside the product. Clients only see the default message."""
+    """A violated invariant. Clients only see the default message."""
 
 
 class IllegalTransition(Internal):
-    """A job was asked to move where its state does not lead."""
+    """The state machine has no such transition."""
 
 
 class LeaseLost(Internal):
-    """Somebody else owns the job by now; what this worker found out no longer counts."""
+    """Another worker owns the job. A stale worker cannot write."""

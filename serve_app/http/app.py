@@ -10,7 +10,7 @@ from serve_app.http.api import credits as account_credits
 from serve_app.http.api import demo, health, jobs, keys, quotes, transcripts
 from serve_app.http.api import model_pool as models
 from serve_app.http.body_limit import BodyLimit
-from serve_app.http.pages import api_docs
+from serve_app.http.pages import api_docs, templates
 from serve_app.http.pages import keys as key_pages
 from serve_app.http.pages import public as pages
 from serve_app.http.pages.sessions import Sessions
@@ -50,9 +50,10 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
     app.add_exception_handler(jobs.NothingMore, lambda *_: Response(status_code=204))
-    app.add_exception_handler(key_pages.SignedOut, lambda *_: key_pages.signed_out())
+    app.add_exception_handler(key_pages.SignedOut, lambda *_: key_pages.sign_in_page())
     for routes in (account_credits, api_docs, demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts):
         app.include_router(routes.router)
     app.mount("/docs/assets", api_docs.ASSETS)
+    app.mount("/static", templates.STATIC)
     openapi.install(app)
     return app

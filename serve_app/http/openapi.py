@@ -38,7 +38,7 @@ def refusals(*kinds: type[RecruitScreenError]) -> dict[int | str, dict[str, Any]
     for kind in kinds:
         content = {"schema": {"$ref": REF.format(model="ErrorBody")}, "examples": {}}
         answer = found.setdefault(kind.status, {"description": "", "content": {"application/json": content}})
-        summary = (kind.__doc__ or "").split("Second argument")[0].strip()
+        summary = kind.summary()
         answer["description"] = f"{answer['description']} {summary}".strip()
         answer["content"]["application/json"]["examples"][kind.code] = {"summary": summary, "value": example_of(kind)}
     return found

@@ -49,8 +49,7 @@ async def listed(caller: AccountCaller, services: Services) -> list[KeyView]:
 @router.post("", status_code=201, responses=refusals(InvalidField, FileTooLarge))
 async def create(caller: AccountCaller, services: Services, wanted: KeyRequest) -> NewKey:
     """Make a key. Its secret is in this answer and nowhere else."""
-    if wanted.scope != ALL_SCOPES and wanted.scope not in {spec.slug for spec in services.catalog}:
-        raise InvalidField(f"'scope' is a product's slug or '{ALL_SCOPES}'.", "scope")
+    services.catalog.check_scope(wanted.scope)
     terms = KeyTerms(wanted.scope, wanted.name, _in_future(wanted.expires_at), wanted.monthly_cap)
     async with services.database.transaction() as session:
         return _shown_once(await keys.issue(session, caller.account_id, terms))

@@ -11,7 +11,7 @@ from deployments.replica.local_pool import LocalPool
 from serve_app.credits import ledger
 from serve_app.credits.models import LedgerEntry
 from serve_app.executor import Executor
-from serve_app.http.pages.error_codes import documented
+from serve_app.http.pages.error_codes import public_errors
 from serve_app.keys.models import ApiKey
 from serve_app.services import Services
 from tests.support.calls import JOBS, error, submit
@@ -154,7 +154,7 @@ async def test_anonymous_demos_are_limited_and_free(
     assert (await client.get(f"/v1/jobs/{demo['job_id']}")).status_code == 401
 
 
-@pytest.mark.parametrize("code", sorted(cls.code for cls in documented()))
+@pytest.mark.parametrize("code", sorted(cls.code for cls in public_errors()))
 async def test_every_error_code_has_its_place_on_the_error_page(client: httpx.AsyncClient, code: str) -> None:
     """`docs_url` leads to an address that exists."""
     page = await client.get("/docs/errors")

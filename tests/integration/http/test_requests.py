@@ -290,9 +290,9 @@ async def test_the_documentation_asks_no_other_host(client: httpx.AsyncClient) -
     named = re.findall(r'(?:src|href)="([^"]*)"', page.text)
     assert len(named) == 4
     for address in named:
-        assert address.startswith("/docs/")
+        assert address.startswith(("/docs/", "/static/"))
         assert (await client.get(address)).status_code == 200
-    assert "//" not in page.text + (await client.get("/docs/start.js")).text
+    assert "//" not in page.text + (await client.get("/static/api_docs.js")).text
     assert set(re.findall(r"url\([\"']?(\w+:|//)", (await client.get("/docs/assets/swagger-ui.css")).text)) == {"data:"}
     policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"

@@ -1,0 +1,5 @@
+"use strict";
+
+SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, showExtensions: true, validatorUrl: null,
+});
