@@ -1,1 +1,1 @@
-"""The HTTP edge: routes, who may call them, what they take and answer. The only part that knows FastAPI."""
+"""The HTTP edge: authentication, routes, request and response schemas. The only part that imports FastAPI."""

@@ -1,4 +1,4 @@
-"""Build the FastAPI app over a bundle of services. Ray serves it, and so can a test client."""
+"""Builds the FastAPI app over the services. Ray Serve runs it, and so does a test client."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,28 +6,39 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Response
 
 from serve_app.http import errors, openapi
-from serve_app.http.api import credits as account_credits
-from serve_app.http.api import demo, health, jobs, keys, quotes, transcripts
-from serve_app.http.api import model_pool as models
+from serve_app.http.api import credits as credits_api
+from serve_app.http.api import demo, health, jobs, keys, model_pool, quotes, transcripts
 from serve_app.http.body_limit import BodyLimit
-from serve_app.http.pages import api_docs, templates
+from serve_app.http.pages import api_docs, public, templates
 from serve_app.http.pages import keys as key_pages
-from serve_app.http.pages import public as pages
 from serve_app.http.pages.sessions import Sessions
 from serve_app.http.request_id import RequestId
 from serve_app.http.tokens import JobTokens
 from serve_app.services import Services
 
 DESCRIPTION = """
-Upload an interview recording and a role title; get back, asynchronously, a speaker-labelled transcript, talk metrics
-and a scored assessment.
+Upload an interview recording and a role title. Asynchronously get back a speaker-labelled transcript, talk metrics and
+a scored assessment.
 
-Send `Authorization: Bearer lv_sk_…` with every request except the public model status.
+Send `Authorization: Bearer lv_sk_…` with every request except the demo, `/healthz` and the public model status.
 """
+ROUTERS = (
+    credits_api.router,
+    demo.router,
+    health.router,
+    jobs.router,
+    keys.router,
+    model_pool.router,
+    quotes.router,
+    transcripts.router,
+    api_docs.router,
+    key_pages.router,
+    public.router,
+)
 
 
 def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
-    """The whole API. Closes `services` on shutdown. `ids_by_server`: the server in front names requests itself."""
+    """The whole app. Closes `services` on shutdown. With `ids_by_server` the server in front sets request ids."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -39,7 +50,7 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
-        docs_url=None,  # ours is at the same place and loads nothing from elsewhere
+        docs_url=None,  # pages/api_docs.py serves /docs without loading anything from other hosts
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
     )
@@ -49,10 +60,10 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
-    app.add_exception_handler(jobs.NothingMore, lambda *_: Response(status_code=204))
+    app.add_exception_handler(jobs.NoNewEvents, lambda *_: Response(status_code=204))
     app.add_exception_handler(key_pages.SignedOut, lambda *_: key_pages.sign_in_page())
-    for routes in (account_credits, api_docs, demo, health, jobs, key_pages, keys, models, pages, quotes, transcripts):
-        app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount("/docs/assets", api_docs.ASSETS)
     app.mount("/static", templates.STATIC)
     openapi.install(app)

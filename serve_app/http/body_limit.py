@@ -1,8 +1,8 @@
-"""How much of a body is read: a declared length over the limit is refused unread, any other once it is over.
+"""Limits request bodies. A declared length over the limit is refused unread, any other body once it exceeds the limit.
 
-A request may carry a small document. A route that takes recordings allows its product's size, after the key was
-checked: a stranger is told about the key, whatever the length, and a product's own limit holds while its bytes arrive.
-An answer that leaves much unread ends the connection: the server would swallow the rest, which may be endless.
+The default limit fits small documents. A route for recordings raises it to its product's limit, after it has checked
+the key: a request without a valid key gets 401, whatever its length. When a response leaves much of the body unread, it
+closes the connection: otherwise the server would read and drop the rest, which may never end.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,12 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SMALL_BYTES = 1_000_000
-"""What a request may carry where nothing larger was allowed."""
+DEFAULT_LIMIT_BYTES = 1_000_000
 
 
 class BodyLimit:
-    """ASGI middleware: nothing behind it reads more of a body than is allowed."""
+    """ASGI middleware that raises 413 in `receive` when a body exceeds its limit."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -28,17 +27,17 @@ class BodyLimit:
         await self.app(scope, receive, send)
 
 
-def allow(request: Request, most_bytes: int) -> None:
-    """Let the rest of this request read so much."""
+def allow(request: Request, limit_bytes: int) -> None:
+    """Set the limit of this request's body."""
     body: _Body = request.state.body
-    body.most_bytes = most_bytes
+    body.limit_bytes = limit_bytes
 
 
 class _Body:
-    """A body that counts."""
+    """Counts the bytes of one request body."""
 
     def __init__(self, headers: Headers, receive: Receive, send: Send) -> None:
-        self.most_bytes = SMALL_BYTES
+        self.limit_bytes = DEFAULT_LIMIT_BYTES
         length = headers.get("content-length", "")
         self._declared = int(length) if length.isdecimal() else 0
         self._ended = not self._declared and "transfer-encoding" not in headers
@@ -47,7 +46,7 @@ class _Body:
         self._read = 0
 
     async def receive(self) -> Message:
-        """The next piece. Raises 413 as the framework's own exception, the one kind its body readers let through."""
+        """The next chunk. Raises 413 as Starlette's HTTPException, the only kind its form parser lets through."""
         self._check(self._declared)
         message = await self._receive()
         self._read += len(message.get("body", b""))
@@ -56,14 +55,14 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on; see the module's docstring."""
-        if message["type"] == "http.response.start" and self._much_is_left():
+        """Pass a message of the response on. Closes the connection when much of the body is unread."""
+        if message["type"] == "http.response.start" and self._much_is_unread():
             MutableHeaders(scope=message)["Connection"] = "close"
         await self._send(message)
 
     def _check(self, length: int) -> None:
-        if length > self.most_bytes:
+        if length > self.limit_bytes:
             raise HTTPException(413)
 
-    def _much_is_left(self) -> bool:
-        return not self._ended and (not self._declared or self._declared - self._read > SMALL_BYTES)
+    def _much_is_unread(self) -> bool:
+        return not self._ended and (not self._declared or self._declared - self._read > DEFAULT_LIMIT_BYTES)

@@ -1,6 +1,6 @@
-"""Errors as clients see them: `{"detail": {"error", "message", "code", "retryable", "request_id", "docs_url", …}}`.
+"""Error responses: `{"detail": {"error", "message", "code", "retryable", "request_id", "docs_url", …}}`.
 
-Nothing else may reach a client: no traceback, no type name, no path.
+Every exception is answered in this form. No traceback, type name or path reaches a client.
 """
 
 import logging
@@ -27,49 +27,50 @@ from serve_app.settings import Settings
 log = logging.getLogger(__name__)
 
 FRAMEWORK_ERRORS: dict[int, RecruitScreenError] = {
-    404: NotFound("There is nothing at this address."),
+    404: NotFound("This path does not exist. See /docs for all paths."),
     405: MethodNotAllowed(),
-    413: FileTooLarge("The request is larger than is accepted here."),
+    413: FileTooLarge("The request body is larger than this path accepts."),
 }
-"""What the framework refuses, as errors of ours. A form that cannot be parsed is its 400; the API has none."""
-UNREADABLE = Invalid("The request could not be read. Check its headers and its body.")
+"""Errors for the HTTP statuses that Starlette raises itself."""
+UNREADABLE = Invalid("The request could not be parsed. Check its headers and its body.")
+"""For every other status, e.g. Starlette's 400 for a form that it cannot parse. The API has no 400."""
 
 
 def install(app: FastAPI) -> None:
-    """Answer every exception in our form."""
+    """Register the handlers of all exceptions."""
     settings: Settings = app.state.services.settings
 
-    async def ours(request: Request, error: Exception) -> JSONResponse:
+    async def handle_product_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RecruitScreenError)
         if error.status >= 500:
             log.error("request %s: %s", request_id(request), error.code, exc_info=error)
         return respond(request, settings, error.status, describe(error, settings), headers_for(error))
 
-    async def invalid(request: Request, error: Exception) -> JSONResponse:
+    async def handle_validation_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
-        named = first["type"] != "json_invalid"  # which has the offset in the place of a name
+        named = first["type"] != "json_invalid"  # its `loc` holds the offset of the mistake
         field = ".".join(str(part) for part in first["loc"][1:] if named) or "body"
         detail = {"error": "invalid_field", "message": f"{field}: {first['msg']}", "field": field}
         return respond(request, settings, 422, detail)
 
-    async def framework(request: Request, error: Exception) -> JSONResponse:
+    async def handle_framework_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         known = FRAMEWORK_ERRORS.get(error.status_code, UNREADABLE)
         return respond(request, settings, known.status, describe(known, settings), dict(error.headers or {}))
 
-    async def unknown(request: Request, error: Exception) -> JSONResponse:
+    async def handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:
         log.error("request %s failed", request_id(request), exc_info=error)
         return respond(request, settings, 500, describe(RecruitScreenError(), settings))
 
-    app.add_exception_handler(RecruitScreenError, ours)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, framework)
-    app.add_exception_handler(Exception, unknown)
+    app.add_exception_handler(RecruitScreenError, handle_product_error)
+    app.add_exception_handler(RequestValidationError, handle_validation_error)
+    app.add_exception_handler(HTTPException, handle_framework_error)
+    app.add_exception_handler(Exception, handle_unexpected_error)
 
 
 def describe(error: RecruitScreenError, settings: Settings) -> dict[str, Any]:
-    """The fields of `detail` that an error carries of itself."""
+    """The fields of `detail` that depend on the error."""
     detail: dict[str, Any] = {"error": error.code, "message": error.message, "retryable": error.retryable}
     if error.status == 500:
         detail["message"] = RecruitScreenError.default
@@ -81,7 +82,7 @@ def describe(error: RecruitScreenError, settings: Settings) -> dict[str, Any]:
 
 
 def headers_for(error: RecruitScreenError) -> dict[str, str]:
-    """Headers that belong to an error."""
+    """Headers that an error requires."""
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_s), **error.fields}
     return {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
@@ -90,13 +91,13 @@ def headers_for(error: RecruitScreenError) -> dict[str, str]:
 def respond(
     request: Request, settings: Settings, status: int, detail: dict[str, Any], headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """The answer with `detail`, and where the caller stands."""
-    standing: dict[str, str] = getattr(request.state, "rate_limit", {})
-    return JSONResponse(body_of(settings, request_id(request), detail), status, standing | (headers or {}))
+    """The error response with `detail`, and with the caller's `RateLimit` headers."""
+    rate_limit: dict[str, str] = getattr(request.state, "rate_limit", {})
+    return JSONResponse(body_of(settings, request_id(request), detail), status, rate_limit | (headers or {}))
 
 
 def body_of(settings: Settings, request_id: str, detail: dict[str, Any]) -> dict[str, Any]:
-    """`detail` completed with what every error carries."""
+    """The body of an error: `detail` and the fields that every error has."""
     common = {
         "code": detail["error"],
         "retryable": False,

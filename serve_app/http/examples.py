@@ -1,4 +1,4 @@
-"""One good answer of every route, for the documentation. A test holds each against the schema it illustrates."""
+"""Example responses of every operation, for the OpenAPI document. A test validates each against its schema."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 JOB_ID = "job_9f2c81d4a0b34e7f9d21"
 KEY_ID = "key_5d1e07c2b9f84a63e210"
 URLS = {"status_url": f"/v1/jobs/{JOB_ID}", "events_url": f"/v1/jobs/{JOB_ID}/events"}
-TOKEN = "ImpvYl85ZjJjODFkNGEwYjM0ZTdmOWQyMSI.aSQ7Gg.3Jm0b1xq2u"  # noqa: S105 - made up
+TOKEN = "ImpvYl85ZjJjODFkNGEwYjM0ZTdmOWQyMSI.aSQ7Gg.3Jm0b1xq2u"  # noqa: S105 - invented
 EVIDENCE = {"quote": "I compared the traces and found the lock.", "start": 21.4, "end": 24.0, "speaker": "SPEAKER_01"}
 
 SUBMITTED = {"job_id": JOB_ID, "status": "queued", "credits_charged": 7, "credits_remaining": 93, **URLS}
@@ -138,7 +138,7 @@ STREAM_EVENTS: list[tuple[str, dict[str, Any]]] = [
 
 
 def stream_of(events: list[tuple[str, dict[str, Any]]]) -> str:
-    """Events as the wire carries them."""
+    """The text of a `text/event-stream` response."""
     blocks = []
     for seq, (name, data) in enumerate(events, start=1):
         whole = {"detail": data.get("stage"), "seq": seq, "at": f"2026-11-24T09:00:0{seq}Z"} | data
@@ -147,37 +147,37 @@ def stream_of(events: list[tuple[str, dict[str, Any]]]) -> str:
 
 
 def page_of(row: dict[str, Any]) -> dict[str, Any]:
-    """A page with one row and no more behind it."""
+    """The only page of a list with one row."""
     return {"data": [row], "has_more": False, "next_cursor": None}
 
 
-ANSWERS: dict[str, Any] = {
-    "jobs_submit": SUBMITTED,
-    "jobs_listed": page_of(SUMMARY),
-    "jobs_show": JOB,
-    "jobs_events": stream_of(STREAM_EVENTS),
-    "jobs_stream_token": {"token": TOKEN, "expires_in_s": 3600, "events_url": f"{URLS['events_url']}?token={TOKEN}"},
-    "jobs_cancel": CANCELED,
-    "jobs_retry": SUBMITTED | {"credits_charged": 0},
-    "jobs_delete": {"job_id": JOB_ID, "deleted": True},
-    "jobs_quote": {"credits": 7, "duration_s": 412.0, "expected_s": 58.4, "cold": False},
-    "jobs_transcript": TRANSCRIPT,
-    "demo_submit": SUBMITTED
+RESPONSES: dict[str, Any] = {
+    "submit_job": SUBMITTED,
+    "list_jobs": page_of(SUMMARY),
+    "get_job": JOB,
+    "stream_job_events": stream_of(STREAM_EVENTS),
+    "create_stream_token": {"token": TOKEN, "expires_in_s": 3600, "events_url": f"{URLS['events_url']}?token={TOKEN}"},
+    "cancel_job": CANCELED,
+    "retry_job": SUBMITTED | {"credits_charged": 0},
+    "delete_job": {"job_id": JOB_ID, "deleted": True},
+    "quote_job": {"credits": 7, "duration_s": 412.0, "expected_s": 58.4, "cold": False},
+    "get_transcript": TRANSCRIPT,
+    "submit_demo_job": SUBMITTED
     | {"credits_charged": 0, "credits_remaining": 0, "token": TOKEN}
     | {name: f"{url}?token={TOKEN}" for name, url in URLS.items()},
-    "credits_show": {"balance": 93, "held": 7},
-    "credits_movements": page_of(CHARGE),
-    "keys_listed": [KEY],
-    "keys_create": NEW_KEY,
-    "keys_rotate": NEW_KEY,
-    "models_status": POOL,
-    "health_health": {"status": "ok"},
+    "get_credits": {"balance": 93, "held": 7},
+    "list_ledger": page_of(CHARGE),
+    "list_keys": [KEY],
+    "create_key": NEW_KEY,
+    "rotate_key": NEW_KEY,
+    "get_models_status": POOL,
+    "get_health": {"status": "ok"},
 }
-"""By operation id."""
+"""Successful responses by operation id. Operations without a body have none."""
 
 TEXTS = {
     "text/plain": "[0:00] Interviewer (SPEAKER_00): How did you find the cause?\n",
     "text/vtt": "WEBVTT\n\n00:00:00.000 --> 00:00:04.100\n<v Interviewer>How did you find the cause?\n",
     "application/x-subrip": "1\n00:00:00,000 --> 00:00:04,100\nHow did you find the cause?\n",
 }
-"""A transcript in the formats that are not JSON."""
+"""A transcript in the text formats, by media type."""

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives, with an example of every answer and the form of every error."""
+"""The OpenAPI document: FastAPI's own, completed with an example of every response and the schema of every error."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from serve_app.http.schemas import ErrorBody, StreamedEvent
 from serve_app.pipeline.result import InterviewResult
 
 REF = "#/components/schemas/{model}"
-REQUEST_ID = {"X-Request-Id": {"schema": {"type": "string"}, "description": "Quote it when you ask for help."}}
+REQUEST_ID = {"X-Request-Id": {"schema": {"type": "string"}, "description": "The request's id, for support."}}
 
 EVENT = {
     "type": "object",
@@ -26,26 +26,29 @@ EVENT = {
             "contentMediaType": "application/json",
             "contentSchema": {"$ref": REF.format(model="StreamedEvent")},
         },
-        "retry": {"type": "integer", "description": "Milliseconds; with a stream's first event."},
+        "retry": {
+            "type": "integer",
+            "description": "Reconnection delay in ms, in the first event.",
+        },
     },
 }
-"""One event of the stream, in the words of OpenAPI 3.2."""
+"""Schema of one event of a stream (`itemSchema`, OpenAPI 3.2)."""
 
 
 def refusals(*kinds: type[RecruitScreenError]) -> dict[int | str, dict[str, Any]]:
-    """`responses=` for a route: the errors it may answer with, by status, each with an example."""
-    found: dict[int | str, dict[str, Any]] = {}
+    """Value of a route's `responses=`: the errors it may answer, by status, each with an example."""
+    responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         content = {"schema": {"$ref": REF.format(model="ErrorBody")}, "examples": {}}
-        answer = found.setdefault(kind.status, {"description": "", "content": {"application/json": content}})
+        response = responses.setdefault(kind.status, {"description": "", "content": {"application/json": content}})
         summary = kind.summary()
-        answer["description"] = f"{answer['description']} {summary}".strip()
-        answer["content"]["application/json"]["examples"][kind.code] = {"summary": summary, "value": example_of(kind)}
-    return found
+        response["description"] = f"{response['description']} {summary}".strip()
+        response["content"]["application/json"]["examples"][kind.code] = {"summary": summary, "value": example_of(kind)}
+    return responses
 
 
 def example_of(kind: type[RecruitScreenError]) -> dict[str, Any]:
-    """The body of an error as a client would see it."""
+    """An example body of an error."""
     detail: dict[str, Any] = {
         "error": kind.code,
         "message": kind.default,
@@ -57,17 +60,17 @@ def example_of(kind: type[RecruitScreenError]) -> dict[str, Any]:
     if issubclass(kind, InsufficientCredits):
         detail |= {"credits_needed": 7, "upgrade_url": "https://api.example.com/pricing"}
     if kind is InvalidField:
-        detail |= {"message": "'file' is missing: attach the recording as a file field called 'file'.", "field": "file"}
+        detail |= {"message": "'file' is missing. Attach the recording as the file field 'file'.", "field": "file"}
     return {"detail": detail}
 
 
 def operation_id(route: APIRoute) -> str:
-    """`jobs_submit`: what a generated client calls the operation."""
-    return "_".join([*map(str, route.tags), route.name])
+    """The operation's id is the name of its function, e.g. `submit_job`. Generated clients use it as a method name."""
+    return route.name
 
 
 def install(app: FastAPI) -> None:
-    """Serve our document in place of FastAPI's."""
+    """Serve the completed document in place of FastAPI's."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -79,29 +82,29 @@ def install(app: FastAPI) -> None:
 
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """`document` with examples, the shared error body and what every route may answer."""
+    """`document` with examples, the schemas of errors, results and events, and the 500 of every operation."""
     schemas = document["components"]["schemas"]
     for type_ in (ErrorBody, InterviewResult, StreamedEvent):
         schema = TypeAdapter(type_).json_schema(ref_template=REF)
         schemas |= schema.pop("$defs", {}) | {type_.__name__: schema}
-    # A stored result is shown as it is and not validated again, so that one of an older version stays readable.
+    # Stored results are not validated when shown, so that results of older versions stay readable.
     result = schemas["JobView"]["properties"]["result"]
     result["anyOf"] = [{"$ref": REF.format(model="InterviewResult")}, {"type": "null"}]
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"] |= {"500": refusals(RecruitScreenError)[500]}
-            for status, answer in operation["responses"].items():
-                answer["headers"] = REQUEST_ID
+            for status, response in operation["responses"].items():
+                response["headers"] = REQUEST_ID
                 if status < "300":
-                    _illustrate(answer, operation["operationId"])
+                    _add_example(response, operation["operationId"])
     return document
 
 
-def _illustrate(answer: dict[str, Any], operation: str) -> None:
-    for media_type, content in answer.get("content", {}).items():
+def _add_example(response: dict[str, Any], operation: str) -> None:
+    for media_type, content in response.get("content", {}).items():
         if media_type in examples.TEXTS:
             content |= {"schema": {"type": "string"}, "example": examples.TEXTS[media_type]}
         elif media_type == "text/event-stream":
-            content |= {"itemSchema": EVENT, "example": examples.ANSWERS[operation]}
+            content |= {"itemSchema": EVENT, "example": examples.RESPONSES[operation]}
         else:
-            content["example"] = examples.ANSWERS[operation]
+            content["example"] = examples.RESPONSES[operation]

@@ -1,4 +1,4 @@
-"""Every answer names the request it belongs to, so that a client's report can be found in the logs."""
+"""Request ids: every response carries one, and the logs name it."""
 
 import re
 import secrets
@@ -12,10 +12,10 @@ ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestId:
-    """ASGI middleware: keep the id a proxy gave, else make one; send it back.
+    """ASGI middleware: keeps the request's own X-Request-Id, else creates one, and sends it with the response.
 
-    Serve's own proxy gives every request an id and puts it on the answer itself (`by_server`): a second header would
-    make two ids of one, and what the proxy sends is then the id, whatever it looks like.
+    Serve's proxy gives every request an id and adds it to the response itself (`by_server`). Then the middleware keeps
+    the id in any form and adds no second header.
     """
 
     def __init__(self, app: ASGIApp, *, by_server: bool = False) -> None:
@@ -26,11 +26,11 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Request(scope).headers.get(HEADER, "")
-        kept = given and (self.by_server or ACCEPTABLE.fullmatch(given))
-        request_id = given if kept else f"req_{secrets.token_hex(10)}"
+        received = Request(scope).headers.get(HEADER, "")
+        keep = received and (self.by_server or ACCEPTABLE.fullmatch(received))
+        request_id = received if keep else f"req_{secrets.token_hex(10)}"
         scope.setdefault("state", {})["request_id"] = request_id
-        if given and self.by_server:
+        if received and self.by_server:
             await self.app(scope, receive, send)
             return
 

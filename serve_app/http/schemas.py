@@ -1,4 +1,4 @@
-"""What the API answers."""
+"""Response schemas of the API."""
 
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -18,24 +18,24 @@ class ErrorDetail(BaseModel):
     """Why a request was refused."""
 
     error: str = Field(examples=["invalid_api_key"])
-    message: str = Field(description="What was wrong and what to do, for people.")
+    message: str = Field(description="What is wrong and what to do next, for people.")
     code: str = Field(description="The same as `error`.", examples=["invalid_api_key"])
     retryable: bool = Field(description="Whether the same request may succeed later.")
     request_id: str
-    docs_url: str = Field(description="Where the code is explained.")
-    field: str | None = Field(default=None, description="Of a 422: the field that is missing or wrong.")
-    credits_needed: int | None = Field(default=None, description="Of a 402: what the job would have cost.")
-    upgrade_url: str | None = Field(default=None, description="Of a 402: where credits are to be had.")
+    docs_url: str = Field(description="Page that explains the code.")
+    field: str | None = Field(default=None, description="In a 422: the missing or wrong field.")
+    credits_needed: int | None = Field(default=None, description="In a 402: the price of the job.")
+    upgrade_url: str | None = Field(default=None, description="In a 402: page that says how to get credits.")
 
 
 class ErrorBody(BaseModel):
-    """Body of every error."""
+    """The body of every error."""
 
     detail: ErrorDetail
 
 
 class SubmittedJob(BaseModel):
-    """The 202 of a submit."""
+    """The response to an accepted job."""
 
     job_id: JobId
     status: JobState = Field(examples=["queued"])
@@ -46,7 +46,7 @@ class SubmittedJob(BaseModel):
 
     @classmethod
     def of(cls, accepted: Accepted) -> "SubmittedJob":
-        """The answer to an accepted submit."""
+        """The response to an accepted job."""
         url = f"/v1/jobs/{accepted.job_id}"
         return cls(
             job_id=accepted.job_id,
@@ -77,8 +77,8 @@ class JobSummary(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    expires_at: datetime | None = Field(description="When result and input are erased; a failed job's retry window.")
-    deleted_at: datetime | None = Field(description="Set when the content was erased and this receipt is what is left.")
+    expires_at: datetime | None = Field(description="When the content is erased. Ends a failed job's retry window.")
+    deleted_at: datetime | None = Field(description="When the content was erased. This receipt stays.")
     metadata: dict[str, Any]
     status_url: str
     events_url: str
@@ -90,10 +90,10 @@ class JobSummary(BaseModel):
 
 
 class JobView(JobSummary):
-    """A job as its owner sees it."""
+    """A job with its result or error."""
 
-    result: dict[str, Any] | None = Field(description="Of a completed job: an InterviewResult, as it was stored.")
-    error: JobError | None = Field(description="Of a failed job.")
+    result: dict[str, Any] | None = Field(description="An InterviewResult. Null unless the job is completed.")
+    error: JobError | None = Field(description="Null unless the job has failed.")
 
     @classmethod
     def of(cls, job: Job) -> "JobView":
@@ -129,7 +129,7 @@ class DeletedJob(BaseModel):
 
 
 class StreamToken(BaseModel):
-    """A way to follow one job without a header, for a browser's EventSource."""
+    """Gives read access to one job without a header, for a browser's EventSource."""
 
     token: str
     expires_in_s: int
@@ -137,33 +137,33 @@ class StreamToken(BaseModel):
 
 
 class QuoteView(BaseModel):
-    """What a recording would cost and take; nothing is charged."""
+    """Price and expected duration of a job. Nothing is charged."""
 
     credits: int = Field(examples=[7])
     duration_s: float = Field(examples=[412.0])
-    expected_s: float = Field(description="Seconds from submit to result at today's pace, waiting not counted.")
-    cold: bool = Field(description="Some model is not warm, and its load is part of expected_s.")
+    expected_s: float = Field(description="Estimated seconds from start to result, without time in the queue.")
+    cold: bool = Field(description="True when a model has to be loaded first. `expected_s` includes that.")
 
 
 class Credits(BaseModel):
     """An account's credits."""
 
-    balance: int = Field(description="What can be spent now.")
-    held: int = Field(description="Charged for jobs that are not over, or failed and may still be retried.")
+    balance: int = Field(description="Credits that can be spent now.")
+    held: int = Field(description="Credits charged for unfinished jobs and for failed jobs that can still be retried.")
 
 
-class Movement(BaseModel):
-    """One row of the ledger."""
+class LedgerRow(BaseModel):
+    """One entry of the ledger."""
 
     kind: EntryKind
-    credits: int = Field(description="Positive into the account, negative out of it.")
+    credits: int = Field(description="Positive when added to the balance, negative when taken from it.")
     job_id: str | None
     reason: str
     expires_at: datetime | None
     created_at: datetime
 
     @classmethod
-    def of(cls, entry: LedgerEntry) -> "Movement":
+    def of(cls, entry: LedgerEntry) -> "LedgerRow":
         """The public view of a row."""
         return cls(**entry.model_dump(include=set(cls.model_fields)))
 
@@ -188,13 +188,13 @@ class KeyView(BaseModel):
 
 
 class NewKey(KeyView):
-    """A key at the only time its secret is shown."""
+    """A new key with its secret."""
 
-    api_key: str = Field(description="Shown once. Only its SHA-256 is stored.")
+    api_key: str = Field(description="The secret. Shown only in this response; only its SHA-256 is stored.")
 
 
-class Listed(BaseModel, Generic[T]):
-    """A page, newest first."""
+class ListPage(BaseModel, Generic[T]):
+    """One page of a list, newest first. Pass `next_cursor` as `cursor` to get the next one."""
 
     data: list[T]
     has_more: bool
@@ -202,16 +202,16 @@ class Listed(BaseModel, Generic[T]):
 
 
 class StreamedEvent(BaseModel):
-    """`data` of an event. `status`, `detail` and `terminal` are all a client needs; the rest shows progress."""
+    """`data` of an event. A client needs only `status`, `detail` and `terminal`; the other fields show progress."""
 
     status: JobState
-    detail: str | None = Field(description="A line for people; of a failure, its error code.")
-    terminal: bool = Field(description="The job is over and the stream ends after this event.")
-    seq: int = Field(description="The same as the event's id; `Last-Event-ID` goes on behind it.")
+    detail: str | None = Field(description="A short text for people. The error code when the job failed.")
+    terminal: bool = Field(description="True when the job is over. The stream ends after this event.")
+    seq: int = Field(description="The event's id. `Last-Event-ID` resumes after it.")
     at: datetime
-    queue_position: int | None = Field(default=None, description="1 for the next job to be run; while queued.")
-    expected_s: float | None = Field(default=None, description="Seconds until the result, at today's pace.")
+    queue_position: int | None = Field(default=None, description="Place in the queue; 1 runs next. Only while queued.")
+    expected_s: float | None = Field(default=None, description="Estimated seconds until the result.")
     stage: str | None = Field(default=None, description="transcription, diarization or assessment.")
-    percent: int | None = Field(default=None, description="Share of the work that is done.")
-    loading: dict[str, Any] | None = Field(default=None, description="Which models are loaded, and how far they are.")
-    error: dict[str, Any] | None = Field(default=None, description="Of a failure: code, message, retryable.")
+    percent: int | None = Field(default=None, description="Percentage of the job that is done.")
+    loading: dict[str, Any] | None = Field(default=None, description="Models that are loading, and their progress.")
+    error: dict[str, Any] | None = Field(default=None, description="Of a failed job: code, message, retryable.")

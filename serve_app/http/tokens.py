@@ -1,4 +1,4 @@
-"""Short-lived signed tokens that let their holder read one job, for those who cannot send a header."""
+"""Signed tokens that give read access to one job for an hour, for clients that cannot send a header."""
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
@@ -8,7 +8,7 @@ LIFETIME_S = 3600
 
 
 class JobTokens:
-    """Signs and reads tokens. Every ingress replica must be given the same secret."""
+    """Signs and reads tokens. Every ingress replica needs the same secret."""
 
     def __init__(self, secret: str) -> None:
         self._serializer = URLSafeTimedSerializer(secret, salt="read one job")
@@ -18,8 +18,10 @@ class JobTokens:
         return str(self._serializer.dumps(job_id))
 
     def job_id(self, token: str) -> str:
-        """The job a token was made for. Raises `Unauthorized` when it is not ours or too old."""
+        """The job of a token. Raises `Unauthorized` when the signature is wrong or the token has expired."""
         try:
             return str(self._serializer.loads(token, max_age=LIFETIME_S))
         except BadData:
-            raise Unauthorized("The token is invalid or has expired. Ask for a new one.") from None
+            raise Unauthorized(
+                "The token is invalid or has expired. Get a new one from POST /v1/jobs/{job_id}/stream-token."
+            ) from None

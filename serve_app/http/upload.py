@@ -1,4 +1,4 @@
-"""Read a submit form, after the caller is known and with the limits enforced while the bytes arrive."""
+"""Upload forms: read after the key was checked, with limits enforced while the bytes arrive."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,42 +22,41 @@ FORM_OVERHEAD = 1 << 20
 """Room for the other fields and the multipart framing around the file."""
 MAX_TEXT_BYTES = 64 * 1024
 JSON_FORM = {"type": "string", "contentMediaType": "application/json"}
-METADATA_FORM = "A JSON object of yours, returned with the job as it came."
+METADATA_FORM = "A JSON object of your own. Every view of the job returns it unchanged."
 
 
-def _plain(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     if not storable_json(value):
-        raise ValueError("NaN, infinity, NUL and unpaired surrogate characters cannot be kept")
+        raise ValueError("must not contain NaN, infinity, NUL or unpaired surrogate characters")
     return value
 
 
 def _not_enabled(_: str) -> str:
     raise ValueError(
-        "webhooks are on request and not enabled for this deployment. Leave the field out, and follow the job by its "
-        "events_url or poll its status_url with ?wait="
+        "webhooks are available on request and not enabled in this deployment. Leave the field out. Follow the job's "
+        "events_url, or poll its status_url with ?wait=60"
     )
 
 
 class SubmitFields(BaseModel):
-    """The text fields of a submit. An unknown one is refused: a misspelt option must not be dropped in silence."""
+    """The text fields of a submit form. Unknown fields are refused, so that no misspelt option is ignored."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     role_title: Annotated[
-        Storable, Field(min_length=1, max_length=200, description="What the candidate interviews for.")
+        Storable,
+        Field(min_length=1, max_length=200, description="The role that the candidate interviews for."),
     ]
     duration_s: (
         Annotated[
             float,
-            Field(gt=0, allow_inf_nan=False, description="Your own estimate; the recording itself decides."),
+            Field(gt=0, allow_inf_nan=False, description="Your estimate in seconds. The real length counts."),
         ]
         | None
     ) = None
     job_description: Annotated[Storable, Field(max_length=20_000)] | None = None
     num_speakers: Annotated[int, Field(ge=1, le=20)] | None = None
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description="ISO 639; detected when left out.")] | None = (
-        None
-    )
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description="ISO 639. Detected if not sent.")] | None = None
     words: Annotated[bool, Field(description="Also return every word with its times and confidence.")] | None = None
     rubric: (
         Annotated[
@@ -68,7 +67,7 @@ class SubmitFields(BaseModel):
     ) = None
     metadata: (
         Annotated[
-            Json[Annotated[dict[str, JsonValue], AfterValidator(_plain)]],
+            Json[Annotated[dict[str, JsonValue], AfterValidator(_storable)]],
             WithJsonSchema(JSON_FORM | {"contentSchema": {"type": "object"}, "description": METADATA_FORM}),
         ]
         | None
@@ -77,18 +76,18 @@ class SubmitFields(BaseModel):
         Annotated[
             str,
             AfterValidator(_not_enabled),
-            Field(description="Reserved: webhooks are on request. Sending it is refused rather than ignored."),
+            Field(description="Reserved. Webhooks are available on request; until then this field is refused."),
         ]
         | None
     ) = None
 
     def inputs(self) -> dict[str, Any]:
-        """What the pipeline is told."""
+        """The fields that the pipeline receives."""
         return self.model_dump(mode="json", exclude_none=True, exclude={"duration_s", "metadata", "webhook_url"})
 
 
 class QuoteFields(BaseModel):
-    """The text fields of a quote: those of a submit are taken too, so that one form serves both."""
+    """The text fields of a quote form. Other fields are ignored, so that a submit form works, too."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -100,7 +99,7 @@ F = TypeVar("F", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class SubmitForm:
-    """A complete form."""
+    """A parsed submit form."""
 
     upload: Upload
     fields: SubmitFields
@@ -123,7 +122,7 @@ OPENAPI_FORM: dict[str, Any] = {
         },
     }
 }
-"""The form is read by hand, after the key was checked; FastAPI would read 100 MB first. This documents it."""
+"""Documents the form. The routes parse it themselves, after the key check: FastAPI would read 100 MB first."""
 
 OPENAPI_QUOTE: dict[str, Any] = {
     "requestBody": {
@@ -133,8 +132,16 @@ OPENAPI_QUOTE: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "properties": {
-                        "duration_s": {"type": "number", "exclusiveMinimum": 0, "description": "Seconds of audio."},
-                        "file": {"type": "string", "format": "binary", "description": "Or the recording itself."},
+                        "duration_s": {
+                            "type": "number",
+                            "exclusiveMinimum": 0,
+                            "description": "Audio length in seconds.",
+                        },
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "Or the recording.",
+                        },
                     },
                 }
             }
@@ -147,21 +154,21 @@ OPENAPI_QUOTE: dict[str, Any] = {
 async def submit_form(request: Request, spec: VerticalSpec) -> AsyncIterator[SubmitForm]:
     """The request's form. Raises `InvalidField`, `Invalid` and `FileTooLarge`.
 
-    A body over the product's limit is refused before it is read, where its length is declared, else while it is read.
+    A body over the product's limit is refused by its declared length, or else while it is read.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Invalid("Send the recording as multipart/form-data with the fields 'file' and 'role_title'.")
     async with _read(request, spec) as form:
         file = form.get("file")
         if not isinstance(file, StarletteUploadFile):
-            raise InvalidField("'file' is missing: attach the recording as a file field called 'file'.", "file")
+            raise InvalidField("'file' is missing. Attach the recording as the file field 'file'.", "file")
         file = _checked(file, spec)
         yield SubmitForm(Upload(file.file, file.filename or ""), _fields(form, SubmitFields))
 
 
 @asynccontextmanager
 async def quote_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Upload | float]:
-    """A recording, or the caller's own `duration_s` in seconds. Raises as `submit_form` does."""
+    """The recording, or `duration_s` in seconds. Raises as `submit_form`."""
     async with _read(request, spec) as form:
         file = form.get("file")
         if isinstance(file, StarletteUploadFile):
@@ -180,7 +187,7 @@ def _read(request: Request, spec: VerticalSpec) -> AbstractAsyncContextManager[F
 
 def _checked(file: StarletteUploadFile, spec: VerticalSpec) -> StarletteUploadFile:
     if (file.size or 0) > spec.input.max_bytes:
-        raise FileTooLarge(f"The file is larger than {spec.input.max_bytes // 1_000_000} MB.")
+        raise FileTooLarge(f"The file is larger than {spec.input.max_bytes // 1_000_000} MB. Compress it.")
     return file
 
 
@@ -188,11 +195,11 @@ def _fields(form: FormData, schema: type[F]) -> F:
     texts: dict[str, str] = {}
     for name, value in form.multi_items():
         if name in texts:
-            raise InvalidField(f"'{name[:60]}' was sent twice.", name[:60])
+            raise InvalidField(f"'{name[:60]}' was sent twice. Send it once.", name[:60])
         if isinstance(value, str) and value != "":
             texts[name] = value
         elif not isinstance(value, str) and name != "file":
-            raise InvalidField(f"'{name[:60]}' came as a file; the only file field is 'file'.", name[:60])
+            raise InvalidField(f"'{name[:60]}' must not be a file. The only file field is 'file'.", name[:60])
     try:
         return schema.model_validate(texts)
     except ValidationError as error:
@@ -200,10 +207,10 @@ def _fields(form: FormData, schema: type[F]) -> F:
 
 
 def _invalid(first: Any, schema: type[BaseModel]) -> InvalidField:
-    """The first complaint of pydantic, in words for a client."""
+    """The first error of a pydantic `ValidationError`, for a client."""
     field = ".".join(str(part) for part in first["loc"])[:60] or "(no name)"
     if first["type"] == "extra_forbidden":
         return InvalidField(
-            f"'{field}' is not a field of this form. Known: file, {', '.join(schema.model_fields)}.", field
+            f"This form has no field '{field}'. Its fields: file, {', '.join(schema.model_fields)}.", field
         )
     return InvalidField(f"'{field}': {first['msg'].removeprefix('Value error, ').rstrip('.')}.", field)

@@ -96,13 +96,13 @@ def test_a_client_generated_from_the_document_runs_a_job(
     """It compiles, uploads a recording, waits, and reads a typed result; a refusal is a typed error."""
     client = generated("client").AuthenticatedClient(stack.base_url, token=rich.secret, timeout=httpx.Timeout(90))
     recording = generated("types").File(payload=tone(2), file_name="call.wav", mime_type="audio/wav")
-    body = generated("models").JobsSubmitBody(file=recording, role_title="Engineer")
-    accepted = generated("api.jobs.jobs_submit").sync(vertical="recruitscreen", client=client, body=body)
-    job = generated("api.jobs.jobs_show").sync(job_id=accepted.job_id, client=client, wait=60)
+    body = generated("models").SubmitJobBody(file=recording, role_title="Engineer")
+    accepted = generated("api.jobs.submit_job").sync(vertical="recruitscreen", client=client, body=body)
+    job = generated("api.jobs.get_job").sync(job_id=accepted.job_id, client=client, wait=60)
     assert job.status == "completed"
     assert job.result.assessment.model == "fake-assessor"
     assert job.result.transcript[0].speaker == "SPEAKER_00"
-    refused = generated("api.jobs.jobs_show").sync(job_id="job_unknown", client=client)
+    refused = generated("api.jobs.get_job").sync(job_id="job_unknown", client=client)
     assert refused.detail.code == "job_not_found"
 
 

@@ -1,1 +1,1 @@
-"""One file per noun of the API."""
+"""Routes of `/v1`, one file per noun."""

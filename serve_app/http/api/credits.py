@@ -1,4 +1,4 @@
-"""An account's credits and how they moved."""
+"""An account's credits: its balance and its ledger."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from serve_app.credits import ledger
 from serve_app.errors import InvalidField, RateLimited, Unauthorized
 from serve_app.http.deps import CurrentCaller, Services
 from serve_app.http.openapi import refusals
-from serve_app.http.schemas import Credits, Listed, Movement
+from serve_app.http.schemas import Credits, LedgerRow, ListPage
 from serve_app.jobs import queries as jobs
 from serve_app.storage.pagination import Limit, Position
 
@@ -16,22 +16,22 @@ router = APIRouter(prefix="/v1/credits", tags=["credits"], responses=refusals(Un
 
 
 @router.get("")
-async def show(caller: CurrentCaller, services: Services) -> Credits:
-    """What can be spent, and what is held for jobs under way."""
+async def get_credits(caller: CurrentCaller, services: Services) -> Credits:
+    """Get the balance, and the credits held by unfinished jobs."""
     async with services.database.transaction() as session:
         balance = await ledger.balance(session, caller.account_id)
         return Credits(balance=balance, held=await jobs.held_credits(session, caller.account_id))
 
 
 @router.get("/ledger", responses=refusals(InvalidField))
-async def movements(
+async def list_ledger(
     caller: CurrentCaller, services: Services, limit: Annotated[Limit, Query()] = 20, cursor: str | None = None
-) -> Listed[Movement]:
-    """Every movement, newest first. The balance is their sum."""
+) -> ListPage[LedgerRow]:
+    """List every change of the balance, newest first. The balance is their sum."""
     async with services.database.transaction() as session:
         page = await ledger.entries(session, caller.account_id, Position.read(cursor), limit)
-    return Listed(
-        data=[Movement.of(entry) for entry in page.rows],
+    return ListPage(
+        data=[LedgerRow.of(entry) for entry in page.rows],
         has_more=page.next_cursor is not None,
         next_cursor=page.next_cursor,
     )

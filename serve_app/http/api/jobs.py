@@ -1,4 +1,4 @@
-"""Submit jobs, look at them, follow them, end them."""
+"""Jobs: submit, list, get, follow, cancel, retry, delete."""
 
 import asyncio
 import re
@@ -28,9 +28,9 @@ from serve_app.errors import (
     VerticalNotFound,
     WrongScope,
 )
-from serve_app.http.deps import CurrentCaller, OpenedVertical, OwnedJob, ReadableJob, Services, tokens
+from serve_app.http.deps import CurrentCaller, OwnedJob, PermittedVertical, ReadableJob, Services, job_tokens
 from serve_app.http.openapi import refusals
-from serve_app.http.schemas import DeletedJob, JobSummary, JobView, Listed, StreamToken, SubmittedJob
+from serve_app.http.schemas import DeletedJob, JobSummary, JobView, ListPage, StreamToken, SubmittedJob
 from serve_app.http.tokens import LIFETIME_S
 from serve_app.http.upload import OPENAPI_FORM, submit_form
 from serve_app.jobs import queries as jobs
@@ -44,16 +44,16 @@ from serve_app.storage.text import Storable
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=refusals(Unauthorized, RateLimited))
 
-UNUSABLE = (Invalid, InvalidField, MediaUnreadable, NoAudioTrack, MediaEncrypted, MediaTooShort, MediaTooLong)
-"""Why an upload can be refused with 422."""
-ON_A_JOB = refusals(WrongScope, JobNotFound, InvalidField)
-LONGEST_WAIT_S = 60
+UPLOAD_ERRORS = (Invalid, InvalidField, MediaUnreadable, NoAudioTrack, MediaEncrypted, MediaTooShort, MediaTooLong)
+"""Reasons to refuse an upload with 422."""
+JOB_ERRORS = refusals(WrongScope, JobNotFound, InvalidField)
+MAX_WAIT_S = 60
 RECONNECT_MS = 2000
-"""When an `EventSource` whose stream broke comes back; without a word from us each browser has its own idea."""
+"""How soon an `EventSource` reconnects after its stream broke. Without it, every browser has its own default."""
 
 
-class ListQuery(BaseModel):
-    """Which jobs to list. A misspelt filter is refused, since it would list everything."""
+class JobsQuery(BaseModel):
+    """Filter and page of a list of jobs. Unknown parameters are refused: a misspelt filter would list everything."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,43 +66,43 @@ class ListQuery(BaseModel):
 @router.post(
     "/{vertical}/jobs",
     status_code=202,
-    responses=refusals(InsufficientCredits, KeyCapReached, WrongScope, VerticalNotFound, FileTooLarge, *UNUSABLE),
+    responses=refusals(InsufficientCredits, KeyCapReached, WrongScope, VerticalNotFound, FileTooLarge, *UPLOAD_ERRORS),
     openapi_extra=OPENAPI_FORM,
 )
-async def submit(
+async def submit_job(
     request: Request,
     caller: CurrentCaller,
-    spec: OpenedVertical,
+    spec: PermittedVertical,
     services: Services,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
-    """Upload a recording; returns at once, the work is asynchronous. Send an `Idempotency-Key` to retry safely."""
+    """Upload a recording. Returns at once; the work is asynchronous. Send an `Idempotency-Key` to retry safely."""
     await services.queue.expect()
     async with submit_form(request, spec) as form:
         fields = form.fields
         draft = Draft(caller.account_id, caller.key.id, spec, fields.inputs(), fields.metadata or {}, idempotency_key)
         intake = Intake(services.database, services.blobs, services.queue)
-        # Shielded: Serve cancels the handler of a client that hangs up, which must not tear charge and job apart.
+        # Shielded: Serve cancels the handler when the client disconnects. Charge and job must not be separated.
         return SubmittedJob.of(await asyncio.shield(intake.take(draft, form.upload)))
 
 
 @router.get("/jobs", responses=refusals(InvalidField))
-async def listed(
+async def list_jobs(
     caller: CurrentCaller,
     services: Services,
-    wanted: Annotated[ListQuery, Query()],
-) -> Listed[JobSummary]:
-    """The account's jobs, newest first."""
+    query: Annotated[JobsQuery, Query()],
+) -> ListPage[JobSummary]:
+    """List the account's jobs, newest first."""
     scope = None if caller.key.opens_all else caller.key.scope
     async with services.database.transaction() as session:
         page = await jobs.listed(
             session,
             caller.account_id,
-            Filter(wanted.status, scope or wanted.vertical),
-            Position.read(wanted.cursor),
-            wanted.limit,
+            Filter(query.status, scope or query.vertical),
+            Position.read(query.cursor),
+            query.limit,
         )
-    return Listed(
+    return ListPage(
         data=[JobSummary.of(job) for job in page.rows],
         has_more=page.next_cursor is not None,
         next_cursor=page.next_cursor,
@@ -110,12 +110,12 @@ async def listed(
 
 
 @router.get("/jobs/{job_id}", responses=refusals(WrongScope, JobNotFound, InvalidField))
-async def show(
+async def get_job(
     job: ReadableJob,
     services: Services,
-    wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for the job's end.")] = 0,
+    wait: Annotated[int, Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait until the job is over.")] = 0,
 ) -> JobView:
-    """A job's state, and its result or error once it is over."""
+    """Get a job: its state, and its result or error once it is over."""
     if wait:
         await services.feeds.until_over(job.id, wait)
         async with services.database.transaction() as session:
@@ -123,35 +123,36 @@ async def show(
     return JobView.of(job)
 
 
-class NothingMore(Exception):
-    """The job is over, and the caller has heard how."""
+class NoNewEvents(Exception):
+    """The job is over, and the client has received its last event."""
 
 
-async def heard(job: ReadableJob, services: Services, last_event_id: Annotated[str | None, Header()] = None) -> int:
-    """The number of the last event that the caller knows. Raises `NothingMore`."""
+async def get_last_seq(
+    job: ReadableJob, services: Services, last_event_id: Annotated[str | None, Header()] = None
+) -> int:
+    """`seq` of the last event that the client received, 0 for none. Raises `NoNewEvents`."""
     after = int(last_event_id) if last_event_id and re.fullmatch(r"\d{1,9}", last_event_id) else 0
     if after and job.state in TERMINAL:
         async with services.database.transaction() as session:
             newest = await jobs.newest_event(session, job.id)
         if newest is None or newest.seq <= after:
-            raise NothingMore
+            raise NoNewEvents
     return after
 
 
 STREAM_ENDS: dict[int | str, dict[str, Any]] = {
-    204: {"description": "The job is over and `Last-Event-ID` is its last event: an `EventSource` stops reconnecting."}
+    204: {"description": "The job is over and `Last-Event-ID` is its last event. An `EventSource` stops reconnecting."}
 }
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=ON_A_JOB | STREAM_ENDS)
-async def events(
-    job: ReadableJob, services: Services, after: Annotated[int, Depends(heard)]
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=JOB_ERRORS | STREAM_ENDS)
+async def stream_job_events(
+    job: ReadableJob, services: Services, after: Annotated[int, Depends(get_last_seq)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """The job's whole history, then what happens next, as `text/event-stream`; ends with the job.
+    """Stream the job's events as `text/event-stream`: all past ones, then new ones until the job is over.
 
-    `status` events carry `{"status", "detail", "terminal"}`; `progress` events carry a percentage beside them.
-    A browser's `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`; its time to
-    reconnect, `retry`, comes with the first event.
+    `status` events carry `{"status", "detail", "terminal"}`. `progress` events also carry a percentage. A browser's
+    `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`. The first event sets `retry`.
     """
     retry: int | None = RECONNECT_MS
     async for event in services.feeds.follow(job.id, after):
@@ -159,16 +160,16 @@ async def events(
         retry = None
 
 
-@router.post("/jobs/{job_id}/stream-token", responses=ON_A_JOB)
-async def stream_token(job: OwnedJob, request: Request) -> StreamToken:
-    """A token that opens this job's state and events for an hour, in the query of the address."""
-    token = tokens(request).issue(job.id)
+@router.post("/jobs/{job_id}/stream-token", responses=JOB_ERRORS)
+async def create_stream_token(job: OwnedJob, request: Request) -> StreamToken:
+    """Create a token that gives read access to this job for an hour. Pass it as `?token=`."""
+    token = job_tokens(request).issue(job.id)
     return StreamToken(token=token, expires_in_s=LIFETIME_S, events_url=f"/v1/jobs/{job.id}/events?token={token}")
 
 
-@router.post("/jobs/{job_id}/cancel", responses=ON_A_JOB | refusals(Conflict))
-async def cancel(job: OwnedJob, services: Services) -> JobView:
-    """Stop a job that is not over. Its credits are released if no work on it had begun."""
+@router.post("/jobs/{job_id}/cancel", responses=JOB_ERRORS | refusals(Conflict))
+async def cancel_job(job: OwnedJob, services: Services) -> JobView:
+    """Cancel a job that is not over. Its credits are released if work had not started."""
     async with services.database.transaction() as session:
         blob = await settlement.cancel(session, job, services.settings.retention_s)
     await services.blobs.delete(blob)
@@ -176,9 +177,9 @@ async def cancel(job: OwnedJob, services: Services) -> JobView:
         return JobView.of(await jobs.owned(session, job.account_id, job.id))
 
 
-@router.post("/jobs/{job_id}/retry", status_code=202, responses=ON_A_JOB | refusals(Conflict))
-async def retry(job: OwnedJob, caller: CurrentCaller, services: Services) -> SubmittedJob:
-    """Run a failed job again, free of charge, until its `expires_at`."""
+@router.post("/jobs/{job_id}/retry", status_code=202, responses=JOB_ERRORS | refusals(Conflict))
+async def retry_job(job: OwnedJob, caller: CurrentCaller, services: Services) -> SubmittedJob:
+    """Run a failed job again without a charge. Possible until its `expires_at`."""
     async with services.database.transaction() as session:
         await settlement.retry(session, job)
         remaining = await ledger.balance(session, caller.account_id)
@@ -186,9 +187,9 @@ async def retry(job: OwnedJob, caller: CurrentCaller, services: Services) -> Sub
     return SubmittedJob.of(Accepted(job.id, 0, remaining))
 
 
-@router.delete("/jobs/{job_id}", responses=ON_A_JOB | refusals(Conflict))
-async def delete(job: OwnedJob, services: Services) -> DeletedJob:
-    """Erase a finished job's transcript, assessment and inputs; state, times and credits stay as a receipt."""
+@router.delete("/jobs/{job_id}", responses=JOB_ERRORS | refusals(Conflict))
+async def delete_job(job: OwnedJob, services: Services) -> DeletedJob:
+    """Erase a finished job's transcript, assessment and inputs. A receipt with state, times and credits stays."""
     async with services.database.transaction() as session:
         blob = await settlement.erase(session, job)
     await services.blobs.delete(blob)

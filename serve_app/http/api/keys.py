@@ -1,4 +1,4 @@
-"""Make, list, rotate and revoke keys. A key for all products may; a product's key may not."""
+"""Keys: create, list, rotate, revoke. Needs a key of scope 'all'."""
 
 from datetime import datetime
 from typing import Annotated
@@ -19,61 +19,63 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=refusals(Unauthor
 
 
 class KeyRequest(BaseModel):
-    """What a new key may do."""
+    """Terms of a new key."""
 
     model_config = ConfigDict(extra="forbid")
 
     scope: str = Field(default=ALL_SCOPES, description="A product's slug, or 'all'.", examples=["recruitscreen"])
-    name: Annotated[Storable, Field(max_length=200, description="For people, e.g. where the key is used.")] = ""
+    name: Annotated[Storable, Field(max_length=200, description="A note for people, e.g. where the key is used.")] = ""
     expires_at: AwareDatetime | None = None
     monthly_cap: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = Field(
-        default=None, description="Most credits the key may spend in a calendar month (UTC)."
+        default=None, description="Credits that the key can spend per calendar month (UTC). No limit if not sent."
     )
 
 
-class Rotation(BaseModel):
-    """How long the old key goes on working."""
+class RotationRequest(BaseModel):
+    """Terms of a rotation."""
 
     model_config = ConfigDict(extra="forbid")
 
-    overlap_s: Annotated[int, Field(ge=0, le=30 * 24 * 3600)] = 24 * 3600
+    overlap_s: Annotated[int, Field(ge=0, le=30 * 24 * 3600, description="Seconds that the old key keeps working.")] = (
+        24 * 3600
+    )
 
 
 @router.get("")
-async def listed(caller: AccountCaller, services: Services) -> list[KeyView]:
-    """All keys of the account, newest first, ended ones included."""
+async def list_keys(caller: AccountCaller, services: Services) -> list[KeyView]:
+    """List the account's keys, newest first, with revoked and expired ones."""
     async with services.database.transaction() as session:
         return [KeyView.of(key) for key in await keys.listed(session, caller.account_id)]
 
 
 @router.post("", status_code=201, responses=refusals(InvalidField, FileTooLarge))
-async def create(caller: AccountCaller, services: Services, wanted: KeyRequest) -> NewKey:
-    """Make a key. Its secret is in this answer and nowhere else."""
-    services.catalog.check_scope(wanted.scope)
-    terms = KeyTerms(wanted.scope, wanted.name, _in_future(wanted.expires_at), wanted.monthly_cap)
+async def create_key(caller: AccountCaller, services: Services, request: KeyRequest) -> NewKey:
+    """Create a key. Only this response contains its secret."""
+    services.catalog.check_scope(request.scope)
+    terms = KeyTerms(request.scope, request.name, _checked_expiry(request.expires_at), request.monthly_cap)
     async with services.database.transaction() as session:
-        return _shown_once(await keys.issue(session, caller.account_id, terms))
+        return _with_secret(await keys.issue(session, caller.account_id, terms))
 
 
 @router.post("/{key_id}/rotate", status_code=201, responses=refusals(NotFound, InvalidField, FileTooLarge))
-async def rotate(caller: AccountCaller, services: Services, key_id: str, wanted: Rotation) -> NewKey:
-    """Replace a key by a new one of the same terms; the old one works on for the overlap."""
+async def rotate_key(caller: AccountCaller, services: Services, key_id: str, request: RotationRequest) -> NewKey:
+    """Replace a key by a new one with the same terms. The old key works until the overlap ends."""
     async with services.database.transaction() as session:
-        return _shown_once(await keys.rotate(session, caller.account_id, key_id, wanted.overlap_s))
+        return _with_secret(await keys.rotate(session, caller.account_id, key_id, request.overlap_s))
 
 
 @router.delete("/{key_id}", status_code=204, responses=refusals(NotFound, InvalidField))
-async def revoke(caller: AccountCaller, services: Services, key_id: str) -> None:
-    """End a key now."""
+async def revoke_key(caller: AccountCaller, services: Services, key_id: str) -> None:
+    """Revoke a key at once."""
     async with services.database.transaction() as session:
         await keys.revoke(session, caller.account_id, key_id)
 
 
-def _in_future(expires_at: datetime | None) -> datetime | None:
+def _checked_expiry(expires_at: datetime | None) -> datetime | None:
     if expires_at is not None and expires_at <= datetime.now(expires_at.tzinfo):
-        raise InvalidField("'expires_at' lies in the past.", "expires_at")
+        raise InvalidField("'expires_at' is in the past. Send a future time.", "expires_at")
     return expires_at
 
 
-def _shown_once(issued: IssuedKey) -> NewKey:
+def _with_secret(issued: IssuedKey) -> NewKey:
     return NewKey(api_key=issued.secret, **KeyView.of(issued.key).model_dump())

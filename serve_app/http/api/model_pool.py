@@ -1,4 +1,4 @@
-"""What the model pool is doing; public."""
+"""State of the model pool. Public."""
 
 from fastapi import APIRouter
 
@@ -9,6 +9,6 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("/status")
-async def status(services: Services) -> PoolStatus:
-    """Which models are warm, loading or cold. Needs no key and never wakes a model."""
+async def get_models_status(services: Services) -> PoolStatus:
+    """List which models are warm, loading or cold. Needs no key and never loads a model."""
     return await services.pool.status()

@@ -1,11 +1,11 @@
-"""What a recording would cost and take, without charging anything."""
+"""Quotes: price and expected duration of a job, without a charge."""
 
 from fastapi import APIRouter, Request
 
 from serve_app.credits.ledger import credits_for
 from serve_app.errors import FileTooLarge, RateLimited, Unauthorized, VerticalNotFound, WrongScope
-from serve_app.http.api.jobs import UNUSABLE
-from serve_app.http.deps import OpenedVertical, Services
+from serve_app.http.api.jobs import UPLOAD_ERRORS
+from serve_app.http.deps import PermittedVertical, Services
 from serve_app.http.openapi import refusals
 from serve_app.http.schemas import QuoteView
 from serve_app.http.upload import OPENAPI_QUOTE, quote_form
@@ -17,21 +17,21 @@ from serve_app.model_pool.models import ModelState
 router = APIRouter(
     prefix="/v1",
     tags=["jobs"],
-    responses=refusals(Unauthorized, WrongScope, VerticalNotFound, FileTooLarge, *UNUSABLE, RateLimited),
+    responses=refusals(Unauthorized, WrongScope, VerticalNotFound, FileTooLarge, *UPLOAD_ERRORS, RateLimited),
 )
 
 
 @router.post("/{vertical}/quote", openapi_extra=OPENAPI_QUOTE)
-async def quote(request: Request, spec: OpenedVertical, services: Services) -> QuoteView:
-    """Send `duration_s`, or the recording itself, which is measured and not kept."""
-    async with quote_form(request, spec) as given:
+async def quote_job(request: Request, spec: PermittedVertical, services: Services) -> QuoteView:
+    """Get the price and the expected duration of a job. Send `duration_s` or the recording, which is not kept."""
+    async with quote_form(request, spec) as upload:
         intake = Intake(services.database, services.blobs, services.queue)
-        duration_s = given if isinstance(given, float) else await intake.measure(spec, given)
+        duration_s = upload if isinstance(upload, float) else await intake.measure(spec, upload)
     async with services.database.transaction() as session:
         status = await registry.status(session, services.roster)
         work_s = await duration_estimate.expected_s(session, spec.slug, duration_s)
     cold = [model for model in status.models if model.state is not ModelState.WARM]
-    load_s = max((model.load_s_p50 or 0.0 for model in cold), default=0.0)  # cold models load side by side
+    load_s = max((model.load_s_p50 or 0.0 for model in cold), default=0.0)  # models load in parallel
     return QuoteView(
         credits=credits_for(duration_s, spec.price.credits_per_minute),
         duration_s=round(duration_s, 1),

@@ -1,4 +1,4 @@
-"""The transcript in the formats people take elsewhere."""
+"""Transcripts in JSON, plain text, SRT and WebVTT."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -18,8 +18,8 @@ router = APIRouter(
 )
 
 
-class Format(StrEnum):
-    """Ways to write a transcript."""
+class TranscriptFormat(StrEnum):
+    """Formats of a transcript."""
 
     JSON = "json"
     TXT = "txt"
@@ -28,9 +28,9 @@ class Format(StrEnum):
 
 
 WRITERS = {
-    Format.TXT: (exports.to_text, "text/plain; charset=utf-8"),
-    Format.SRT: (exports.to_srt, "application/x-subrip"),
-    Format.VTT: (exports.to_vtt, "text/vtt; charset=utf-8"),
+    TranscriptFormat.TXT: (exports.to_text, "text/plain; charset=utf-8"),
+    TranscriptFormat.SRT: (exports.to_srt, "application/x-subrip"),
+    TranscriptFormat.VTT: (exports.to_vtt, "text/vtt; charset=utf-8"),
 }
 
 
@@ -39,16 +39,17 @@ WRITERS = {
     response_model=list[exports.Row],
     responses={200: {"content": {"text/plain": {}, "text/vtt": {}, "application/x-subrip": {}}}},
 )
-async def transcript(
-    job: OwnedJob, wanted: Annotated[Format, Query(alias="format", description="How to write it.")] = Format.JSON
+async def get_transcript(
+    job: OwnedJob,
+    format_: Annotated[TranscriptFormat, Query(alias="format", description="The format.")] = TranscriptFormat.JSON,
 ) -> Response:
-    """A finished job's transcript, as JSON, plain text, SRT or WebVTT."""
+    """Get the transcript of a completed job as JSON, plain text, SRT or WebVTT."""
     if job.result is None:
-        raise Conflict(f"The job is {job.state} and has no transcript.")
-    if wanted is Format.JSON:
+        raise Conflict(f"The job is {job.state} and has no transcript. Only a completed, undeleted job has one.")
+    if format_ is TranscriptFormat.JSON:
         return JSONResponse(job.result["transcript"])
-    write, media_type = WRITERS[wanted]
-    headers = {"Content-Disposition": f'attachment; filename="{job.id}.{wanted}"'}
+    write, media_type = WRITERS[format_]
+    headers = {"Content-Disposition": f'attachment; filename="{job.id}.{format_}"'}
     text = write(exports.from_rows(job.result["transcript"]), _names(job.result))
     return PlainTextResponse(text, media_type=media_type, headers=headers)
 
