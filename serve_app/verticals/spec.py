@@ -1,4 +1,4 @@
-"""What a product's file may say. Unknown keys are refused."""
+"""Schema of a product's YAML file. Unknown keys are refused."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,32 +17,34 @@ class AudioInput(Strict):
 
 
 class Price(Strict):
-    """What a job costs."""
+    """Price of a job."""
 
     credits_per_minute: Annotated[int, Field(ge=0)] = 1
 
 
 class Demo(Strict):
-    """Anonymous trials."""
+    """Limits of anonymous demos."""
 
     max_duration_s: Annotated[float, Field(gt=0)] = 300.0
     max_bytes: Annotated[int, Field(gt=0)] = 20_000_000
-    per_address: str = Field(default="3/hour", description="Demos one address may start.")
-    total: str = Field(default="60/hour", description="Demos all addresses together may start.")
+    per_address: str = Field(default="3/hour", description="Limit of demos per client address.")
+    total: str = Field(default="60/hour", description="Limit of demos of all addresses together.")
 
 
 class AssessmentSpec(Strict):
-    """The rubric, and the version of the prompts that put it to a model."""
+    """The product's rubric, and the version of the prompts that apply it."""
 
     rubric_version: str
     prompt_version: str
     competencies: Competencies
 
-    def rubric(self, callers: dict[str, Any] | None = None) -> Rubric:
-        """The rubric as the pipeline takes it: the caller's own (checked when it came in) or the product's."""
-        if callers is not None:
-            own = CallerRubric.model_validate(callers)
-            return Rubric(own.version_or_hash(), as_competencies(own.competencies), self.prompt_version)
+    def rubric(self, submitted: dict[str, Any] | None = None) -> Rubric:
+        """The rubric in the pipeline's type: the one submitted with the job, or the product's."""
+        if submitted is not None:
+            caller_rubric = CallerRubric.model_validate(submitted)
+            return Rubric(
+                caller_rubric.version_or_hash(), as_competencies(caller_rubric.competencies), self.prompt_version
+            )
         return Rubric(self.rubric_version, as_competencies(self.competencies), self.prompt_version)
 
 
@@ -58,7 +60,7 @@ class VerticalSpec(Strict):
     assessment: AssessmentSpec
 
     def as_demo(self) -> "VerticalSpec":
-        """The product as an anonymous caller gets it: shorter and free. Needs `demo`."""
+        """The product with the limits and the price (0) of a demo. Needs `demo`."""
         assert self.demo is not None
         limits = {"max_duration_s": self.demo.max_duration_s, "max_bytes": self.demo.max_bytes}
         return self.model_copy(

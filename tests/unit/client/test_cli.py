@@ -54,14 +54,14 @@ DONE: dict[str, Any] = {
 FAILED = DONE | {"status": "failed", "result": None, "error": {"code": "vram_unavailable", "message": "GPU is full."}}
 
 
-def run(*args: str, script: Sequence[Answer] = (), given: str | None = None) -> tuple[Result, Server]:
+def run(*args: str, script: Sequence[Answer] = (), stdin: str | None = None) -> tuple[Result, Server]:
     """Run a command against a server with this script."""
     server = Server(*script)
 
     def connect(*_: str | None) -> RecruitScreen:
         return server.client
 
-    return CliRunner().invoke(app, args, obj=connect, input=given), server
+    return CliRunner().invoke(app, args, obj=connect, input=stdin), server
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_ctrl_c_leaves_the_job_alone_and_says_how_to_go_on() -> None:
     """Exit code 130; nothing is canceled."""
     result, server = run("follow", JOB, script=[interrupted])
     assert result.exit_code == 130
-    assert f"The job goes on. Follow it again: recruitscreen follow {JOB}" in result.stderr
+    assert f"The job continues. Follow it: recruitscreen follow {JOB}" in result.stderr
     assert server.asked == [f"GET /v1/jobs/{JOB}/events"]
 
 
@@ -251,12 +251,12 @@ def test_quote_says_price_and_time() -> None:
     """For a length alone."""
     answer = {"credits": 7, "duration_s": 412.0, "expected_s": 95.2, "cold": True}
     result, _ = run("quote", "--duration", "412", script=[ok(answer)])
-    assert result.stdout == "7 credits for 6:52, about 1:35 to the result, models to be loaded first\n"
+    assert result.stdout == "7 credits for 6:52, about 1:35 to the result, models have to be loaded first\n"
 
 
 def test_delete_asks_first() -> None:
     """Only a yes, or --yes, erases."""
-    result, server = run("delete", JOB, given="n\n")
+    result, server = run("delete", JOB, stdin="n\n")
     assert (result.exit_code, server.requests) == (1, [])
     result, _ = run("delete", JOB, "--yes", script=[ok({"job_id": JOB, "deleted": True})])
     assert (result.exit_code, result.stdout) == (0, f"{JOB} deleted.\n")

@@ -60,7 +60,7 @@ def test_what_came_in_survives_being_stored() -> None:
     [
         ({}, "competencies", "required"),
         ({"competencies": []}, "competencies", "at least 1"),
-        ({"competencies": OWN["competencies"] * 2}, "competencies", "'sql' twice"),
+        ({"competencies": OWN["competencies"] * 2}, "competencies", "unique. 'sql' is used more than once"),
         ({"competencies": OWN["competencies"] * 13}, "competencies", "at most 12"),
         (OWN | {"version": "a b"}, "version", "pattern"),
         (OWN | {"weights": {}}, "weights", "not permitted"),

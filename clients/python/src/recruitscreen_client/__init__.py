@@ -1,4 +1,4 @@
-"""Client of the RecruitScreen API: submit a recording, follow it, read its scorecard."""
+"""Client of the RecruitScreen API: submit a recording, follow the job, read its scorecard."""
 
 from recruitscreen_client.client import TERMINAL, RecruitScreen
 from recruitscreen_client.errors import ApiError, ConnectionFailed, JobFailed, RecruitScreenError

@@ -1,6 +1,6 @@
-"""The command `recruitscreen`. Results go to standard output; progress, hints and errors to standard error.
+"""The command `recruitscreen`. Writes results to standard output, and progress, hints and errors to standard error.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+Exit codes: 0 success, 1 refused or failed, 2 wrong usage, 130 interrupted.
 """
 
 import json
@@ -23,28 +23,28 @@ from recruitscreen_client.plain import plain
 
 Connect = Callable[[str | None, str | None, str], RecruitScreen]
 INTERRUPTED = 130
-UNSEEN_WIDTH = 120
-"""Columns where no terminal limits them, as in a pipe; Rich would take 80 and cut the tables."""
+PIPE_WIDTH = 120
+"""Columns of output that goes to no terminal, e.g. a pipe. Rich's default of 80 truncates the tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What every command needs."""
+    """The client and the consoles, for every command."""
 
     client: RecruitScreen
     out: Console
     err: Console
 
-    def answer(self, data: Any, view: Callable[[Any], Any], *, as_json: bool) -> None:
-        """Print `data` for programs, or its `view` for people."""
+    def print(self, data: Any, view: Callable[[Any], Any], *, as_json: bool) -> None:
+        """Print `data` as JSON, or its `view`."""
         if as_json:
             typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         else:
             self.out.print(view(data))
 
 
-class Reporting(TyperGroup):
-    """Turns the errors of all commands into a line that says what to do, and exit code 1."""
+class ErrorReport(TyperGroup):
+    """Reports the errors of all commands in one line, with a hint, and exits with code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -53,7 +53,7 @@ class Reporting(TyperGroup):
         except RecruitScreenError as failure:
             self._report(ctx, failure.message, fix_for(failure, ctx.obj.client.base_url))
         except UnicodeDecodeError as failure:
-            self._report(ctx, f"Not a text in UTF-8: {failure}", None)
+            self._report(ctx, f"The file is not UTF-8 text: {failure}", None)
         except OSError as failure:
             if isinstance(failure, BrokenPipeError):
                 raise
@@ -68,11 +68,14 @@ class Reporting(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Reporting, no_args_is_help=True, help="Screen recorded interviews with RecruitScreen.", add_completion=False
+    cls=ErrorReport,
+    no_args_is_help=True,
+    help="Screen recorded interviews with RecruitScreen.",
+    add_completion=False,
 )
 
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Follow = Annotated[bool, typer.Option(help="Show progress until the job is over, then its scorecard.")]
 WithTranscript = Annotated[bool, typer.Option(help="Print the transcript above the scorecard.")]
 Recording = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
@@ -81,13 +84,13 @@ Recording = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay
 @app.callback()
 def connect(
     ctx: typer.Context,
-    api_key: Annotated[str | None, typer.Option(envvar="RECRUITSCREEN_API_KEY", help="lv_sk_…")] = None,
+    api_key: Annotated[str | None, typer.Option(envvar="RECRUITSCREEN_API_KEY", help="API key, lv_sk_…")] = None,
     base_url: Annotated[
-        str | None, typer.Option(envvar="RECRUITSCREEN_BASE_URL", help=f"Default: {DEFAULT_BASE_URL}")
+        str | None, typer.Option(envvar="RECRUITSCREEN_BASE_URL", help=f"URL of the API. Default: {DEFAULT_BASE_URL}")
     ] = None,
-    vertical: Annotated[str, typer.Option(help="Product that submit and quote speak to.")] = "recruitscreen",
+    vertical: Annotated[str, typer.Option(help="Product for submit and quote.")] = "recruitscreen",
 ) -> None:
-    make: Connect = ctx.obj or RecruitScreen  # whoever embeds or tests the app may pass another `obj`
+    make: Connect = ctx.obj or RecruitScreen  # tests and embedding programs pass another factory
     try:
         client = make(api_key, base_url, vertical)
     except (ValueError, httpx.InvalidURL) as error:
@@ -101,19 +104,20 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     ctx: typer.Context,
     file: Recording,
     *,
-    role: Annotated[str, typer.Option(help="Title of the role the candidate interviews for.")],
+    role: Annotated[str, typer.Option(help="Title of the role that the candidate interviews for.")],
     follow: Follow = True,
     export: Annotated[
-        list[str] | None, typer.Option(metavar="FORMAT:PATH", help="Also write the transcript: json, txt, srt or vtt.")
+        list[str] | None,
+        typer.Option(metavar="FORMAT:PATH", help="Also save the transcript: json, txt, srt or vtt."),
     ] = None,
-    job_description: Annotated[str | None, typer.Option(help="What the role asks for; @PATH reads a file.")] = None,
-    language: Annotated[str | None, typer.Option(help="Spoken language, e.g. en; detected when left out.")] = None,
-    speakers: Annotated[int | None, typer.Option(help="How many people speak, if you know.")] = None,
+    job_description: Annotated[str | None, typer.Option(help="Requirements of the role. @PATH reads a file.")] = None,
+    language: Annotated[str | None, typer.Option(help="Spoken language, e.g. en. Default: detected.")] = None,
+    speakers: Annotated[int | None, typer.Option(help="Number of speakers, if known.")] = None,
     rubric: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Your own rubric: a YAML or JSON file.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File with your own rubric, YAML or JSON.")
     ] = None,
     metadata: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Comes back with the job; may be repeated.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Stored with the job. Can be repeated.")
     ] = None,
     transcript: WithTranscript = False,
     as_json: AsJson = False,
@@ -122,7 +126,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     session: Session = ctx.obj
     exports = [_export(text) for text in export or ()]
     if exports and not follow:
-        raise typer.BadParameter("--export needs the finished job: leave out --no-follow.")
+        raise typer.BadParameter("--export needs the finished job. Leave out --no-follow.")
     options = {
         "job_description": _text(job_description),
         "language": language,
@@ -132,10 +136,10 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     }
     submitted = _upload(session, file, role, options)
     if not follow:
-        session.answer(submitted, lambda answer: plain(answer["job_id"]), as_json=as_json)
-        session.err.print(plain(f"Follow it: recruitscreen follow {submitted['job_id']}"))
+        session.print(submitted, lambda job: plain(job["job_id"]), as_json=as_json)
+        session.err.print(plain(f"Follow the job: recruitscreen follow {submitted['job_id']}"))
         return
-    _to_the_end(session, submitted["job_id"], exports, transcript=transcript, as_json=as_json)
+    _follow_and_show(session, submitted["job_id"], exports, transcript=transcript, as_json=as_json)
 
 
 @app.command("follow")
@@ -143,12 +147,12 @@ def follow_job(
     ctx: typer.Context, job_id: JobId, *, transcript: WithTranscript = False, as_json: AsJson = False
 ) -> None:
     """Show a job's progress until it is over, then its scorecard."""
-    _to_the_end(ctx.obj, job_id, [], transcript=transcript, as_json=as_json)
+    _follow_and_show(ctx.obj, job_id, [], transcript=transcript, as_json=as_json)
 
 
 @app.command()
 def show(ctx: typer.Context, job_id: JobId, *, transcript: WithTranscript = False, as_json: AsJson = False) -> None:
-    """Show a job as it is now."""
+    """Show a job's current state and scorecard."""
     session: Session = ctx.obj
     _show(session, session.client.job(job_id), transcript=transcript, as_json=as_json)
 
@@ -159,41 +163,44 @@ def list_jobs(
     *,
     status: Annotated[str | None, typer.Option(help="Only jobs in this state, e.g. completed.")] = None,
     product: Annotated[str | None, typer.Option(help="Only jobs of this product.")] = None,
-    limit: Annotated[int, typer.Option(min=1)] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
     session: Session = ctx.obj
     rows = list(session.client.list(status, product, limit))
-    session.answer(rows, tables.jobs, as_json=as_json)
+    session.print(rows, tables.jobs, as_json=as_json)
 
 
 @app.command()
 def cancel(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
-    """Stop a job that is not over."""
+    """Cancel a job that is not over."""
     session: Session = ctx.obj
-    session.answer(session.client.cancel(job_id), scorecard.headline, as_json=as_json)
+    session.print(session.client.cancel(job_id), scorecard.headline, as_json=as_json)
 
 
 @app.command()
 def retry(ctx: typer.Context, job_id: JobId, *, follow: Follow = True, as_json: AsJson = False) -> None:
-    """Run a failed job again, without charge."""
+    """Run a failed job again without a charge."""
     session: Session = ctx.obj
-    again = session.client.retry(job_id)
+    retried = session.client.retry(job_id)
     if follow:
-        _to_the_end(session, job_id, [], transcript=False, as_json=as_json)
+        _follow_and_show(session, job_id, [], transcript=False, as_json=as_json)
     else:
-        session.answer(again, lambda answer: plain(f"{job_id} is {answer['status']} again."), as_json=as_json)
+        session.print(retried, lambda job: plain(f"{job_id} is {job['status']} again."), as_json=as_json)
 
 
 @app.command()
 def delete(
-    ctx: typer.Context, job_id: JobId, *, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+    ctx: typer.Context,
+    job_id: JobId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a job's recording, transcript and assessment for good."""
+    """Erase a job's recording, transcript and assessment permanently."""
     session: Session = ctx.obj
     if not yes:
-        typer.confirm(f"Erase the content of {job_id} for good?", abort=True, err=True)
+        typer.confirm(f"Erase the content of {job_id} permanently?", abort=True, err=True)
     session.client.delete(job_id)
     session.out.print(plain(f"{job_id} deleted."))
 
@@ -203,8 +210,8 @@ def transcript(
     ctx: typer.Context,
     job_id: JobId,
     *,
-    format: Annotated[TranscriptFormat, typer.Option()] = "txt",  # noqa: A002 - the option's name
-    out: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+    format: Annotated[TranscriptFormat, typer.Option(help="json, txt, srt or vtt.")] = "txt",  # noqa: A002 - the option's name
+    out: Annotated[Path | None, typer.Option(help="File to write to. Default: standard output.")] = None,
 ) -> None:
     """Print or save a finished job's transcript."""
     session: Session = ctx.obj
@@ -219,24 +226,24 @@ def transcript(
 def credits(  # noqa: A001 - the command's name
     ctx: typer.Context,
     *,
-    ledger: Annotated[bool, typer.Option("--ledger", help="List the movements, newest first.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many movements.")] = 20,
+    ledger: Annotated[bool, typer.Option("--ledger", help="List every change of the balance, newest first.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show what can be spent."""
+    """Show the account's balance or ledger."""
     session: Session = ctx.obj
     if ledger:
         rows = list(session.client.ledger(limit))
-        session.answer(rows, tables.ledger, as_json=as_json)
+        session.print(rows, tables.ledger, as_json=as_json)
         return
-    session.answer(session.client.credits(), tables.credits, as_json=as_json)
+    session.print(session.client.credits(), tables.credits, as_json=as_json)
 
 
 @app.command()
 def models(ctx: typer.Context, *, as_json: AsJson = False) -> None:
-    """Show what the model pool is doing."""
+    """Show the state of the model pool."""
     session: Session = ctx.obj
-    session.answer(session.client.models(), tables.models, as_json=as_json)
+    session.print(session.client.models(), tables.models, as_json=as_json)
 
 
 @app.command()
@@ -244,20 +251,20 @@ def quote(
     ctx: typer.Context,
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", exists=True, dir_okay=False)] = None,
     *,
-    duration: Annotated[float | None, typer.Option(min=0, help="Seconds, instead of a file.")] = None,
+    duration: Annotated[float | None, typer.Option(min=0, help="Length in seconds, in place of a file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a recording would cost, without charging anything."""
+    """Show the price and expected duration of a job. Charges nothing."""
     if (file is None) == (duration is None):
-        raise typer.BadParameter("Give either a file or --duration.")
+        raise typer.BadParameter("Give either a file or --duration, not both.")
     session: Session = ctx.obj
-    session.answer(session.client.quote(file, duration_s=duration), tables.quote, as_json=as_json)
+    session.print(session.client.quote(file, duration_s=duration), tables.quote, as_json=as_json)
 
 
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr)
     if not console.is_terminal:
-        console.width = max(console.width, UNSEEN_WIDTH)
+        console.width = max(console.width, PIPE_WIDTH)
     return console
 
 
@@ -267,20 +274,22 @@ def _upload(session: Session, file: Path, role: str, options: dict[str, Any]) ->
         with session.err.status(plain(f"Uploading {file.name} ({size})")):
             submitted = session.client.submit(file, role, **options)
     except KeyboardInterrupt:
-        session.err.print("Interrupted before the server answered. `recruitscreen list` tells if it took the job.")
+        session.err.print(
+            "Interrupted before the server answered. See `recruitscreen list` for whether it took the job."
+        )
         raise typer.Exit(INTERRUPTED) from None
-    charged, left = submitted["credits_charged"], submitted["credits_remaining"]
-    session.err.print(plain(f"Submitted {file.name} as {submitted['job_id']}: {charged} credits, {left} remain."))
+    charged, remaining = submitted["credits_charged"], submitted["credits_remaining"]
+    session.err.print(plain(f"Submitted {file.name} as {submitted['job_id']}: {charged} credits, {remaining} remain."))
     return submitted
 
 
-def _to_the_end(
+def _follow_and_show(
     session: Session, job_id: str, exports: list[tuple[TranscriptFormat, Path]], *, transcript: bool, as_json: bool
 ) -> None:
     try:
         job = live.follow(session.client, job_id, session.err)
     except KeyboardInterrupt:
-        session.err.print(plain("The job goes on. Follow it again: ") + plain(f"recruitscreen follow {job_id}", "bold"))
+        session.err.print(plain("The job continues. Follow it: ") + plain(f"recruitscreen follow {job_id}", "bold"))
         raise typer.Exit(INTERRUPTED) from None
     _show(session, job, transcript=transcript, as_json=as_json)
     if job["status"] != "completed":
@@ -290,7 +299,7 @@ def _to_the_end(
 
 
 def _show(session: Session, job: dict[str, Any], *, transcript: bool, as_json: bool) -> None:
-    session.answer(job, lambda job: scorecard.card(job, transcript=transcript), as_json=as_json)
+    session.print(job, lambda job: scorecard.card(job, transcript=transcript), as_json=as_json)
     if fix := fix_for_job(job):
         session.err.print(plain(f"  {fix}"))
 
@@ -301,13 +310,13 @@ def _save(session: Session, path: Path, text: str) -> None:
 
 
 def _export(text: str) -> tuple[TranscriptFormat, Path]:
-    """`srt:out.srt` as format and path, refused before anything is uploaded."""
+    """Format and path of an option such as `srt:out.srt`. Raises `BadParameter` before anything is uploaded."""
     name, _, path = text.partition(":")
     known: tuple[TranscriptFormat, ...] = get_args(TranscriptFormat)
     if name not in known or not path:
-        raise typer.BadParameter(f"--export takes FORMAT:PATH, e.g. srt:out.srt; formats are {', '.join(known)}.")
+        raise typer.BadParameter(f"--export takes FORMAT:PATH, e.g. srt:out.srt. Formats: {', '.join(known)}.")
     if not Path(path).absolute().parent.is_dir():
-        raise typer.BadParameter(f"--export: there is no folder for '{path}'.")
+        raise typer.BadParameter(f"--export: the folder of '{path}' does not exist. Create it first.")
     return known[known.index(name)], Path(path)
 
 
@@ -319,24 +328,24 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _text(text: str | None) -> str | None:
-    """The text, or what stands in the file behind an `@`."""
+    """The text, or the content of the file after an `@`."""
     return Path(text[1:]).read_text("utf-8") if text and text.startswith("@") else text
 
 
 def _rubric(path: Path | None) -> dict[str, Any] | None:
-    """What a rubric's file says. JSON is YAML too, so one reader takes both."""
+    """The content of a rubric file. The YAML parser also reads JSON."""
     if path is None:
         return None
     try:
-        found = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
         raise typer.BadParameter(f"'{path}' is neither YAML nor JSON.") from None
-    if not isinstance(found, dict):
-        raise typer.BadParameter(f"'{path}' holds no rubric: it begins with 'competencies:'.")
-    readable: dict[str, Any] = json.loads(json.dumps(found, default=str))  # YAML takes a version 2026-11-01 for a date
-    return readable
+    if not isinstance(content, dict):
+        raise typer.BadParameter(f"'{path}' is not a rubric. A rubric starts with 'competencies:'.")
+    rubric: dict[str, Any] = json.loads(json.dumps(content, default=str))  # YAML reads 2026-11-01 as a date
+    return rubric
 
 
 def main() -> None:
-    """Run the command line."""
+    """Entry point of the command `recruitscreen`."""
     app()

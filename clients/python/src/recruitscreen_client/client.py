@@ -1,4 +1,4 @@
-"""The API as Python methods. Jobs, quotes and results are dicts as the API sends them; events are typed."""
+"""The API as Python methods. Returns jobs, quotes and results as dicts, as the API sends them. Events are typed."""
 
 import json
 import math
@@ -22,19 +22,19 @@ TranscriptFormat = Literal["json", "txt", "srt", "vtt"]
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 TERMINAL = frozenset({"completed", "failed", "canceled"})
-LONGEST_WAIT_S = 60
-"""Seconds one long poll may last."""
-BETWEEN_STREAMS_S = 1.0
-"""Pause before asking again when the server ended a stream or a long poll early."""
-PAGE = 100
+MAX_WAIT_S = 60
+"""Seconds that the API allows for one long poll."""
+RECONNECT_S = 1.0
+"""Pause before the next request when the server ended a stream or a long poll early."""
+PAGE_SIZE = 100
 
 
 class RecruitScreen:
     """A client of one deployment. Use it as a context manager, or call `close`.
 
-    `api_key` and `base_url` default to the environment's RECRUITSCREEN_API_KEY and RECRUITSCREEN_BASE_URL. All methods
-    raise `ApiError` when the API refuses, and `ConnectionFailed` when it cannot be reached within the tries that
-    `backoff` allows. Not to be shared between threads while an event stream is open.
+    `api_key` and `base_url` default to the environment variables RECRUITSCREEN_API_KEY and RECRUITSCREEN_BASE_URL. All
+    methods raise `ApiError` when the API refuses a request, and `ConnectionFailed` when all attempts of `backoff` have
+    failed. Do not share a client between threads while an event stream is open.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RecruitScreen:
     ) -> None:
         key = (api_key or os.environ.get("RECRUITSCREEN_API_KEY") or "").strip()
         if not key.isascii():
-            raise ValueError("The API key holds characters that no key has. Copy it again.")
+            raise ValueError("The API key contains invalid characters. Copy it again.")
         url = base_url or os.environ.get("RECRUITSCREEN_BASE_URL") or DEFAULT_BASE_URL
         self.base_url = url.strip().rstrip("/")
         self.vertical = vertical
@@ -69,114 +69,118 @@ class RecruitScreen:
     def submit(
         self, path: str | os.PathLike[str], role_title: str, *, idempotency_key: str | None = None, **options: Any
     ) -> dict[str, Any]:
-        """Upload a recording; returns `job_id`, `status`, `credits_charged`, `credits_remaining` and two addresses.
+        """Upload a recording. Returns `job_id`, `status`, `credits_charged`, `credits_remaining` and two URLs.
 
         `options` are the form's other fields: `duration_s`, `job_description`, `num_speakers`, `language`, `words`,
-        `rubric` (your own, as a dict), `metadata` (a dict that comes back with the job). Sent under an idempotency
-        key, so that a repeat after a lost answer is neither charged nor run twice; give your own to make that hold
+        `rubric` (your own, as a dict), `metadata` (a dict that is stored with the job). The request has an idempotency
+        key: a repeat after a lost response is neither charged nor run twice. Pass your own key to get the same
         across processes.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         fields = _form({"role_title": role_title} | options)
         with Path(path).open("rb") as file:
             return self._transport.json(
-                "POST", f"/v1/{_part(self.vertical)}/jobs", data=fields, files={"file": _part_of(file)}, headers=headers
+                "POST",
+                f"/v1/{_segment(self.vertical)}/jobs",
+                data=fields,
+                files={"file": _file_part(file)},
+                headers=headers,
             )
 
     def job(self, job_id: str, wait: int | None = None) -> Job:
-        """The job now, or as soon as it is over if that takes no longer than `wait` seconds (at most 60)."""
-        wait = min(wait or 0, LONGEST_WAIT_S)
+        """Get the job. With `wait` (at most 60 s), wait that long for the job to be over."""
+        wait = min(wait or 0, MAX_WAIT_S)
         more = {"params": {"wait": wait}, "timeout": httpx.Timeout(wait + 15, connect=TIMEOUT.connect)} if wait else {}
         return self._transport.json("GET", _job(job_id), **more)
 
     def events(self, job_id: str, after: int = 0) -> Iterator[Event]:
-        """The job's history behind `after`, then what happens next, until the job is over.
+        """Yield the job's events after number `after`: past ones, then new ones until the job is over.
 
-        Reconnects where it left off; no event comes twice.
+        Reconnects after the last received event. Yields no event twice.
         """
         last: Event | None = None
         over = False
         delays = self._transport.backoff.delays()
         while True:
-            before = last
+            previous = last
             try:
                 for event in self._stream(job_id, last.seq if last else after):
                     last = event
                     yield event
             except RecruitScreenError as failure:
-                if last is not before:  # it got on, so the connection was good in between
+                if last is not previous:  # the connection worked in between
                     delays = self._transport.backoff.delays()
                 self._transport.pause(delays, failure)
                 continue
             ended = isinstance(last, StatusEvent) and last.terminal
-            if ended or (over and last is before):
+            if ended or (over and last is previous):
                 return
-            # The server ended the stream but not the job; or the job is over and had nothing to tell behind `after`.
+            # The server ended the stream before the job was over, or the job is over and has no event after `after`.
             over = self.job(job_id)["status"] in TERMINAL
             if not over:
-                self._transport.backoff.sleep(BETWEEN_STREAMS_S)
+                self._transport.backoff.sleep(RECONNECT_S)
 
     def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
-        """The job once it is `completed`, `failed` or `canceled`. Raises `TimeoutError` after `timeout_s` seconds."""
+        """Wait until the job is `completed`, `failed` or `canceled`. Raises `TimeoutError` after `timeout_s`."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            left = LONGEST_WAIT_S if end is None else end - time.monotonic()
+            left = MAX_WAIT_S if end is None else end - time.monotonic()
             began = time.monotonic()
             job = self.job(job_id, wait=max(0, math.ceil(left)))
             if job["status"] in TERMINAL:
                 return job
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError(f"{job_id} is still {job['status']} after {timeout_s:g} s.")
-            if time.monotonic() - began < BETWEEN_STREAMS_S:
-                self._transport.backoff.sleep(BETWEEN_STREAMS_S)
+            if time.monotonic() - began < RECONNECT_S:
+                self._transport.backoff.sleep(RECONNECT_S)
 
     def run(self, path: str | os.PathLike[str], role_title: str, **options: Any) -> Job:
-        """Submit and wait; the completed job. Raises `JobFailed` when it ends otherwise."""
+        """Submit and wait. Returns the completed job. Raises `JobFailed` when it fails or is canceled."""
         job = self.wait(self.submit(path, role_title, **options)["job_id"])
         if job["status"] != "completed":
             raise JobFailed.of(job)
         return job
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job that is not over."""
+        """Cancel a job that is not over."""
         return self._transport.json("POST", f"{_job(job_id)}/cancel")
 
     def retry(self, job_id: str) -> dict[str, Any]:
-        """Run a failed job again, without charge; answers like `submit`."""
+        """Run a failed job again without a charge. Returns the same fields as `submit`."""
         return self._transport.json("POST", f"{_job(job_id)}/retry", repeatable=False)
 
     def delete(self, job_id: str) -> dict[str, Any]:
         """Erase the content of a job that is over."""
         return self._transport.json("DELETE", _job(job_id))
 
-    def transcript(self, job_id: str, format: TranscriptFormat = "txt") -> str:  # noqa: A002 - the API's own word
-        """The transcript as a document of that format."""
+    def transcript(self, job_id: str, format: TranscriptFormat = "txt") -> str:  # noqa: A002 - the API's word
+        """Get the transcript as text in this format."""
         return self._transport.send("GET", f"{_job(job_id)}/transcript", params={"format": format}).text
 
     # The account and the pool -----------------------------------------------------------------------------------
 
     def list(self, status: str | None = None, vertical: str | None = None, limit: int | None = None) -> Iterator[Job]:
-        """Jobs, newest first, without their results; pages are fetched as they are needed. At most `limit`."""
+        """Yield at most `limit` jobs, newest first, without results. Fetches pages as needed."""
         return self._pages("/v1/jobs", limit, {"status": status, "vertical": vertical})
 
     def quote(self, path: str | os.PathLike[str] | None = None, *, duration_s: float | None = None) -> dict[str, Any]:
-        """What a recording, or one of that length, would cost: `credits`, `duration_s`, `expected_s`, `cold`."""
-        url = f"/v1/{_part(self.vertical)}/quote"
+        """Get the price of a recording or a length: `credits`, `duration_s`, `expected_s`, `cold`. Charges nothing."""
+        url = f"/v1/{_segment(self.vertical)}/quote"
         if path is None:
             return self._transport.json("POST", url, data=_form({"duration_s": duration_s}))
         with Path(path).open("rb") as file:
-            return self._transport.json("POST", url, files={"file": _part_of(file)})
+            return self._transport.json("POST", url, files={"file": _file_part(file)})
 
     def credits(self) -> dict[str, Any]:
-        """`balance`: what can be spent; `held`: charged for jobs that are not settled."""
+        """Get `balance` and `held`: credits to spend, and credits charged for unsettled jobs."""
         return self._transport.json("GET", "/v1/credits")
 
     def ledger(self, limit: int | None = None) -> Iterator[dict[str, Any]]:
-        """Movements of credits, newest first. At most `limit`."""
+        """Yield at most `limit` changes of the balance, newest first."""
         return self._pages("/v1/credits/ledger", limit, {})
 
     def models(self) -> dict[str, Any]:
-        """What the model pool is doing. Needs no key."""
+        """Get the state of the model pool. Needs no key."""
         return self._transport.json("GET", "/v1/models/status")
 
     # ------------------------------------------------------------------------------------------------------------
@@ -190,13 +194,13 @@ class RecruitScreen:
                 if event is not None and event.seq > after:
                     yield event
 
-    def _pages(self, url: str, limit: int | None, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        given = {name: value for name, value in wanted.items() if value is not None}
+    def _pages(self, url: str, limit: int | None, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        params = {name: value for name, value in filters.items() if value is not None}
         left = limit
         cursor: dict[str, str] = {}
         while left is None or left > 0:
-            size = PAGE if left is None else min(left, PAGE)
-            page = self._transport.json("GET", url, params=given | cursor | {"limit": size})
+            size = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
+            page = self._transport.json("GET", url, params=params | cursor | {"limit": size})
             yield from page["data"]
             if not page["has_more"]:
                 return
@@ -205,21 +209,21 @@ class RecruitScreen:
 
 
 def _job(job_id: str) -> str:
-    return f"/v1/jobs/{_part(job_id)}"
+    return f"/v1/jobs/{_segment(job_id)}"
 
 
-def _part(text: str) -> str:
-    """`text` as one part of an address, whatever it holds."""
+def _segment(text: str) -> str:
+    """`text`, escaped as one segment of a path."""
     return quote(text, safe="")
 
 
-def _part_of(file: BinaryIO) -> tuple[str, BinaryIO, str]:
+def _file_part(file: BinaryIO) -> tuple[str, BinaryIO, str]:
     name = Path(file.name).name
     return name, file, mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _form(fields: dict[str, Any]) -> dict[str, str]:
-    """Fields as a form carries them: None is left out, dicts and lists become JSON."""
+    """Form fields: without None, with dicts, lists and booleans as JSON."""
     return {
         name: json.dumps(value) if isinstance(value, dict | list | bool) else str(value)
         for name, value in fields.items()

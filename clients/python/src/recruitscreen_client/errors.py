@@ -1,9 +1,9 @@
-"""What can go wrong.
+"""Errors of the client.
 
 RecruitScreenError
-├── ApiError          the API refused the request; `code` says why
-├── ConnectionFailed  the API was not reached, or its answer was lost
-└── JobFailed         the job ended without a result
+├── ApiError          the API refused the request; see `code`
+├── ConnectionFailed  the API was not reached, or its response was lost
+└── JobFailed         the job failed or was canceled
 """
 
 from datetime import UTC, datetime
@@ -14,14 +14,14 @@ import httpx
 
 
 class RecruitScreenError(Exception):
-    """Base of the tree."""
+    """Base of all errors."""
 
     def __init__(self, message: str, *args: Any) -> None:
         super().__init__(message, *args)
 
     @property
     def message(self) -> str:
-        """What went wrong, for people."""
+        """What is wrong, for people."""
         return str(self.args[0])
 
     def __str__(self) -> str:
@@ -36,11 +36,11 @@ class ApiError(RecruitScreenError):
 
     @classmethod
     def of(cls, response: httpx.Response) -> Self:
-        """The error in an answer that is not a success; tolerates answers of a proxy in between."""
+        """The error in an unsuccessful response, also in one from a proxy."""
         detail = _detail(response)
         message = detail.get("message") or f"The server answered {response.status_code} {response.reason_phrase}."
         if target := response.headers.get("Location"):
-            message += f" It points to {target}: use that as base URL."
+            message += f" It points to {target}. Use that as base URL."
         headers = {"request_id": response.headers.get("X-Request-Id"), "retry_after_s": _retry_after(response)}
         return cls(str(message), response.status_code, headers | detail)
 
@@ -51,33 +51,33 @@ class ApiError(RecruitScreenError):
 
     @property
     def detail(self) -> dict[str, Any]:
-        """All the API said; for some errors it holds `credits_needed` and `upgrade_url`, or `field`."""
+        """The whole `detail` of the body. Some errors have `credits_needed` and `upgrade_url`, or `field`."""
         detail: dict[str, Any] = self.args[2]
         return detail
 
     @property
     def code(self) -> str:
-        """Stable name of the error, e.g. `insufficient_credits`; `http_error` where the answer has none."""
+        """Stable name of the error, e.g. `insufficient_credits`. `http_error` when the response has none."""
         return str(self.detail.get("code") or self.detail.get("error") or "http_error")
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request may succeed later."""
+        """Whether the same request can succeed later."""
         return bool(self.detail.get("retryable", False))
 
     @property
     def request_id(self) -> str | None:
-        """Finds the request in the server's logs."""
+        """Id of the request in the server's logs."""
         return self.detail.get("request_id")
 
     @property
     def retry_after_s(self) -> float:
-        """Seconds the server asks to wait; 0 where it does not say."""
+        """Seconds in `Retry-After`; 0 without that header."""
         return float(self.detail.get("retry_after_s", 0.0))
 
 
 class ConnectionFailed(RecruitScreenError):
-    """The API was not reached, or the connection broke more often than we retry."""
+    """The API was not reached, or the connection broke in every attempt."""
 
 
 class JobFailed(RecruitScreenError):
@@ -88,19 +88,19 @@ class JobFailed(RecruitScreenError):
 
     @classmethod
     def of(cls, job: dict[str, Any]) -> Self:
-        """The error of a job that is over without a result."""
+        """The error of a job that failed or was canceled."""
         error = job.get("error") or {}
         return cls(error.get("message") or f"The job is {job['status']}.", job)
 
     @property
     def job(self) -> dict[str, Any]:
-        """The job as the API shows it."""
+        """The job, as the API returned it."""
         job: dict[str, Any] = self.args[1]
         return job
 
     @property
     def code(self) -> str:
-        """Why, e.g. `vram_unavailable`; the state where the job names no error."""
+        """The error code, e.g. `vram_unavailable`; the job's state when it has no error."""
         return str((self.job.get("error") or {}).get("code") or self.job["status"])
 
 
@@ -113,7 +113,7 @@ def _detail(response: httpx.Response) -> dict[str, Any]:
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """Seconds in the header, which holds a number or a date."""
+    """Seconds in the Retry-After header, which is a number or a date."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)

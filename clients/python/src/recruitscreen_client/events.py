@@ -1,4 +1,4 @@
-"""What a job's event stream says, as values; and the reader of `text/event-stream` behind it."""
+"""Typed events of a job's stream, and a parser of `text/event-stream`."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -9,14 +9,14 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """Models on their way into memory."""
+    """Models that are loading."""
 
     roles: tuple[str, ...]
     bytes_loaded: int
     bytes_total: int
-    """0 while unknown."""
+    """0 if unknown."""
     expected_s: float | None
-    """Seconds the slowest of them took lately."""
+    """Recent load time of the slowest model."""
 
     @classmethod
     def of(cls, data: dict[str, Any] | None) -> Self | None:
@@ -33,47 +33,47 @@ class Loading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened to a job."""
+    """One event of a job."""
 
     seq: int
-    """Place in the job's history; `events(after=seq)` goes on behind it."""
+    """Number of the event, from 1. `events(after=seq)` resumes after it."""
     status: str
-    """State of the job at that time."""
+    """State of the job at the time of the event."""
     detail: str | None = None
-    """A line for people."""
+    """A short text for people."""
     at: datetime | None = None
     loading: Loading | None = None
     queue_position: int | None = None
-    """While queued: 1 for the next job to be run."""
+    """While queued: place in the queue; 1 runs next."""
     expected_s: float | None = None
-    """Seconds until the result, at today's pace."""
+    """Estimated seconds until the result."""
     data: dict[str, Any] = field(default_factory=dict, compare=False)
-    """All the event carries, as it came."""
+    """All fields of the event, unparsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusEvent(Event):
-    """The job entered a state."""
+    """The job changed its state."""
 
     terminal: bool = False
-    """The job is over. A failed job that is retried goes on with further events."""
+    """True when the job is over. A retry of a failed job adds further events."""
     error: dict[str, Any] | None = None
-    """Of a failure: `code`, `message`, `retryable`."""
+    """Of a failed job: `code`, `message`, `retryable`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent(Event):
-    """The job moved on inside a state."""
+    """Progress within a state."""
 
     stage: str | None = None
     """`transcription`, `diarization` or `assessment`."""
     percent: int | None = None
-    """Share of the whole job that is done, 0 to 100."""
+    """Percentage of the job that is done, 0 to 100."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event of a stream before its data are understood."""
+    """One unparsed event of a stream."""
 
     name: str
     data: str
@@ -81,7 +81,7 @@ class Frame:
 
 
 def parse(frame: Frame) -> Event | None:
-    """The event in a frame; None for kinds this version does not know."""
+    """The event in a frame. None for unknown kinds."""
     if frame.name not in ("status", "progress"):
         return None
     data: dict[str, Any] = json.loads(frame.data)
@@ -102,26 +102,26 @@ def parse(frame: Frame) -> Event | None:
 
 
 def read_frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
-    """The frames of an event stream. One that is not complete when the stream ends does not count."""
-    name, seen = "", ""
+    """The frames of an event stream. An incomplete frame at the end is dropped."""
+    name, last_id = "", ""
     data: list[str] = []
     for line in _lines(chunks):
         key, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
             if data:
-                yield Frame(name or "message", "\n".join(data), seen)
+                yield Frame(name or "message", "\n".join(data), last_id)
             name, data = "", []
         elif key == "event":
             name = value
         elif key == "data":
             data.append(value)
         elif key == "id":
-            seen = value
+            last_id = value
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Lines ended by LF or CR LF. `str.splitlines` would also cut at U+2028 and others that may stand in the data."""
+    """Lines that end with LF or CR LF. `str.splitlines` would also split at U+2028, which data can contain."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")

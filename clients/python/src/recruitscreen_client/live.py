@@ -1,4 +1,4 @@
-"""A job's events as a person watches them: a bar on a terminal, sparse lines in a log."""
+"""Live view of a job: a progress bar on a terminal, a few lines in a log."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 
 def follow(client: RecruitScreen, job_id: str, console: Console) -> dict[str, Any]:
-    """Show what happens to a job until it is over; returns the job. Raises like `RecruitScreen.events`."""
+    """Show a job's events until it is over. Returns the job. Raises as `RecruitScreen.events`."""
     view = BarView(console) if console.is_terminal else LogView(console)
     with view.shown():
         for event in client.events(job_id):
@@ -26,7 +26,7 @@ def follow(client: RecruitScreen, job_id: str, console: Console) -> dict[str, An
 
 
 class LogView:
-    """One line for every state, and for every quarter of the way through it."""
+    """Prints one line per state and per 25 % of progress."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -34,19 +34,19 @@ class LogView:
         self._logged = 0
 
     def shown(self) -> AbstractContextManager[Any]:
-        """While this context is open, the view is on the screen."""
+        """Context in which the view is visible."""
         return nullcontext()
 
     def show(self, event: Event) -> None:
-        """Take an event in."""
+        """Show an event."""
         if isinstance(event, StatusEvent):
             self._logged = 0
             self.line(event, words(event.status), STYLES.get(event.status, "bold"))
         else:
-            self.move(event)
+            self.update(event)
 
-    def move(self, event: Event) -> None:
-        """Show progress inside a state."""
+    def update(self, event: Event) -> None:
+        """Show progress within a state."""
         quarter = round(percent_of(event) or 0) // LOG_EVERY_PERCENT
         if quarter > self._logged:
             self._logged = quarter
@@ -63,7 +63,7 @@ class LogView:
 
 
 class BarView(LogView):
-    """The states as lines, and below them a bar that moves."""
+    """Prints one line per state, above a progress bar."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -84,18 +84,18 @@ class BarView(LogView):
     def show(self, event: Event) -> None:
         super().show(event)
         if isinstance(event, StatusEvent):
-            self.move(event)
+            self.update(event)
 
-    def move(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         percent = percent_of(event)
         if percent is None and isinstance(event, ProgressEvent) and not event.queue_position:
-            return  # it says nothing about how far the job is, so the bar stays
-        total = None if percent is None else 100  # None leaves the total as it is: none at first, which makes it pulse
+            return  # the event has no percentage: keep the bar
+        total = None if percent is None else 100  # None keeps the total; without one the bar pulses
         self._progress.update(self._task, description=plain(activity(event)).plain, total=total, completed=percent or 0)
 
 
 def activity(event: Event) -> str:
-    """What goes on, in a few words."""
+    """The current activity in a few words."""
     if event.loading:
         return _loading(event.loading)
     if event.queue_position:
@@ -106,7 +106,7 @@ def activity(event: Event) -> str:
 
 
 def percent_of(event: Event) -> float | None:
-    """How far the job is with what it does now; None while nobody knows."""
+    """Progress of the current activity; None if unknown."""
     if event.loading:
         total = event.loading.bytes_total
         return 100 * event.loading.bytes_loaded / total if total else None

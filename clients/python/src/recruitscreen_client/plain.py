@@ -1,4 +1,4 @@
-"""Text and times fit for a terminal. What the server sends is never taken for markup or control codes."""
+"""Safe text for a terminal: no markup and no control codes from the server."""
 
 import re
 
@@ -8,12 +8,12 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def plain(text: object, style: str = "") -> Text:
-    """`text` as it reads, without what would move the cursor or change the terminal."""
+    """`text` without control characters, which could move the cursor or change the terminal."""
     return Text(CONTROL.sub("", str(text)), style)
 
 
 def clock(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss` from an hour on."""
+    """`m:ss`, or `h:mm:ss` from one hour."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""A finished job as a person reads it."""
+"""The scorecard of a finished job, for a terminal."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ NO_SCORE = {
 
 
 def card(job: dict[str, Any], *, transcript: bool = False) -> Group:
-    """The scorecard of a job, or the state it is in."""
+    """The scorecard of a job, or its state."""
     return Group(headline(job), *_parts(job, transcript=transcript))
 
 
@@ -29,7 +29,7 @@ def _parts(job: dict[str, Any], *, transcript: bool) -> Iterator[RenderableType]
     result = job.get("result")
     if result is None:
         yield without_result(job)
-    elif "assessment" not in result:  # another product, whose result has another form
+    elif "assessment" not in result:  # a product with another result schema
         yield JSON.from_data(result)
     else:
         if transcript:
@@ -39,22 +39,22 @@ def _parts(job: dict[str, Any], *, transcript: bool) -> Iterator[RenderableType]
 
 
 def headline(job: dict[str, Any]) -> Text:
-    """Which job this is."""
+    """Id, state, product, length and price."""
     about = f"{job['vertical']}, {clock(job['duration_s'])}, {job['credits_charged']} credits"
     return plain(job["job_id"], "bold") + plain(f"  {words(job['status'])}  {about}")
 
 
 def without_result(job: dict[str, Any]) -> Text:
-    """Why a job has nothing to show."""
+    """Why a job has no result."""
     if error := job.get("error"):
         return plain(f"{error['code']}: {error['message']}", "red")
     if job.get("deleted_at"):
-        return plain("Its content was deleted; this receipt is what is left.", "dim")
+        return plain("Its content was deleted. Only this receipt is left.", "dim")
     return plain("It has no result yet." if job["status"] != "canceled" else "It was canceled.", "dim")
 
 
 def assessment_parts(assessment: dict[str, Any]) -> Iterator[RenderableType]:
-    """The assessment, part by part."""
+    """The parts of the assessment."""
     recommendation = assessment["recommendation"]
     title = plain(f"Recommendation: {words(recommendation)}", f"bold {RECOMMENDATIONS.get(recommendation, '')}".strip())
     yield Panel(plain(assessment["summary"]), title=title, title_align="left")
@@ -73,7 +73,7 @@ VERSIONS = {"rubric": "rubric_version", "prompt": "prompt_version"}
 
 
 def score_table(scores: dict[str, dict[str, Any]]) -> Table:
-    """Scores with the words they rest on."""
+    """Scores with their evidence."""
     table = Table(box=box.SIMPLE_HEAD, show_lines=True, title="Scores", title_justify="left", title_style="bold")
     table.add_column("competency", no_wrap=True)
     table.add_column("score", no_wrap=True)
@@ -84,16 +84,16 @@ def score_table(scores: dict[str, dict[str, Any]]) -> Table:
 
 
 def points(score: dict[str, Any]) -> Text:
-    """`●●●●○ 4`, with a question mark where repeated judging did not agree; a dash where there is no score."""
+    """`●●●●○ 4`, with a question mark when repeated judgements differ. A dash without a score."""
     value = score["score"]
     if value is None:
         return plain("–", "dim")
-    doubt = "" if score.get("stable", True) else " ?"
-    return plain("●" * value + "○" * (5 - value) + f" {value}{doubt}", "green" if value >= 4 else "")
+    mark = "" if score.get("stable", True) else " ?"
+    return plain("●" * value + "○" * (5 - value) + f" {value}{mark}", "green" if value >= 4 else "")
 
 
 def reasons(score: dict[str, Any]) -> RenderableType:
-    """Rationale, then quotes with their times."""
+    """The rationale, then quotes with their times."""
     lines = [plain(score["rationale"])] if score["rationale"] else []
     if score["score"] is None and score.get("reason"):
         lines.append(plain(NO_SCORE.get(score["reason"], words(score["reason"])), "dim"))
@@ -101,12 +101,12 @@ def reasons(score: dict[str, Any]) -> RenderableType:
 
 
 def quotes(evidence: Any) -> list[Text]:
-    """Evidence as lines: the time it was said, and the words."""
+    """Evidence as lines: time and quote."""
     return [plain(f"{clock(each['start'])} ", "cyan") + plain(f"“{each['quote']}”", "italic") for each in evidence]
 
 
 def flag(each: dict[str, Any] | str) -> RenderableType:
-    """A flag with its weight and its quotes."""
+    """A flag with its severity and its quotes."""
     if isinstance(each, str):
         return plain(each)
     severity = each.get("severity", "")
@@ -115,7 +115,7 @@ def flag(each: dict[str, Any] | str) -> RenderableType:
 
 
 def listing(title: str, items: list[Any]) -> Iterator[RenderableType]:
-    """A titled list, or nothing when it is empty."""
+    """A list with a title; nothing if it is empty."""
     if not items:
         return
     table = Table.grid(padding=(0, 1))
@@ -126,19 +126,19 @@ def listing(title: str, items: list[Any]) -> Iterator[RenderableType]:
 
 
 def speaker_lines(result: dict[str, Any]) -> list[Text]:
-    """Who spoke how much, and how the two got along."""
+    """Talk metrics: one line per speaker, one for the conversation."""
     metrics = result["metrics"]
     lines = [speaker_line(label, result) for label in metrics["talk_ratio"]]
-    last = [f"interruptions {metrics['interruptions']}"]
+    overall = [f"interruptions {metrics['interruptions']}"]
     if (pause := metrics.get("median_pause_before_answer_s")) is not None:
-        last.append(f"median pause before an answer {pause:.1f} s")
+        overall.append(f"median pause before an answer {pause:.1f} s")
     if (coverage := metrics.get("coverage")) is not None:
-        last.append(f"words cover {coverage:.0%} of the speech")
-    return [*lines, plain(" · ".join(last), "dim")]
+        overall.append(f"words cover {coverage:.0%} of the speech")
+    return [*lines, plain(" · ".join(overall), "dim")]
 
 
 def speaker_line(label: str, result: dict[str, Any]) -> Text:
-    """One speaker's part in the talk."""
+    """One speaker's metrics."""
     metrics = result["metrics"]
     facts = [f"{metrics['talk_ratio'][label]:.0%} of the talk"]
     if (rate := metrics.get("words_per_minute", {}).get(label)) is not None:
@@ -151,13 +151,13 @@ def speaker_line(label: str, result: dict[str, Any]) -> Text:
 
 
 def speaker(label: str, result: dict[str, Any]) -> str:
-    """The label, and the role where one was told."""
+    """The label, and the role if known."""
     role = result.get("speakers", {}).get(label, {}).get("role", "")
     return f"{label} {role}".strip()
 
 
 def transcript_table(result: dict[str, Any]) -> Table:
-    """Who said what, when."""
+    """The transcript: time, speaker, text."""
     table = Table(box=box.SIMPLE_HEAD, title="Transcript", title_justify="left", title_style="bold")
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("speaker", no_wrap=True)

@@ -1,4 +1,4 @@
-"""Lists and small answers as tables."""
+"""Tables and one-line views of lists and small responses."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ WARMTH = {"warm": "green", "loading": "yellow", "evicting": "yellow"}
 
 
 def jobs(rows: Iterable[dict[str, Any]]) -> Table:
-    """One job a line."""
+    """One job per row."""
     table = _table("job", "created", ">length", ">credits", "product", "state")
     for job in rows:
         state = plain(words(job["status"]), STYLES.get(job["status"], ""))
@@ -28,7 +28,7 @@ def jobs(rows: Iterable[dict[str, Any]]) -> Table:
 
 
 def ledger(rows: Iterable[dict[str, Any]]) -> Table:
-    """One movement of credits a line."""
+    """One ledger entry per row."""
     table = _table("when", "kind", ">credits", "job", "reason")
     for row in rows:
         table.add_row(
@@ -41,13 +41,13 @@ def ledger(rows: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def credits(state: dict[str, Any]) -> Text:  # noqa: A001 - the noun of the API
-    """The account in one line."""
-    return plain(f"{state['balance']} credits, {state['held']} held by open jobs")
+def credits(state: dict[str, Any]) -> Text:  # noqa: A001 - the API's word
+    """Balance and held credits in one line."""
+    return plain(f"{state['balance']} credits, {state['held']} held by unsettled jobs")
 
 
 def models(status: dict[str, Any]) -> Group:
-    """The pool: one model a line, then what waits."""
+    """The pool: one model per row, then the waiting jobs."""
     table = _table("role", "model", "state", ">MiB", "device", ">processes", ">busy", ">load s")
     for model in status["models"]:
         load = model.get("load_s_p50")
@@ -69,15 +69,15 @@ def models(status: dict[str, Any]) -> Group:
 
 
 def quote(answer: dict[str, Any]) -> Text:
-    """A price and a time in one line."""
+    """Price and expected duration in one line."""
     line = f"{answer['credits']} credits for {clock(answer['duration_s'])}"
     if answer.get("expected_s") is not None:
         line += f", about {clock(answer['expected_s'])} to the result"
-    return plain(line + (", models to be loaded first" if answer.get("cold") else ""))
+    return plain(line + (", models have to be loaded first" if answer.get("cold") else ""))
 
 
 def _table(*columns: str) -> Table:
-    """A table; a column whose name begins with `>` is set to the right."""
+    """A table. A `>` before a column's name aligns it to the right."""
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")

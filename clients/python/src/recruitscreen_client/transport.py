@@ -1,4 +1,4 @@
-"""Requests that survive a bad connection: what is tried again, and how long to wait before."""
+"""HTTP requests with retries: which failures are retried, and after how long."""
 
 import random
 import time
@@ -13,34 +13,34 @@ from recruitscreen_client.errors import ApiError, ConnectionFailed, RecruitScree
 
 TIMEOUT = httpx.Timeout(60, connect=10)
 STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
-"""The server sends a keep-alive every 15 s; three missed ones mean that the connection is dead."""
-TRY_LATER = frozenset({429, 503})
-UNREACHED = frozenset({500, 502, 504})
-"""What a proxy answers, in a form of its own, when it cannot reach the API; it may have lost an answer of the API's."""
+"""The server sends a keep-alive every 15 s. After three missed ones the connection counts as dead."""
+RETRYABLE_STATUSES = frozenset({429, 503})
+PROXY_STATUSES = frozenset({500, 502, 504})
+"""Statuses of a proxy that cannot reach the API. It may have lost the API's response."""
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-"""Failures before the server can have seen the request."""
+"""Failures before the server received the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How often a request is tried, and what lies between two tries."""
+    """Number of attempts and the delays between them."""
 
     attempts: int = 5
-    first_s: float = 0.5
-    """Doubled with every try, less up to half of it by chance, so that clients do not return in step."""
-    longest_s: float = 60.0
-    """A `Retry-After` beyond this is not waited for: the error is raised at once."""
+    initial_s: float = 0.5
+    """Delay before the second attempt. Doubles with every attempt, minus a random part of up to half of it."""
+    max_s: float = 60.0
+    """Longest delay. With a longer `Retry-After` the error is raised at once."""
     sleep: Callable[[float], None] = time.sleep
 
     def delays(self) -> Iterator[float]:
-        """Seconds before the second try, the third, and so on."""
+        """Seconds before the second attempt, the third, and so on."""
         for n in range(self.attempts - 1):
-            whole = min(self.first_s * 2**n, self.longest_s)
-            yield whole * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
+            longest = min(self.initial_s * 2**n, self.max_s)
+            yield longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, not cryptography
 
 
 class Transport:
-    """Sends requests to one API with one key."""
+    """Sends requests to one deployment with one key."""
 
     def __init__(
         self, base_url: str, api_key: str | None, backoff: Backoff, transport: httpx.BaseTransport | None
@@ -59,10 +59,10 @@ class Transport:
         self._http.close()
 
     def send(self, method: str, url: str, *, repeatable: bool = True, **request: Any) -> httpx.Response:
-        """A successful answer. Raises `ApiError` and `ConnectionFailed`.
+        """Send a request and return the successful response. Raises `ApiError` and `ConnectionFailed`.
 
-        Connection errors, 429, 503 and a proxy's error pages are tried again. A request that is not `repeatable` is
-        only sent again when the server has surely not acted on it.
+        Retries after connection errors, 429, 503 and a proxy's error pages. With `repeatable` False, retries only when
+        the server cannot have acted on the request.
         """
         delays = self.backoff.delays()
         while True:
@@ -70,30 +70,30 @@ class Transport:
                 response = self._http.request(method, url, **request)
             except httpx.TransportError as error:
                 if not (repeatable or isinstance(error, NEVER_SENT)):
-                    raise self._lost(error) from error
-                self.pause(delays, self._lost(error))
+                    raise self._connection_failed(error) from error
+                self.pause(delays, self._connection_failed(error))
             else:
                 if response.is_success:
                     return response
                 refusal = ApiError.of(response)
-                if _from_a_proxy(refusal) and not repeatable:
+                if _is_from_proxy(refusal) and not repeatable:
                     raise refusal
                 self.pause(delays, refusal)
 
     def json(self, method: str, url: str, **request: Any) -> dict[str, Any]:
-        """The JSON object in a successful answer. Raises like `send`."""
+        """Send a request and return the JSON object of the response. Raises as `send`."""
         response = self.send(method, url, **request)
         try:
             body = response.json()
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise ApiError(f"{self.base_url} does not answer like RecruitScreen. Check the base URL.", 200)
+            raise ApiError(f"{self.base_url} is not a RecruitScreen API. Check the base URL.", 200)
         return body
 
     @contextmanager
     def stream(self, url: str, headers: dict[str, str]) -> Iterator[Iterator[bytes]]:
-        """The bytes of an event stream as they arrive. Tried once; raises `ApiError` and `ConnectionFailed`."""
+        """The bytes of an event stream as they arrive. One attempt. Raises `ApiError` and `ConnectionFailed`."""
         headers = {"Accept": "text/event-stream"} | headers
         try:
             with self._http.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT) as response:
@@ -102,31 +102,31 @@ class Transport:
                     raise ApiError.of(response)
                 yield response.iter_bytes()
         except httpx.TransportError as error:
-            raise self._lost(error) from error
+            raise self._connection_failed(error) from error
 
     def pause(self, delays: Iterator[float], failure: RecruitScreenError) -> None:
-        """Sleep before the next try, or raise `failure` when there is no point in one or no try left."""
+        """Sleep before the next attempt. Raises `failure` when a retry cannot succeed or no attempt is left."""
         delay = next(delays, None)
-        if delay is None or not _may_pass(failure):
+        if delay is None or not _can_retry(failure):
             raise failure
         at_least = failure.retry_after_s if isinstance(failure, ApiError) else 0.0
-        if at_least > self.backoff.longest_s:
+        if at_least > self.backoff.max_s:
             raise failure
         self.backoff.sleep(max(delay, at_least))
 
-    def _lost(self, error: httpx.TransportError) -> ConnectionFailed:
+    def _connection_failed(self, error: httpx.TransportError) -> ConnectionFailed:
         failure = ConnectionFailed(f"No answer from {self.base_url}: {error or type(error).__name__}")
         failure.__cause__ = error
         return failure
 
 
-def _may_pass(failure: RecruitScreenError) -> bool:
-    """Whether another try can succeed."""
+def _can_retry(failure: RecruitScreenError) -> bool:
+    """Whether another attempt can succeed."""
     if isinstance(failure, ApiError):
-        return failure.status in TRY_LATER or _from_a_proxy(failure)
+        return failure.status in RETRYABLE_STATUSES or _is_from_proxy(failure)
     return not isinstance(failure.__cause__, httpx.UnsupportedProtocol)
 
 
-def _from_a_proxy(refusal: ApiError) -> bool:
-    """Whether it says that the API was not reached, and is not the API's word: that has a code."""
-    return refusal.status in UNREACHED and refusal.code == "http_error"
+def _is_from_proxy(refusal: ApiError) -> bool:
+    """Whether a proxy sent it: errors of the API have a code."""
+    return refusal.status in PROXY_STATUSES and refusal.code == "http_error"
