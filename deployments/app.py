@@ -16,9 +16,9 @@ from deployments.executor import Executor, Placement
 from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
 from deployments.probe import Probe
+from deployments.profiles import ModelSpec, load_profile
 from deployments.replica.lifecycle import Limits
 from deployments.replica.prestart import PrestartSpec
-from deployments.weights import ModelSpec, load_profile
 from serve_app.model_pool.registry import RosterEntry
 from serve_app.pipeline.ports import ROLES, ModelRole
 

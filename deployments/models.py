@@ -1,18 +1,17 @@
 """The three model deployments: thin Serve classes around a `Replica`."""
 
-import logging
 from collections.abc import AsyncIterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ray import serve
 
 from deployments.backends import AssessorBackend, Backend, DiarizerBackend, TranscriberBackend
+from deployments.profiles import ModelSpec
 from deployments.replica.events import ModelEvent
 from deployments.replica.lifecycle import Limits
 from deployments.replica.pool_client import DatabasePoolClient
 from deployments.replica.prestart import leave_successor
 from deployments.replica.replica import Replica
-from deployments.weights import ModelChoice, ModelSpec
 from serve_app.pipeline.ports import ModelRole
 from serve_app.pipeline.types import WHOLE, AssessmentRequest, Part, Recording
 from serve_app.settings import Settings
@@ -20,7 +19,6 @@ from serve_app.storage.database import Database
 from serve_app.storage.redis import Bus
 
 B = TypeVar("B", bound=Backend)
-log = logging.getLogger(__name__)
 
 
 class _Model(Generic[B]):
@@ -40,18 +38,6 @@ class _Model(Generic[B]):
         """Load the weights if they are not there."""
         async for event in self.replica.warm():
             yield event
-
-    async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Change the model in place: what Serve calls with the deployment's `user_config`, at start and at changes.
-
-        Never raises: Serve would end a process whose present model works, and start it again with the same mistake.
-        """
-        try:
-            spec = ModelChoice.model_validate(user_config).spec(self.role)
-        except ValueError as error:
-            log.error("%s keeps its model, this user_config names none: %s", self.role, error)  # noqa: TRY400
-            return
-        await self.replica.change(spec)
 
     async def check_health(self) -> None:
         """Report to the registry."""

@@ -1,7 +1,8 @@
-"""Which model plays which role, and where its files lie: profiles, model specs, and "weights → local path".
+"""Where model files lie, and their SHA-256 checks.
 
-Weights come from a file inside an installed package, a local directory, or the Hugging Face hub. Nothing here imports
-a model library or the package that carries the weights: importing some of them starts GPUs or needs heavy parts.
+Weights come from a file inside an installed package, a local directory, or the Hugging Face hub. This module imports
+neither a model library nor the package that carries the weights: some of them initialise GPUs or need heavy libraries
+when imported.
 """
 
 import hashlib
@@ -9,26 +10,22 @@ from abc import ABC, abstractmethod
 from functools import cache
 from importlib import metadata, util
 from pathlib import Path
-from threading import Thread
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.backends import SIDE_BY_SIDE, Backend, create, preload
 from serve_app.errors import WeightsUnavailable
-
-PROFILES = Path(__file__).resolve().parents[1] / "config" / "models"
-"""Folder of the profiles that can be named without a path."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Located(_Strict, ABC):
+class _Located(Strict, ABC):
     """Files under one root, some of them with a SHA-256 to match."""
 
     files: dict[str, Sha256] = Field(default_factory=dict, description="File relative to the root → its SHA-256.")
@@ -136,83 +133,6 @@ class HubWeights(_Located):
 
 Weights = Annotated[PackageWeights | DirectoryWeights | HubWeights, Field(discriminator="source")]
 """Where one part of a model lies."""
-
-
-class ModelSpec(_Strict):
-    """One role's model: which backend runs it, from what, with which settings and share of a GPU."""
-
-    backend: str = Field(description="Key of deployments.backends.BACKENDS.")
-    name: str = Field(description="Public name, as the model status shows it.")
-    weights: dict[str, Weights] = Field(default_factory=dict, description="Part of the model → where it lies.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments of the backend.")
-    num_gpus: float = Field(default=0, ge=0, description="Share of a GPU that Ray books for one replica.")
-    footprint_mib: int = Field(default=0, ge=0, description="Memory expected once loaded; a measurement replaces it.")
-    at_once: int = Field(
-        default=1,
-        ge=1,
-        description="Calls a replica serves side by side; more than one where the backend can (openai_llm).",
-    )
-
-    @model_validator(mode="after")
-    def _one_at_a_time(self) -> Self:
-        if self.at_once > 1 and self.backend not in SIDE_BY_SIDE:
-            raise ValueError(f"at_once: {self.backend} serves one call at a time, and batches what is inside it")
-        return self
-
-    def weight_bytes(self) -> int:
-        """Size of all weights, 0 where they are not on this machine yet. Cheap: imports and reads nothing."""
-        return sum(part.size() for part in self.weights.values())
-
-    def preload(self) -> None:
-        """Import the backend's library in a thread of its own, so that the first call finds it there."""
-        Thread(target=preload, args=(self.backend,), name="preload", daemon=True).start()
-
-    def build(self) -> Backend:
-        """Return the backend, without its weights loaded. Raises `ValueError` for an unknown backend name."""
-        parts = {"weights": self.weights} if self.weights else {}
-        return create(self.backend, name=self.name, **parts, **self.options)
-
-
-class Profile(_Strict):
-    """The models of a deployment, by role."""
-
-    description: str = ""
-    asr: ModelSpec
-    diarizer: ModelSpec
-    assessor: ModelSpec
-
-
-class ModelChoice(_Strict):
-    """`user_config` of a model deployment: a model given whole, or this role's model in a profile."""
-
-    model: ModelSpec | None = None
-    profile: str | None = None
-
-    def spec(self, role: str) -> ModelSpec:
-        """The chosen model. Raises `ValueError` when none is chosen, or both ways at once."""
-        if (self.model is None) == (self.profile is None):
-            raise ValueError("give either 'model' or 'profile'")
-        if self.model is not None:
-            return self.model
-        chosen: ModelSpec = getattr(load_profile(self.profile or ""), role)
-        return chosen
-
-
-def load_profile(name_or_path: str | Path) -> Profile:
-    """Read a profile by name (`embedded`) or by path (`/etc/recruitscreen/models.yaml`).
-
-    Raises `ValueError` when there is no such profile or it does not hold what a profile holds.
-    """
-    path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = PROFILES / f"{name_or_path}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in PROFILES.glob("*.yaml")))
-        raise ValueError(f"no model profile {str(name_or_path)!r}; choose one of {known}, or give a .yaml file")
-    try:
-        return Profile.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except ValidationError as exc:
-        raise ValueError(f"{path.name} is not a model profile: {exc}") from exc
 
 
 def check_sha256(path: Path, expected: str) -> None:

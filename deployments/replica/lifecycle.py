@@ -17,9 +17,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from deployments.backends import Backend
 from deployments.backends.failures import is_out_of_memory
+from deployments.profiles import ModelSpec
 from deployments.replica.memory import Evict, HostMeter, Load, Meter, TooBig, Wanted, give_memory_back, gpu_meter
 from deployments.replica.pool_client import History, PoolClient
-from deployments.weights import ModelSpec
 from serve_app.errors import JobFailure, VramUnavailable, WeightsUnavailable
 from serve_app.model_pool.admission import replica_topic, room_topic
 from serve_app.model_pool.models import ModelDevice, ModelLoad, ModelReplica, ModelState
@@ -125,13 +125,6 @@ class WeightsLifecycle(Generic[B]):
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         future.add_done_callback(self._ended)
         return future
-
-    async def change(self, spec: ModelSpec) -> None:
-        """Hold another model from now on, cold. The caller sees to it that nobody is using the present one."""
-        while self._moving:
-            await asyncio.wait({self._moving})
-        if spec != self._spec:
-            await self._begin(self._become(spec))
 
     async def heartbeat(self) -> None:
         """Report; leave if asked to, or idle for long enough."""
@@ -267,16 +260,6 @@ class WeightsLifecycle(Generic[B]):
         await self.in_thread(self._drop)
         await self._gone_cold()
         await self._reports.stay(self._id)
-
-    async def _become(self, spec: ModelSpec) -> None:
-        if self.backend is not None:
-            await self._unload()
-        self.name, self._spec, self.backend = spec.name, spec, None
-        self._history, self._footprint_mib, self._loaded_bytes, self._loaded_at = History(), None, (0, 0), None
-        spec.preload()
-        self._threads.shutdown(wait=False)
-        self._threads = self._new_threads()
-        await self._report()
 
     def _drop(self) -> None:
         """Unload, whatever state the backend is in; one that cannot is thrown away."""

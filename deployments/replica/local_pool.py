@@ -4,11 +4,11 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
+from deployments.profiles import ModelSpec
 from deployments.replica.events import ModelEvent, Result, tell
 from deployments.replica.lifecycle import Limits
 from deployments.replica.pool_client import NoPoolClient, PoolClient
 from deployments.replica.replica import Replica
-from deployments.weights import ModelSpec
 from serve_app.pipeline.ports import AudioRef, ModelRole, Models, Observer
 from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
 

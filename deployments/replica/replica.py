@@ -12,12 +12,11 @@ from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
 from deployments.backends import Backend
+from deployments.profiles import ModelSpec
 from deployments.replica.events import Accepted, Failed, Inference, ModelEvent, Progressed, Result
 from deployments.replica.lifecycle import Limits, WeightsLifecycle
 from deployments.replica.pool_client import PoolClient
-from deployments.weights import ModelSpec
 from serve_app.errors import InferenceFailed, JobFailure
-from serve_app.model_pool.models import ModelState
 from serve_app.pipeline.ports import Loading, ModelRole, Progress
 
 B = TypeVar("B", bound=Backend)
@@ -35,8 +34,7 @@ class Replica(Generic[B]):
         self, role: ModelRole, spec: ModelSpec, replica_id: str, reports: PoolClient, limits: Limits | None = None
     ) -> None:
         self._weights: WeightsLifecycle[B] = WeightsLifecycle(role, spec, replica_id, reports, limits or Limits())
-        self._turns, self._at_once = asyncio.Semaphore(spec.at_once), spec.at_once
-        self._changing = asyncio.Lock()
+        self._turns = asyncio.Semaphore(spec.at_once)
 
     async def warm(self) -> AsyncGenerator[ModelEvent, None]:
         """Load the weights if they are not there. Takes free room only: nobody is evicted on a mere expectation."""
@@ -60,20 +58,6 @@ class Replica(Generic[B]):
                         yield event
             except JobFailure as failure:
                 yield Failed.of(failure)
-
-    async def change(self, spec: ModelSpec) -> None:
-        """Become another model, after all calls that came before have been served; later ones wait for it."""
-        async with self._changing:
-            held = 0
-            try:
-                while held < self._at_once:
-                    await self._turns.acquire()
-                    held += 1
-                await self._weights.change(spec)
-                self._at_once = held = spec.at_once
-            finally:
-                for _ in range(held):
-                    self._turns.release()
 
     async def heartbeat(self) -> None:
         """Report to the registry."""
@@ -99,14 +83,10 @@ class Replica(Generic[B]):
         """Return holding the turn and the weights."""
         self._weights.waiting += 1
         try:
-            while True:
-                async with aclosing(self._weights.until_warm()) as loading:
-                    async for event in loading:
-                        yield event
-                await self._turns.acquire()
-                if self._weights.state is ModelState.WARM:
-                    return
-                self._turns.release()  # the model was changed while this call waited
+            async with aclosing(self._weights.until_warm()) as loading:
+                async for event in loading:
+                    yield event
+            await self._turns.acquire()
         finally:
             self._weights.waiting -= 1
 

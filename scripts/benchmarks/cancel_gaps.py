@@ -17,8 +17,8 @@ from typing import Any
 import typer
 
 from deployments.backends import Backend
+from deployments.profiles import ModelSpec, load_profile
 from deployments.replica.local_pool import LocalPool
-from deployments.weights import ModelSpec, load_profile
 from scripts.evaluation.observed import Observed, Stages
 from serve_app.pipeline.interview import Interview, run
 from serve_app.pipeline.ports import ROLES, Progress

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
+from deployments.profiles import load_profile
 from deployments.replica.worker_preload import TITLE
-from deployments.weights import load_profile
 from scripts.launcher.stack import ROOT, Stack, ray_environment
 from serve_app.pipeline.ports import ROLES, ModelRole
 
@@ -29,7 +29,7 @@ SLOW_S = 120.0
 
 BARE = """
 import sys, time
-from deployments.weights import load_profile
+from deployments.profiles import load_profile
 began = time.monotonic()
 backend = getattr(load_profile(sys.argv[1]), sys.argv[2]).build()
 backend.load(lambda *_: None)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from deployments.weights import load_profile
+from deployments.profiles import load_profile
 from scripts.evaluation import attacks as eval_attacks
 from scripts.evaluation.cases import CASES, VARIANTS, to_vary, varied
 from scripts.evaluation.observed import TaggingModel

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from deployments.weights import Profile
+from deployments.profiles import Profile
 from scripts.evaluation.transcript_scores import Line
 from scripts.evaluation.transcript_sets import Item
 from serve_app.pipeline.types import SAMPLE_RATE, Recording, Turn

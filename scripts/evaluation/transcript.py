@@ -17,7 +17,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from deployments.weights import load_profile
+from deployments.profiles import load_profile
 from scripts.evaluation.plain_script import Output, PlainScript
 from scripts.evaluation.transcript_scores import Scores
 from scripts.evaluation.transcript_service import Service, write_wav

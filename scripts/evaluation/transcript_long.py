@@ -16,7 +16,7 @@ import jiwer
 import numpy as np
 import typer
 
-from deployments.weights import load_profile
+from deployments.profiles import load_profile
 from scripts.evaluation.transcript import ROOT
 from scripts.evaluation.transcript_scores import Line
 from scripts.evaluation.transcript_sets import interviews

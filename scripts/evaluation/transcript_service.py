@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from deployments.backends import Backend
+from deployments.profiles import ModelSpec, Profile
 from deployments.replica.local_pool import LocalPool
-from deployments.weights import ModelSpec, Profile
 from scripts.evaluation.observed import Observed, Stages
 from scripts.evaluation.plain_script import Output
 from scripts.evaluation.transcript_scores import Line

@@ -153,7 +153,6 @@ async def status(session: AsyncSession, roster: list[RosterEntry]) -> PoolStatus
     reported = (await session.exec(select(ModelReplica, live))).all()
     replicas = [replica for replica, lives in reported if lives]
     used = _last_used(replica for replica, _ in reported)
-    roster = [_present(entry, replicas) for entry in roster]
     loads = await _loads(session, [*(entry.name for entry in roster), COLD_START])
     devices = (await session.exec(select(ModelDevice).order_by(col(ModelDevice.place)))).all()
     deployments = (await session.exec(select(ServeDeployment))).all()
@@ -168,14 +167,6 @@ async def status(session: AsyncSession, roster: list[RosterEntry]) -> PoolStatus
         reason="; ".join(reasons) or None,
         cold_start_s=cold_start_s,
     )
-
-
-def _present(entry: RosterEntry, replicas: Sequence[ModelReplica]) -> RosterEntry:
-    """What plays a role now: a deployment's `user_config` may have put another model in the configured one's place."""
-    newest = max(
-        (replica for replica in replicas if replica.role == entry.role), key=lambda row: row.started_at, default=None
-    )
-    return entry if newest is None or newest.name == entry.name else RosterEntry(entry.role, newest.name, 0)
 
 
 def _last_used(reported: Iterable[ModelReplica]) -> dict[str, datetime]:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from deployments.backends.assessor.openai_llm import OpenAILLM
+from deployments.profiles import ModelSpec
 from deployments.replica.events import Result
 from deployments.replica.pool_client import NoPoolClient
 from deployments.replica.replica import Replica
-from deployments.weights import ModelSpec
 from serve_app.errors import InferenceFailed, VramUnavailable, WeightsUnavailable
 from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance
 

@@ -16,7 +16,7 @@ from deployments.backends import AssessorBackend
 from deployments.backends.assessor.injection_tagger import LEARNT, InjectionTagger
 from deployments.backends.assessor.prefix_cache import Prefixes
 from deployments.backends.fake import FakeAssessor
-from deployments.weights import PROFILES, ModelSpec
+from deployments.profiles import ModelSpec
 from scripts.evaluation.assessment import BLIND, Remembering, bundled, drift
 from scripts.evaluation.attacks import Case, Cases, asked_for, does, left_out, listened, looked_at, of_author
 from scripts.evaluation.cases import (
@@ -34,6 +34,7 @@ from serve_app.pipeline.assessment.assess import assess
 from serve_app.pipeline.assessment.protected_attributes import barred_subject
 from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import Assessment, AssessmentRequest
+from serve_app.settings import Paths
 from tests.contract.test_assessor_backends import loaded, sensible, serving
 
 SCHEMA = TypeAdapter(Assessment).json_schema()
@@ -67,7 +68,7 @@ def interview() -> AssessmentRequest:
 @pytest.fixture(scope="module")
 def backend() -> Iterator[AssessorBackend]:
     """The default's assessor, loaded once."""
-    profile = yaml.safe_load((PROFILES / "embedded.yaml").read_text("utf-8"))
+    profile = yaml.safe_load((Paths().profiles_dir / "embedded.yaml").read_text("utf-8"))
     backend = cast("AssessorBackend", ModelSpec.model_validate(profile["assessor"]).build())
     backend.load(quiet)
     yield backend

@@ -7,7 +7,7 @@ import jiwer
 import pytest
 
 from deployments.backends import TranscriberBackend
-from deployments.weights import load_profile
+from deployments.profiles import load_profile
 from scripts.evaluation.transcript_scores import Line
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.types import Word

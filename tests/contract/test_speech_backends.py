@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 from deployments.backends import DiarizerBackend, TranscriberBackend
-from deployments.weights import PROFILES, ModelSpec
+from deployments.profiles import ModelSpec
 from serve_app.errors import WeightsUnavailable
 from serve_app.pipeline.alignment import align
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.transcribe_parts import join
 from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Part, Recording, Transcription, Waveform
+from serve_app.settings import Paths
 
 REPO = Path(__file__).parents[2]
 SAMPLE = REPO / "config" / "sample" / "interview.ogg"
@@ -30,7 +31,7 @@ class Stop(Exception):
 
 
 def embedded(role: str) -> ModelSpec:
-    return ModelSpec.model_validate(yaml.safe_load((PROFILES / "embedded.yaml").read_text("utf-8"))[role])
+    return ModelSpec.model_validate(yaml.safe_load((Paths().profiles_dir / "embedded.yaml").read_text("utf-8"))[role])
 
 
 def nothing(*_: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from deployments.backends import AssessorBackend, Backend, TranscriberBackend
 from deployments.backends import progress as progress_module
-from deployments.weights import load_profile
+from deployments.profiles import load_profile
 from scripts.evaluation.assessment import bundled
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.ports import Progress

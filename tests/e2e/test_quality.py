@@ -5,7 +5,7 @@ A call and two meetings of half a minute each. Measured figures stand beside eac
 
 import pytest
 
-from deployments.weights import load_profile
+from deployments.profiles import load_profile
 from scripts.evaluation.transcript import scores
 from scripts.evaluation.transcript_service import Service
 from scripts.evaluation.transcript_sets import items

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from deployments.profiles import ModelSpec
 from deployments.replica.local_pool import LocalPool
 from deployments.replica.pool_client import DatabasePoolClient
-from deployments.weights import ModelSpec
 from serve_app.pipeline.ports import ROLES, Loading, ModelRole
 from serve_app.storage.database import Database
 

@@ -15,8 +15,8 @@ from deployments.executor import Executor
 from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
 from deployments.probe import Probe
+from deployments.profiles import load_profile
 from deployments.replica import worker_preload
-from deployments.weights import load_profile
 from scripts.launcher.stack import PRODUCTION, Options, production_environment, serve_config
 from serve_app.pipeline.ports import ROLES
 from tests.support.world import ROOT

