@@ -20,7 +20,7 @@ from deployments.profiles import ModelSpec, load_profile
 from deployments.replica.lifecycle import Limits
 from deployments.replica.prestart import PrestartSpec
 from serve_app.model_pool.registry import RosterEntry
-from serve_app.pipeline.ports import ROLES, ModelRole
+from serve_app.pipeline.types import ROLES, ModelRole
 
 
 class ServeArgs(BaseModel):

@@ -13,7 +13,7 @@ from deployments.serve_status import watch_forever
 from serve_app.executor import Executor as JobExecutor
 from serve_app.jobs.dispatch import NoDispatcher
 from serve_app.model_pool.registry import RosterEntry
-from serve_app.pipeline.ports import ROLES
+from serve_app.pipeline.types import ROLES
 from serve_app.services import build_services
 from serve_app.settings import Settings
 

@@ -6,19 +6,20 @@ import logging
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar
 
 import ray
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.replica.events import Result, tell
+from deployments.replica.events import Result, report
 from serve_app.errors import InferenceFailed, Interrupted, VramUnavailable
-from serve_app.pipeline.ports import AudioRef, ModelRole, Models, Observer
-from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
+from serve_app.pipeline.ports import Observer
+from serve_app.pipeline.types import AudioRef, ModelRequest, ModelRole, Recording
 
 Handle: TypeAlias = DeploymentHandle[Any]
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 
@@ -34,16 +35,16 @@ class HandlePool:
         """Put a recording into the object store; replicas on this node read it without a copy."""
         return ray.put(recording)
 
-    def models(self, observer: Observer) -> Models:
-        """The three models, reporting to `observer`."""
-        bound = _Bound(self, observer)
-        return Models(transcriber=bound, diarizer=bound, assessor=bound)
+    async def run(self, request: ModelRequest[R], observer: Observer) -> R:
+        """See `ModelPool.run`."""
+        result: R = await self._call(request.role, "run", (request,), observer)
+        return result
 
     async def warm(self, role: ModelRole, observer: Observer) -> None:
         """Return when `role` is loaded. Raises `JobFailure`."""
-        await self.call(role, "warm", (), observer)
+        await self._call(role, "warm", (), observer)
 
-    async def call(self, role: ModelRole, method: str, args: tuple[Any, ...], observer: Observer) -> Any:
+    async def _call(self, role: ModelRole, method: str, args: tuple[Any, ...], observer: Observer) -> Any:
         """Follow one call's events to its result.
 
         Raises what the replica failed with; `VramUnavailable` when no replica took the call before the deadline (Ray
@@ -59,7 +60,7 @@ class HandlePool:
             except TimeoutError:
                 raise VramUnavailable from None
             while not isinstance(event, Result):
-                await tell(observer, role, event)
+                await report(observer, role, event)
                 event = await anext(events)
         except (RayError, RayServeException) as error:
             log.warning("%s died during a call: %s", role, type(error).__name__)
@@ -77,23 +78,6 @@ async def answer_s(probe: Handle) -> float:
     began = time.monotonic()
     await probe.answer.remote()
     return time.monotonic() - began
-
-
-class _Bound:
-    """The pool's models as one job sees them."""
-
-    def __init__(self, pool: HandlePool, observer: Observer) -> None:
-        self._pool = pool
-        self._observer = observer
-
-    async def transcribe(self, audio: AudioRef, language: str | None, part: Part = WHOLE) -> Transcription:
-        return cast("Transcription", await self._pool.call("asr", "run", (audio, language, part), self._observer))
-
-    async def diarize(self, audio: AudioRef, num_speakers: int | None) -> Diarization:
-        return cast("Diarization", await self._pool.call("diarizer", "run", (audio, num_speakers), self._observer))
-
-    async def assess(self, request: AssessmentRequest) -> Assessment:
-        return cast("Assessment", await self._pool.call("assessor", "run", (request,), self._observer))
 
 
 class HandleDispatcher:

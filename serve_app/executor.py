@@ -24,7 +24,8 @@ from serve_app.jobs.lifecycle import Claim, Note
 from serve_app.jobs.models import Job, JobCheckpoint, JobState, price_of
 from serve_app.pipeline import interview as pipeline
 from serve_app.pipeline.interview import Interview
-from serve_app.pipeline.ports import ROLES, Loading, ModelPool, ModelRole
+from serve_app.pipeline.ports import Loading, ModelPool
+from serve_app.pipeline.types import ROLES, ModelRole
 from serve_app.services import Services
 from serve_app.settings import Settings
 

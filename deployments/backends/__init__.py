@@ -1,7 +1,7 @@
-"""Model backends by name, imported only by the replica that runs them.
+"""Model backends by name. Only the replica that runs a backend imports it.
 
-A backend is synchronous and single-threaded from its caller's view: a replica calls it in a worker thread, one call at
-a time, but for those that are `SIDE_BY_SIDE`. `load` and `unload` may be called again and again on one object.
+A backend is synchronous. A replica calls it in a worker thread, one call at a time; backends in `SIDE_BY_SIDE` may be
+called from several threads. `load` and `unload` may be called repeatedly on one object.
 """
 
 from collections.abc import Callable
@@ -10,22 +10,21 @@ from importlib import import_module
 from typing import Any, Protocol, TypeAlias, cast
 
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
 
 LoadProgress: TypeAlias = Callable[[int, int], None]
-"""Told (bytes loaded, bytes in total) while weights load."""
+"""Receives (bytes loaded, bytes in total) while weights load."""
 
 
-class Backend(Protocol):
-    """What every model can do, whatever its role."""
+class Loadable(Protocol):
+    """A model whose weights come and go."""
 
     name: str
     """Public name of the model, e.g. `whisper-tiny.en-int8`."""
     device: str
-    """`cpu` or `cuda:0`; known before the weights are loaded."""
+    """`cpu`, `cuda:0` or `remote`; known before the weights are loaded."""
 
     def weight_bytes(self) -> int:
-        """Size of the files `load` reads. Cheap."""
+        """Size of the files `load` reads. Cheap: reads no file."""
         ...
 
     def load(self, progress: LoadProgress) -> None:
@@ -36,33 +35,15 @@ class Backend(Protocol):
         ...
 
     def unload(self) -> None:
-        """Give the memory back. Does nothing when there is nothing to give."""
+        """Release the memory. Does nothing when there is nothing to release."""
         ...
 
 
-class TranscriberBackend(Backend, Protocol):
-    """ASR in this process."""
+class Backend(Loadable, Protocol):
+    """A model that plays a role: it runs that role's request (`serve_app.pipeline.types`)."""
 
-    def transcribe(
-        self, audio: Recording, language: str | None, progress: Progress, part: Part = WHOLE
-    ) -> Transcription:
-        """See `Transcriber.transcribe`."""
-        ...
-
-
-class DiarizerBackend(Backend, Protocol):
-    """Diarization in this process."""
-
-    def diarize(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Diarization:
-        """See `Diarizer.diarize`."""
-        ...
-
-
-class AssessorBackend(Backend, Protocol):
-    """An LLM behind the assessment flow, in this process."""
-
-    def assess(self, request: AssessmentRequest, progress: Progress) -> Assessment:
-        """See `Assessor.assess`."""
+    def run(self, request: Any, progress: Progress) -> Any:
+        """Return the request's result. Raises `JobFailure`, and whatever `progress` raises to stop the work."""
         ...
 
 
@@ -76,14 +57,16 @@ BACKENDS = {
     "fake_assessor": "deployments.backends.fake:FakeAssessor",
 }
 
+LANGUAGE_MODELS = {"transformers_llm", "openai_llm"}
+"""Language models. `create` puts the assessment flow and the injection tagger around them: see `assessor.Assessor`."""
 SIDE_BY_SIDE = {"openai_llm"}
 """Backends whose calls may run in several threads: an endpoint batches the requests of all its callers."""
 PRELOADS = "RECRUITSCREEN_PRELOADS"
-"""Environment variable of a process for one kind of backend: its name, and a version."""
+"""Environment variable of a worker process for one kind of backend: the backend's name and a version."""
 
 
 def preload(backend: str) -> None:
-    """Import the library behind `backend` ahead of use. Never raises: `create` meets the same failure and tells."""
+    """Import the library behind `backend` ahead of use. Never raises: `create` reports the same failure."""
     with suppress(Exception):
         import_module(BACKENDS[backend].partition(":")[0])
 
@@ -93,4 +76,7 @@ def create(backend: str, **options: Any) -> Backend:
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r}; choose one of {', '.join(sorted(BACKENDS))}")
     module, _, cls = BACKENDS[backend].partition(":")
-    return cast("Backend", getattr(import_module(module), cls)(**options))
+    built = getattr(import_module(module), cls)(**options)
+    if backend in LANGUAGE_MODELS:
+        built = import_module("deployments.backends.assessor.assessor").Assessor(built)
+    return cast("Backend", built)

@@ -1,8 +1,8 @@
-"""Backends without a model, for tests and for trying the API's shapes. They say so in their names.
+"""Backends without a model, for tests and for trying the API. Their names begin with "fake".
 
-Their timings, sizes and failures are arguments, so that a test can have a cold, a slow, a large or a broken model;
-`pace` is seconds of work for a second of audio.
-`fail` names a failure, or a file: while it exists, loads fail the way it says (`oom` or `broken`).
+Timings, sizes and failures are options, so a test can have a cold, slow, large or broken model. `pace` is seconds of
+work per second of audio. `fail` is `vram` (loads fail), `inference` (work fails), or the path of a file: while that
+file exists, loads fail as its content says (`oom` or `broken`).
 """
 
 import time
@@ -14,21 +14,20 @@ from deployments.backends import LoadProgress
 from serve_app.errors import VramUnavailable
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import (
-    WHOLE,
     Assessment,
     AssessmentRequest,
     CompetencyScore,
     Diarization,
-    Part,
-    Recording,
+    DiarizationRequest,
     Transcription,
+    TranscriptionRequest,
     Turn,
     Word,
 )
 
 STEPS = 10
 REPORT_EVERY_S = 0.2
-"""At least so often long work reports."""
+"""Longest pause between two reports of long work."""
 
 
 class _Fake:
@@ -77,7 +76,7 @@ class _Fake:
             import_module("torch").cuda.empty_cache()
 
     def _taken(self) -> Any:
-        """Memory that is written to, so that it is really taken."""
+        """Allocate memory and write to it, so that the system really gives it."""
         if self.device == "cpu":
             return bytearray(b"1") * (self._hold_mib << 20)
         torch = import_module("torch")
@@ -96,33 +95,33 @@ class _Fake:
 class FakeTranscriber(_Fake):
     """Says "word" twice a second."""
 
-    def transcribe(
-        self, audio: Recording, language: str | None, progress: Progress, part: Part = WHOLE
-    ) -> Transcription:
-        """See `TranscriberBackend.transcribe`."""
+    def run(self, request: TranscriptionRequest, progress: Progress) -> Transcription:
+        """See `Backend.run`."""
+        audio, part = request.audio, request.part
         self._work(progress, audio.duration_s)
         beats = range(int(audio.duration_s * 2))
         share = beats[len(beats) * part.index // part.of : len(beats) * (part.index + 1) // part.of]
         words = tuple(Word(i / 2, i / 2 + 0.4, f"word{i}") for i in share)
-        return Transcription(words, language or "en", audio.duration_s / part.of, audio.duration_s / part.of)
+        return Transcription(words, request.language or "en", audio.duration_s / part.of, audio.duration_s / part.of)
 
 
 class FakeDiarizer(_Fake):
     """Gives the first half to one speaker and the second to another."""
 
-    def diarize(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Diarization:
-        """See `DiarizerBackend.diarize`."""
+    def run(self, request: DiarizationRequest, progress: Progress) -> Diarization:
+        """See `Backend.run`."""
+        audio = request.audio
         self._work(progress, audio.duration_s)
         half, end = audio.duration_s / 2, audio.duration_s
         turns = (Turn(0.0, half, "SPEAKER_00"), Turn(half, end, "SPEAKER_01"))
-        return Diarization(turns, turns) if num_speakers != 1 else Diarization(turns[:1], turns[:1])
+        return Diarization(turns, turns) if request.num_speakers != 1 else Diarization(turns[:1], turns[:1])
 
 
 class FakeAssessor(_Fake):
     """Scores nothing, in the right shape."""
 
-    def assess(self, request: AssessmentRequest, progress: Progress) -> Assessment:
-        """See `AssessorBackend.assess`."""
+    def run(self, request: AssessmentRequest, progress: Progress) -> Assessment:
+        """See `Backend.run`."""
         self._work(progress)
         unscored = CompetencyScore(score=None, rationale="No model looked at this.", reason="not_asked")
         return Assessment(

@@ -1,4 +1,4 @@
-"""Progress between a model's steps: work that takes longer says that it goes on, and hears that it may stop."""
+"""Progress between a model's steps: long work repeats its last report, and learns that it was canceled."""
 
 import time
 from collections.abc import Iterator
@@ -8,40 +8,40 @@ from serve_app.errors import InferenceFailed
 from serve_app.pipeline.ports import Progress
 
 EVERY_S = 0.5
-"""Beats closer together than this are dropped: each report crosses processes."""
+"""Repeated reports closer together than this are dropped: each one crosses processes."""
 
 
-class Pulse:
-    """A `Progress` that can repeat itself, and remembers what it raised to stop the work."""
+class ProgressReporter:
+    """A `Progress` that can repeat its last report, and keeps the exception that stopped the work."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._share = 0.0
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
         self.stopped: Exception | None = None
 
     def __call__(self, share: float) -> None:
         self._share = share
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
         try:
             self._progress(share)
         except Exception as exc:
             self.stopped = exc
             raise
 
-    def beat(self) -> None:
-        """Report the same share again, unless that was done just now."""
-        if time.monotonic() - self._told_at >= EVERY_S:
+    def repeat(self) -> None:
+        """Report the same share again, unless a report was made within EVERY_S."""
+        if time.monotonic() - self._reported_at >= EVERY_S:
             self(self._share)
 
 
 @contextmanager
-def pulsing(progress: Progress) -> Iterator[Pulse]:
-    """A pulse for one call. What `progress` raised leaves as it was, even through a library's own error handling."""
-    pulse = Pulse(progress)
+def reporting(progress: Progress) -> Iterator[ProgressReporter]:
+    """A reporter for one call. An exception of `progress` leaves unchanged, even where a library wrapped it."""
+    reporter = ProgressReporter(progress)
     try:
-        yield pulse
+        yield reporter
     except InferenceFailed:
-        if pulse.stopped is not None:
-            raise pulse.stopped from None
+        if reporter.stopped is not None:
+            raise reporter.stopped from None
         raise

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from serve_app import errors
 from serve_app.errors import InferenceFailed, JobFailure
-from serve_app.pipeline.ports import Loading, ModelRole, Observer
+from serve_app.pipeline.ports import Loading, Observer
+from serve_app.pipeline.types import ModelRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ class Failed:
 ModelEvent: TypeAlias = Accepted | Loading | Inference | Progressed | Result | Failed
 
 
-async def tell(observer: Observer, role: ModelRole, event: ModelEvent) -> None:
-    """Pass an event on to a job's observer. Raises the `JobFailure` that a `Failed` carries."""
+async def report(observer: Observer, role: ModelRole, event: ModelEvent) -> None:
+    """Report an event to a job's observer. Raises the `JobFailure` that a `Failed` carries."""
     match event:
         case Loading():
             await observer.loading(event)

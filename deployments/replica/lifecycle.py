@@ -13,9 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from deployments.backends import Backend
 from deployments.backends.failures import is_out_of_memory
 from deployments.profiles import ModelSpec
 from deployments.replica.memory import Evict, HostMeter, Load, Meter, TooBig, Wanted, give_memory_back, gpu_meter
@@ -23,7 +22,11 @@ from deployments.replica.pool_client import History, PoolClient
 from serve_app.errors import JobFailure, VramUnavailable, WeightsUnavailable
 from serve_app.model_pool.admission import replica_topic, room_topic
 from serve_app.model_pool.models import ModelDevice, ModelLoad, ModelReplica, ModelState
-from serve_app.pipeline.ports import Loading, ModelRole
+from serve_app.pipeline.ports import Loading
+from serve_app.pipeline.types import ModelRole
+
+if TYPE_CHECKING:
+    from deployments.backends import Backend
 
 LOADING_EVERY_S = 0.5
 PULSE_S = 1.0
@@ -33,7 +36,6 @@ BACK_OFF_S = (0.25, 2.0)
 """First and longest wait between two looks at the ledger; the bus usually ends it sooner."""
 OOM_GROWTH = 1.5
 """A load that ran out of memory asks for so much more the next time, and idle neighbours leave for it."""
-B = TypeVar("B", bound=Backend)
 log = logging.getLogger(__name__)
 
 
@@ -51,14 +53,14 @@ class Limits:
     """Idle time after which weights leave memory; None keeps them."""
 
 
-class WeightsLifecycle(Generic[B]):
+class WeightsLifecycle:
     """Holds one backend. Callers enter `use()`, follow `until_warm()`, and work through `in_thread`."""
 
     def __init__(self, role: ModelRole, spec: ModelSpec, replica_id: str, reports: PoolClient, limits: Limits) -> None:
         self.role = role
         self.name = spec.name
         self.state = ModelState.COLD
-        self.backend: B | None = None
+        self.backend: Backend | None = None
         self.waiting = 0
         """Calls whose work has not begun."""
         self._spec, self._id, self._reports, self._limits = spec, replica_id, reports, limits
@@ -170,7 +172,7 @@ class WeightsLifecycle(Generic[B]):
     def _build(self) -> None:
         # In the thread: building imports the model library, which takes seconds and would block health checks.
         if self.backend is None:
-            self.backend = cast("B", self._spec.build())
+            self.backend = self._spec.build()
             device = self.backend.device
             self._meter = self._host if device == "cpu" else gpu_meter(device, self._limits.reserve_mib)
 

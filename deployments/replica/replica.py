@@ -7,19 +7,18 @@ deployment dead until redeploy. When and how weights come and go is `residency.p
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from deployments.backends import Backend
 from deployments.profiles import ModelSpec
 from deployments.replica.events import Accepted, Failed, Inference, ModelEvent, Progressed, Result
 from deployments.replica.lifecycle import Limits, WeightsLifecycle
 from deployments.replica.pool_client import PoolClient
 from serve_app.errors import InferenceFailed, JobFailure
-from serve_app.pipeline.ports import Loading, ModelRole, Progress
+from serve_app.pipeline.ports import Loading, Progress
+from serve_app.pipeline.types import ModelRequest, ModelRole
 
-B = TypeVar("B", bound=Backend)
 log = logging.getLogger(__name__)
 
 
@@ -27,13 +26,13 @@ class WorkCanceled(Exception):
     """Raised inside a backend by its progress callback, to stop work nobody waits for."""
 
 
-class Replica(Generic[B]):
+class Replica:
     """Serves calls to one backend in the order they came: one at a time, or as many as its spec allows `at_once`."""
 
     def __init__(
         self, role: ModelRole, spec: ModelSpec, replica_id: str, reports: PoolClient, limits: Limits | None = None
     ) -> None:
-        self._weights: WeightsLifecycle[B] = WeightsLifecycle(role, spec, replica_id, reports, limits or Limits())
+        self._weights = WeightsLifecycle(role, spec, replica_id, reports, limits or Limits())
         self._turns = asyncio.Semaphore(spec.at_once)
 
     async def warm(self) -> AsyncGenerator[ModelEvent, None]:
@@ -48,12 +47,12 @@ class Replica(Generic[B]):
             return
         yield Result(None)
 
-    async def serve(self, call: Callable[[B, Progress], Any]) -> AsyncGenerator[ModelEvent, None]:
-        """Run `call` on the loaded backend."""
+    async def run(self, request: ModelRequest[Any]) -> AsyncGenerator[ModelEvent, None]:
+        """Run a request on the loaded backend."""
         yield Accepted()
         with self._weights.use():
             try:
-                async with aclosing(self._run(call)) as events:
+                async with aclosing(self._run(request)) as events:
                     async for event in events:
                         yield event
             except JobFailure as failure:
@@ -67,13 +66,13 @@ class Replica(Generic[B]):
         """Leave the registry and end the worker thread once it is free."""
         await self._weights.close()
 
-    async def _run(self, call: Callable[[B, Progress], Any]) -> AsyncGenerator[ModelEvent, None]:
+    async def _run(self, request: ModelRequest[Any]) -> AsyncGenerator[ModelEvent, None]:
         async with aclosing(self._until_my_turn()) as loading:
             async for event in loading:
                 yield event
         try:
             yield Inference()
-            async with aclosing(self._work(call)) as events:
+            async with aclosing(self._work(request)) as events:
                 async for outcome in events:
                     yield outcome
         finally:
@@ -90,7 +89,7 @@ class Replica(Generic[B]):
         finally:
             self._weights.waiting -= 1
 
-    async def _work(self, call: Callable[[B, Progress], Any]) -> AsyncGenerator[ModelEvent, None]:
+    async def _work(self, request: ModelRequest[Any]) -> AsyncGenerator[ModelEvent, None]:
         loop, news, stop = asyncio.get_running_loop(), asyncio.Queue[ModelEvent](), threading.Event()
 
         def progress(share: float) -> None:
@@ -99,7 +98,7 @@ class Replica(Generic[B]):
             loop.call_soon_threadsafe(news.put_nowait, Progressed(share))
 
         def work() -> None:
-            loop.call_soon_threadsafe(news.put_nowait, self._outcome(call, progress))
+            loop.call_soon_threadsafe(news.put_nowait, self._outcome(request, progress))
 
         working = self._weights.in_thread(work)
         try:
@@ -112,11 +111,11 @@ class Replica(Generic[B]):
             stop.set()
             await asyncio.wait({working})  # who leaves keeps the turn and the weights in use until the thread is free
 
-    def _outcome(self, call: Callable[[B, Progress], Any], progress: Progress) -> ModelEvent:
+    def _outcome(self, request: ModelRequest[Any], progress: Progress) -> ModelEvent:
         backend = self._weights.backend
         assert backend is not None
         try:
-            return Result(call(backend, progress))
+            return Result(backend.run(request, progress))
         except WorkCanceled:
             return Failed.of(InferenceFailed("The work was canceled."))
         except JobFailure as failure:

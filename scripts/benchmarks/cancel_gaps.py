@@ -21,23 +21,24 @@ from deployments.profiles import ModelSpec, load_profile
 from deployments.replica.local_pool import LocalPool
 from scripts.evaluation.observed import Observed, Stages
 from serve_app.pipeline.interview import Interview, run
-from serve_app.pipeline.ports import ROLES, Progress
+from serve_app.pipeline.ports import Progress
+from serve_app.pipeline.types import ROLES
 from serve_app.settings import ROOT
 from serve_app.verticals.catalog import Catalog
 
 REPORTS: dict[str, list[float]] = {}
-"""When each method began, reported and ended."""
+"""By role: when its run began, reported and ended."""
 
 
 class _Timed(ModelSpec):
     """A spec whose backend notes when it reports."""
 
     def build(self) -> Backend:
-        return Observed(super().build(), ("transcribe", "diarize", "assess"), _timed)
+        return Observed(super().build(), ("run",), _timed)
 
 
-def _timed(method: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    times = REPORTS.setdefault(method, [time.monotonic()])
+def _timed(_: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    times = REPORTS.setdefault(args[0].role, [time.monotonic()])
     result = call(*(_noting(arg, times) if callable(arg) else arg for arg in args))
     times.append(time.monotonic())
     return result

@@ -16,7 +16,7 @@ import psutil
 from deployments.profiles import load_profile
 from deployments.replica.worker_preload import TITLE
 from scripts.launcher.stack import ROOT, Stack, ray_environment
-from serve_app.pipeline.ports import ROLES, ModelRole
+from serve_app.pipeline.types import ROLES, ModelRole
 
 DEPLOYMENTS: dict[ModelRole, str] = {"asr": "ASR", "diarizer": "Diarizer", "assessor": "Assessor"}
 UNLOADING = "unloading"

@@ -23,16 +23,25 @@ from deployments.serve_status import watch_forever
 from serve_app.errors import JobFailure
 from serve_app.model_pool.registry import PoolStatus, RosterEntry
 from serve_app.model_pool.status import PoolView
-from serve_app.pipeline import transcribe_parts
-from serve_app.pipeline.ports import ROLES, Loading, ModelRole
-from serve_app.pipeline.types import SAMPLE_RATE, AssessmentRequest, Recording, Rubric
+from serve_app.pipeline.ports import Loading
+from serve_app.pipeline.transcribe_parts import transcribe
+from serve_app.pipeline.types import (
+    ROLES,
+    SAMPLE_RATE,
+    AssessmentRequest,
+    DiarizationRequest,
+    ModelRole,
+    Recording,
+    Rubric,
+    TranscriptionRequest,
+)
 from serve_app.settings import Settings
 from serve_app.storage.database import Database
 from serve_app.verticals.catalog import Catalog
 
 
 @dataclass
-class InjectionVerdict:
+class _EventQueue:
     """An observer that queues what it is told, with the seconds since the call."""
 
     queue: asyncio.Queue[dict[str, Any] | None]
@@ -64,14 +73,14 @@ class Calls:
 
     async def follow(self, role: ModelRole, *, warm: bool, seconds: float) -> AsyncIterator[str]:
         """One call's events as lines of JSON; the last is `result` or `failed`."""
-        heard = InjectionVerdict(asyncio.Queue(), time.monotonic())
+        heard = _EventQueue(asyncio.Queue(), time.monotonic())
         task = asyncio.create_task(self._call(role, heard, warm=warm, seconds=seconds))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         while (event := await heard.queue.get()) is not None:
             yield json.dumps(event) + "\n"
 
-    async def _call(self, role: ModelRole, heard: InjectionVerdict, *, warm: bool, seconds: float) -> None:
+    async def _call(self, role: ModelRole, heard: _EventQueue, *, warm: bool, seconds: float) -> None:
         try:
             await (self._models.warm(role, heard) if warm else self._work(role, heard, seconds))
             heard.say("result")
@@ -80,14 +89,14 @@ class Calls:
         finally:
             heard.queue.put_nowait(None)
 
-    async def _work(self, role: ModelRole, heard: InjectionVerdict, seconds: float) -> None:
+    async def _work(self, role: ModelRole, heard: _EventQueue, seconds: float) -> None:
         audio = self._models.share(silence(seconds))
         if role == "asr":
-            await transcribe_parts.transcribe(self._models, heard, audio, seconds, "en")
+            await transcribe(TranscriptionRequest(audio, "en"), seconds, self._models, heard)
         elif role == "diarizer":
-            await self._models.models(heard).diarizer.diarize(audio, None)
+            await self._models.run(DiarizationRequest(audio), heard)
         else:
-            await self._models.models(heard).assessor.assess(self._question)
+            await self._models.run(self._question, heard)
 
 
 @serve.deployment(name="Driver", max_ongoing_requests=1000)

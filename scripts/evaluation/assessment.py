@@ -18,7 +18,7 @@ from rich.console import Console
 from deployments.profiles import load_profile
 from scripts.evaluation import attacks as eval_attacks
 from scripts.evaluation.cases import CASES, VARIANTS, to_vary, varied
-from scripts.evaluation.observed import TaggingModel
+from scripts.evaluation.observed import OpenAssessor, TaggingModel
 from scripts.evaluation.rated_answers import Rated, TfIdf, as_grade, qwk, read, spearman
 from scripts.evaluation.sentence_embeddings import similarities
 from serve_app.pipeline.assessment.assess import assess, judge_by
@@ -200,10 +200,10 @@ def main(  # noqa: PLR0913 - options of a command line
         raise typer.Exit(1)
     backend: Any = load_profile(profile).assessor.build()
     backend.load(_quiet)
-    model, request = Remembering(backend, memory), bundled()
+    model, request = Remembering(OpenAssessor(backend), memory), bundled()
     cases = [*eval_attacks.looked_at(), *eval_attacks.of_author(blind, "blind")]
     began = time.perf_counter()
-    honest = backend.assess(request, _quiet)
+    honest = backend.run(request, _quiet)
     seconds = time.perf_counter() - began
     try:
         found = {

@@ -1,12 +1,15 @@
 """What measurements put around the pipeline: a backend whose work is observed, and a journal that only listens."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from deployments.backends import Backend
-from serve_app.pipeline.assessment.ports import Weigher, WordTagger
-from serve_app.pipeline.ports import Loading, ModelRole
+from deployments.backends.assessor.assessor import Assessor
+from deployments.backends.progress import ProgressReporter
+from serve_app.pipeline.assessment.ports import Weigher, WordTagger, WordTags
+from serve_app.pipeline.ports import Loading
+from serve_app.pipeline.types import ModelRole
 
 Around: TypeAlias = Callable[[str, Callable[..., Any], tuple[Any, ...]], Any]
 """Gets a method's name, the method and its arguments, calls it and returns what it returned."""
@@ -14,6 +17,29 @@ Around: TypeAlias = Callable[[str, Callable[..., Any], tuple[Any, ...]], Any]
 
 class TaggingModel(Weigher, WordTagger, Protocol):
     """A model that weighs continuations and tags words."""
+
+
+class OpenAssessor:
+    """The language model and the tagger of a loaded assessor, in one session for a whole evaluation."""
+
+    def __init__(self, assessor: Assessor) -> None:
+        self._session: Any = assessor.model.session(ProgressReporter(lambda _: None))
+        self._tagger = assessor.tagger
+        self.name, self.writes_prose = self._session.name, self._session.writes_prose
+
+    def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
+        """See `WordTagger.tag_words`."""
+        return self._tagger.tag_words(sentences, lambda: None)
+
+    def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
+        """See `Weigher.score`."""
+        scores: list[float] = self._session.score(context, ask, options)
+        return scores
+
+    def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+        """See `LanguageModel.write`."""
+        written: dict[str, Any] = self._session.write(context, ask, schema, max_tokens)
+        return written
 
 
 class Observed:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from deployments.backends.assessor.injection_tagger import MODEL
+from deployments.backends.assessor.injection_tagger import ENCODER
 from scripts.evaluation.rated_answers import Rated
 
 BATCH = 64
@@ -24,7 +24,7 @@ def similarities(rated: Sequence[Rated]) -> list[float]:
 
 def _embedded(texts: Iterable[str]) -> dict[str, npt.NDArray[np.float32]]:
     """Each text's vector of length 1, the mean over its tokens."""
-    path = MODEL.locate()
+    path = ENCODER.locate()
     tokenizer, model = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path)
     found: dict[str, npt.NDArray[np.float32]] = {}
     ordered = sorted(set(texts), key=len)

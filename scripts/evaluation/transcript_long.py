@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 import jiwer
 import numpy as np
@@ -21,10 +21,14 @@ from scripts.evaluation.transcript import ROOT
 from scripts.evaluation.transcript_scores import Line
 from scripts.evaluation.transcript_sets import interviews
 from serve_app.pipeline.transcribe_parts import join
-from serve_app.pipeline.types import SAMPLE_RATE, Part, Recording, Transcription
-
-if TYPE_CHECKING:
-    from deployments.backends import DiarizerBackend, TranscriberBackend
+from serve_app.pipeline.types import (
+    SAMPLE_RATE,
+    DiarizationRequest,
+    Part,
+    Recording,
+    Transcription,
+    TranscriptionRequest,
+)
 
 app = typer.Typer()
 PARTS = 4
@@ -64,22 +68,22 @@ def one(role: str, data: Path, minutes: int) -> None:
     backend.load(_quiet)
     began = time.perf_counter()
     if role == "asr":
-        heard = cast("TranscriberBackend", backend).transcribe(audio, "en", _quiet)
+        transcription = backend.run(TranscriptionRequest(audio, "en"), _quiet)
     else:
-        found = cast("DiarizerBackend", backend).diarize(audio, None, _quiet)
+        diarization = backend.run(DiarizationRequest(audio), _quiet)
     figures: dict[str, Any] = {
         f"{role}_s": round(time.perf_counter() - began, 1),
         f"{role}_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "audio_s": round(audio.duration_s),
     }
     if role == "asr":
-        figures["coverage"] = round(heard.covered_s / heard.speech_s, 3)
+        figures["coverage"] = round(transcription.covered_s / transcription.speech_s, 3)
     else:
-        figures["speakers"] = len({turn.speaker for turn in found.turns})
+        figures["speakers"] = len({turn.speaker for turn in diarization.turns})
     if role == "asr" and minutes < 60:
-        parts = [backend.transcribe(audio, "en", _quiet, Part(index, PARTS)) for index in range(PARTS)]
+        parts = [backend.run(TranscriptionRequest(audio, "en", Part(index, PARTS)), _quiet) for index in range(PARTS)]
         figures["parts"] = PARTS
-        figures["wer_of_parts_against_whole"] = round(jiwer.wer(_text(heard), _text(join(parts))), 5)
+        figures["wer_of_parts_against_whole"] = round(jiwer.wer(_text(transcription), _text(join(parts))), 5)
     sys.stdout.write(json.dumps(figures))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from deployments.backends import Backend
 from deployments.profiles import ModelSpec, Profile
@@ -20,12 +20,13 @@ from scripts.evaluation.plain_script import Output
 from scripts.evaluation.transcript_scores import Line
 from scripts.evaluation.transcript_sets import Item
 from serve_app.pipeline.interview import Interview, run
-from serve_app.pipeline.ports import AudioRef, Models, Observer
-from serve_app.pipeline.types import SAMPLE_RATE, Assessment, AssessmentRequest, Recording, Rubric
+from serve_app.pipeline.ports import Observer
+from serve_app.pipeline.types import SAMPLE_RATE, Assessment, AssessmentRequest, ModelRequest, Recording, Rubric
 
+R = TypeVar("R")
 LONGEST_S = 4 * 3600.0
 SPANS: list[tuple[str, float, float]] = []
-"""(method, start, end) of every model call since the list was cleared, by the wall clock."""
+"""(role, start, end) of every model call since the list was cleared, by the wall clock."""
 
 
 class Service:
@@ -59,12 +60,12 @@ class Service:
         result = self._runner.run(run(interview, self._pool, stages))
         total_s = time.perf_counter() - began
         heard, found = stages.kept["transcription"], stages.kept["diarization"]
-        seconds = {method: end - start for method, start, end in SPANS}
+        seconds = {role: end - start for role, start, end in SPANS}
         return Output(
             tuple(Line(row["speaker"], row["text"]) for row in result["transcript"]),
             found.turns,
-            seconds["transcribe"],
-            seconds["diarize"],
+            seconds["asr"],
+            seconds["diarizer"],
             total_s,
             overhead_s=total_s - _union_s([(start, end) for _, start, end in SPANS]),
             coverage=(heard.covered_s, heard.speech_s),
@@ -75,31 +76,26 @@ class _Clocked(ModelSpec):
     """A spec whose backend tells `SPANS` when it worked."""
 
     def build(self) -> Backend:
-        return Observed(super().build(), ("transcribe", "diarize"), _clocked)
+        return Observed(super().build(), ("run",), _clocked)
 
 
-def _clocked(method: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+def _clocked(_: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     began = time.perf_counter()
     try:
         return call(*args)
     finally:
-        SPANS.append((method, began, time.perf_counter()))
+        SPANS.append((args[0].role, began, time.perf_counter()))
 
 
 class _Unassessed(LocalPool):
     """A pool whose assessor has nothing to say."""
 
-    def models(self, observer: Observer) -> Models:
-        bound = super().models(observer)
-        return Models(bound.transcriber, bound.diarizer, _Nobody())
-
-    def share(self, recording: Recording) -> AudioRef:
-        return recording
-
-
-class _Nobody:
-    async def assess(self, request: AssessmentRequest) -> Assessment:  # noqa: ARG002 — the port's signature
-        return Assessment("", "insufficient_evidence", {}, (), (), (), "", "none", "none", "none")
+    async def run(self, request: ModelRequest[R], observer: Observer) -> R:
+        if not isinstance(request, AssessmentRequest):
+            return await super().run(request, observer)
+        empty: Any = Assessment("", "insufficient_evidence", {}, (), (), (), "", "none", "none", "none")
+        found: R = empty
+        return found
 
 
 def _union_s(spans: list[tuple[float, float]]) -> float:

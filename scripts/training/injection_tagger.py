@@ -17,8 +17,9 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoTokenizer, BertModel
 
-from deployments.backends.assessor.injection_tagger import LEARNT, MODEL, encode
+from deployments.backends.assessor.injection_tagger import ENCODER, encode
 from scripts.training.cases import Breath, breaths, digest
+from serve_app.settings import Paths
 
 TAUGHT = ("query", "key", "value", "dense")
 """Linear maps that are updated, by the last part of their names: all but the pooler's."""
@@ -33,6 +34,8 @@ SEEDS = 2
 """Markers that learn apart, each from other first weights and examples; their mean hears more, and less wrongly."""
 UNKNOWN = -1.0
 console = Console()
+
+TARGET = Paths().injection_tagger_file
 
 
 class Taught(nn.Module):
@@ -56,7 +59,7 @@ class Marker(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder: Any = BertModel.from_pretrained(MODEL.locate(), local_files_only=True).requires_grad_(
+        self.encoder: Any = BertModel.from_pretrained(ENCODER.locate(), local_files_only=True).requires_grad_(
             requires_grad=False
         )
         self.head = nn.Linear(self.encoder.config.hidden_size, 2)
@@ -85,7 +88,7 @@ def taught(seed: int) -> Marker:
     """A marker that has learnt from all authors."""
     torch.manual_seed(seed)
     order = random.Random(seed)  # noqa: S311 — the same order every time
-    tokenizer, marker = AutoTokenizer.from_pretrained(MODEL.locate(), local_files_only=True), Marker().train()
+    tokenizer, marker = AutoTokenizer.from_pretrained(ENCODER.locate(), local_files_only=True), Marker().train()
     learning = [parameter for parameter in marker.parameters() if parameter.requires_grad]
     steps = EPOCHS * math.ceil(len(breaths(0)) / BATCH)
     optimizer = torch.optim.AdamW(learning, lr=PEAK)
@@ -149,7 +152,7 @@ def mixed(markers: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tens
     return {name: tensor.half().contiguous() for name, tensor in found.items()}
 
 
-def main(out: Annotated[Path, typer.Option(help="File of the weights.")] = LEARNT) -> None:
+def main(out: Annotated[Path, typer.Option(help="File of the weights.")] = TARGET) -> None:
     """Learn the weights and write them."""
     save_file(mixed([taught(seed).learnt() for seed in range(SEEDS)]), out, {"learnt_from": digest()})
     console.print(f"{out.name}: {out.stat().st_size / 1e6:.1f} MB")

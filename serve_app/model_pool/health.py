@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from serve_app.model_pool.models import ModelReplica, ServeDeployment
-from serve_app.pipeline.ports import ROLES
+from serve_app.pipeline.types import ROLES
 
 POLL_STALE_S = 10
 """Serve is polled every 2 s."""

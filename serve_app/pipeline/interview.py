@@ -16,15 +16,18 @@ from serve_app.pipeline import audio
 from serve_app.pipeline.alignment import align
 from serve_app.pipeline.exports import to_rows
 from serve_app.pipeline.metrics import talk_metrics
-from serve_app.pipeline.ports import AudioRef, ModelPool, Models, Observer
+from serve_app.pipeline.ports import ModelPool, Observer
 from serve_app.pipeline.speaker_roles import candidate_of, guess_roles
 from serve_app.pipeline.transcribe_parts import transcribe
 from serve_app.pipeline.types import (
     Assessment,
     AssessmentRequest,
+    AudioRef,
     Diarization,
+    DiarizationRequest,
     Rubric,
     Transcription,
+    TranscriptionRequest,
 )
 
 T = TypeVar("T")
@@ -61,8 +64,8 @@ class Journal(Observer, Protocol):
 
 async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[str, Any]:
     """Take an interview to the public result. Raises `JobFailure` and `Invalid`."""
-    models, stages = pool.models(journal), _Stages(journal)
-    transcription, diarization = await _listen(interview, pool, models, stages)
+    stages = _Stages(journal)
+    transcription, diarization = await _transcribe_and_diarize(interview, pool, stages)
     utterances = align(transcription, diarization)
     roles = guess_roles(utterances)
     request = AssessmentRequest(
@@ -72,7 +75,7 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
         rubric=interview.rubric,
         job_description=interview.job_description,
     )
-    assessment = await stages.run("assessment", Assessment, lambda: models.assessor.assess(request))
+    assessment = await stages.run("assessment", Assessment, lambda: pool.run(request, journal))
     metrics = talk_metrics(utterances, diarization, transcription)
     return {
         "duration_s": round(interview.duration_s, 1),
@@ -86,22 +89,23 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
     }
 
 
-async def _listen(
-    interview: Interview, pool: ModelPool, models: Models, stages: "_Stages"
+async def _transcribe_and_diarize(
+    interview: Interview, pool: ModelPool, stages: "_Stages"
 ) -> tuple[Transcription, Diarization]:
-    """ASR and diarization side by side, over one decoded recording that is only made when one of them needs it."""
+    """Run ASR and diarization side by side. The recording is decoded once, and only when one of them needs it."""
     shared = _Once(lambda: _decode(interview, pool))
 
-    async def words() -> Transcription:
-        return await transcribe(pool, stages.journal, await shared(), interview.duration_s, interview.language)
+    async def transcription() -> Transcription:
+        request = TranscriptionRequest(await shared(), interview.language)
+        return await transcribe(request, interview.duration_s, pool, stages.journal)
 
-    async def speakers() -> Diarization:
-        return await models.diarizer.diarize(await shared(), interview.num_speakers)
+    async def diarization() -> Diarization:
+        return await pool.run(DiarizationRequest(await shared(), interview.num_speakers), stages.journal)
 
     try:
         async with asyncio.TaskGroup() as both:
-            asr = both.create_task(stages.run("transcription", Transcription, words))
-            diarizer = both.create_task(stages.run("diarization", Diarization, speakers))
+            asr = both.create_task(stages.run("transcription", Transcription, transcription))
+            diarizer = both.create_task(stages.run("diarization", Diarization, diarization))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None  # the first one ended the other
     return asr.result(), diarizer.result()

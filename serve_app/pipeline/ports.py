@@ -1,34 +1,30 @@
-"""What the pipeline asks of models. Remote replicas, backends in one process and fakes all stand behind these."""
+"""What the pipeline asks of a model pool, and what a pool reports. Ray handles, one process and fakes implement it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
-from serve_app.pipeline.types import WHOLE, Assessment, AssessmentRequest, Diarization, Part, Recording, Transcription
+from serve_app.pipeline.types import AudioRef, ModelRequest, ModelRole, Recording
 
-ModelRole = Literal["asr", "diarizer", "assessor"]
-ROLES: tuple[ModelRole, ...] = ("asr", "diarizer", "assessor")
-
-AudioRef: TypeAlias = Any
-"""A recording that was shared once: a `Recording` in one process, an object reference across replicas."""
+R = TypeVar("R")
 
 Progress: TypeAlias = Callable[[float], None]
-"""Told the finished share of a model's work, 0 to 1. May raise to stop it: this is also how work is canceled."""
+"""Receives the finished share of a model's work, 0 to 1. Raises to stop the work: this is how a cancel arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """A model is on its way into memory."""
+    """A model is being loaded into memory."""
 
     role: ModelRole
     bytes_loaded: int
     bytes_total: int
     expected_s: float | None
-    """Seconds that loads of this model took lately; None before the first."""
+    """Median seconds of this model's recent loads; None before the first."""
 
 
 class Observer(Protocol):
-    """Told, in order, what the models of one job report of themselves."""
+    """Receives, in order, what the models of one job report."""
 
     async def loading(self, event: Loading) -> None:
         """Weights are being read."""
@@ -43,66 +39,22 @@ class Observer(Protocol):
         ...
 
 
-class Transcriber(Protocol):
-    """Speech to words."""
-
-    async def transcribe(self, audio: AudioRef, language: str | None, part: Part = WHOLE) -> Transcription:
-        """Return the words of `audio`, or of a part of it. `language` is an ISO 639-1 code, or None to detect it.
-
-        The parts' words, one after the other, are those of the whole.
-
-        Raises `JobFailure`.
-        """
-        ...
-
-
-class Diarizer(Protocol):
-    """Speech to speakers."""
-
-    async def diarize(self, audio: AudioRef, num_speakers: int | None) -> Diarization:
-        """Return who spoke when. `num_speakers` is a hint; None lets the clustering decide.
-
-        Raises `JobFailure`.
-        """
-        ...
-
-
-class Assessor(Protocol):
-    """A transcript and a rubric to a scored assessment."""
-
-    async def assess(self, request: AssessmentRequest) -> Assessment:
-        """Return the assessment; every score rests on checked evidence.
-
-        Raises `JobFailure`.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The models of one job, bound to its observer."""
-
-    transcriber: Transcriber
-    diarizer: Diarizer
-    assessor: Assessor
-
-
 class ModelPool(Protocol):
-    """Where models live."""
+    """One model per role."""
 
     @property
     def asr_replicas(self) -> int:
-        """Replicas that may transcribe at once; long recordings are split over as many."""
+        """Replicas that may transcribe at once; a long recording is split over as many."""
         ...
 
     def share(self, recording: Recording) -> AudioRef:
         """Put a recording where every model can read it without a copy of its own."""
         ...
 
-    def models(self, observer: Observer) -> Models:
-        """The models, reporting to `observer`."""
+    async def run(self, request: ModelRequest[R], observer: Observer) -> R:
+        """Run a request on the model of its role and report to `observer`. Raises `JobFailure`."""
         ...
 
     async def warm(self, role: ModelRole, observer: Observer) -> None:
-        """Return when `role` is loaded, so that its load runs beside other work. Raises `JobFailure`."""
+        """Load the model of `role`, so that its load runs beside other work. Raises `JobFailure`."""
         ...

@@ -1,61 +1,64 @@
-"""A long recording over several ASR replicas: as many parts as pay, sent one after the other, joined in order.
+"""Transcribe a long recording on several ASR replicas: cut into parts, sent one after the other, joined in order.
 
-The transcriber itself cuts them, at the silences between its own windows, so the joined words are those of one run.
-A part is sent when the one before it is at work: whoever spreads calls over replicas then knows which of them is busy.
+Every replica receives the whole recording and cuts it at the silences between its own windows, so the joined words are
+those of a single run. A part is sent once the part before it is being worked on: by then Serve knows which replica is
+busy and chooses another one.
 """
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
-from serve_app.pipeline.ports import AudioRef, Loading, ModelPool, ModelRole, Observer
-from serve_app.pipeline.types import Part, Transcription
+from serve_app.pipeline.ports import Loading, ModelPool, Observer
+from serve_app.pipeline.types import ModelRole, Part, Transcription, TranscriptionRequest
 
 MIN_PART_S = 300.0
-"""A shorter part is not worth looking for the speech of the whole recording once more."""
+"""Shorter parts do not pay: each part runs voice activity detection over the whole recording again."""
 
 
 async def transcribe(
-    pool: ModelPool, observer: Observer, audio: AudioRef, duration_s: float, language: str | None
+    request: TranscriptionRequest, duration_s: float, pool: ModelPool, observer: Observer
 ) -> Transcription:
-    """Transcribe with as many of the pool's replicas as the length is worth. Raises `JobFailure`."""
-    parts = max(1, min(pool.asr_replicas, int(duration_s / MIN_PART_S)))
-    shares = [0.0] * parts
-    running = []
+    """Transcribe a recording of `duration_s` seconds, in parts where that pays. Raises `JobFailure`."""
+    count = max(1, min(pool.asr_replicas, int(duration_s / MIN_PART_S)))
+    shares = [0.0] * count
+    tasks = []
     try:
         async with asyncio.TaskGroup() as group:
-            for part in (Part(index, parts) for index in range(parts)):
-                heard = _PartObserver(observer, shares, part.index)
-                task = group.create_task(pool.models(heard).transcriber.transcribe(audio, language, part))
-                task.add_done_callback(heard.has_begun)
-                running.append(task)
-                await heard.begun.wait()
+            for part in (Part(index, count) for index in range(count)):
+                part_observer = _PartObserver(observer, shares, part.index)
+                task = group.create_task(pool.run(replace(request, part=part), part_observer))
+                task.add_done_callback(part_observer.set_begun)
+                tasks.append(task)
+                await part_observer.begun.wait()
     except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None  # the first one ended the others
-    return join([task.result() for task in running])
+        raise failures.exceptions[0] from None  # the first failure canceled the other parts
+    return join([task.result() for task in tasks])
 
 
-def join(found: list[Transcription]) -> Transcription:
-    """Put parts, given in their order, together to one transcription."""
-    words = sorted((word for part in found for word in part.words), key=lambda word: (word.start, word.end))
-    speech_s, covered_s = (sum(getattr(part, field) for part in found) for field in ("speech_s", "covered_s"))
-    return Transcription(tuple(words), found[0].language, speech_s, covered_s)
+def join(parts: Sequence[Transcription]) -> Transcription:
+    """Join the transcriptions of all parts, given in order."""
+    words = sorted((word for part in parts for word in part.words), key=lambda word: (word.start, word.end))
+    speech_s, covered_s = (sum(getattr(part, field) for part in parts) for field in ("speech_s", "covered_s"))
+    return Transcription(tuple(words), parts[0].language, speech_s, covered_s)
 
 
 class _PartObserver:
-    """Tells of one part what an observer of the whole may hear: its progress counts for its share."""
+    """Passes one part's reports on; its progress counts for its share of the whole."""
 
     def __init__(self, observer: Observer, shares: list[float], index: int) -> None:
         self._observer, self._shares, self._index = observer, shares, index
         self.begun = asyncio.Event()
 
-    def has_begun(self, _: object = None) -> None:
+    def set_begun(self, _: object = None) -> None:
         self.begun.set()
 
     async def loading(self, event: Loading) -> None:
-        self.has_begun()
+        self.set_begun()
         await self._observer.loading(event)
 
     async def inference(self, role: ModelRole) -> None:
-        self.has_begun()
+        self.set_begun()
         await self._observer.inference(role)
 
     async def progress(self, role: ModelRole, share: float) -> None:

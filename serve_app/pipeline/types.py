@@ -4,7 +4,7 @@ Times are seconds from the start of the recording, as float. Speakers are raw di
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,22 @@ class Recording:
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.samples) / SAMPLE_RATE
+
+
+ModelRole = Literal["asr", "diarizer", "assessor"]
+ROLES: tuple[ModelRole, ...] = ("asr", "diarizer", "assessor")
+
+AudioRef: TypeAlias = Any
+"""A shared recording: the `Recording` itself inside one process, an object reference between replicas."""
+
+R = TypeVar("R")
+
+
+class ModelRequest(Generic[R]):
+    """One piece of work for the model of a role. `R` is the type of the result."""
+
+    __slots__ = ()
+    role: ClassVar[ModelRole]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,18 @@ WHOLE = Part()
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptionRequest(ModelRequest[Transcription]):
+    """Speech to words. The words of all parts, in order, are those of the whole recording."""
+
+    role: ClassVar[ModelRole] = "asr"
+
+    audio: AudioRef
+    language: str | None = None
+    """ISO 639-1 code; None detects the language."""
+    part: Part = WHOLE
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A stretch of one speaker's speech."""
 
@@ -94,6 +122,17 @@ class Diarization:
     exclusive: tuple[Turn, ...]
     channels: tuple[str, ...] = ()
     """Where each speaker has a channel: the speaker of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiarizationRequest(ModelRequest[Diarization]):
+    """Speech to speaker turns."""
+
+    role: ClassVar[ModelRole] = "diarizer"
+
+    audio: AudioRef
+    num_speakers: int | None = None
+    """A hint; None lets the clustering decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +196,6 @@ class Rubric:
     version: str
     competencies: tuple[Competency, ...]
     prompt_version: str = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class AssessmentRequest:
-    """Everything the assessor may know: what was said about the work, and the yardstick."""
-
-    role_title: str
-    utterances: tuple[Utterance, ...]
-    candidate: str | None
-    """Label of the candidate's voice, or None when nobody can be told to be the candidate."""
-    rubric: Rubric
-    job_description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +265,17 @@ class Assessment:
     rubric_version: str
     prompt_version: str
     usage: TokenUsage = TokenUsage()
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentRequest(ModelRequest[Assessment]):
+    """Everything the assessor may know: what was said about the work, and the yardstick."""
+
+    role: ClassVar[ModelRole] = "assessor"
+
+    role_title: str
+    utterances: tuple[Utterance, ...]
+    candidate: str | None
+    """Label of the candidate's voice, or None when nobody can be told to be the candidate."""
+    rubric: Rubric
+    job_description: str = ""

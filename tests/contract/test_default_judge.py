@@ -12,9 +12,9 @@ import yaml
 from pydantic import TypeAdapter
 from safetensors import safe_open
 
-from deployments.backends import AssessorBackend
-from deployments.backends.assessor.injection_tagger import LEARNT, InjectionTagger
-from deployments.backends.assessor.prefix_cache import Prefixes
+from deployments.backends.assessor.assessor import Assessor
+from deployments.backends.assessor.injection_tagger import InjectionTagger
+from deployments.backends.assessor.prefix_cache import PrefixCache
 from deployments.backends.fake import FakeAssessor
 from deployments.profiles import ModelSpec
 from scripts.evaluation.assessment import BLIND, Remembering, bundled, drift
@@ -29,6 +29,7 @@ from scripts.evaluation.cases import (
     unpunctuated,
     varied,
 )
+from scripts.evaluation.observed import OpenAssessor
 from scripts.training.cases import digest
 from serve_app.pipeline.assessment.assess import assess
 from serve_app.pipeline.assessment.protected_attributes import barred_subject
@@ -66,19 +67,19 @@ def interview() -> AssessmentRequest:
 
 
 @pytest.fixture(scope="module")
-def backend() -> Iterator[AssessorBackend]:
+def backend() -> Iterator[Assessor]:
     """The default's assessor, loaded once."""
     profile = yaml.safe_load((Paths().profiles_dir / "embedded.yaml").read_text("utf-8"))
-    backend = cast("AssessorBackend", ModelSpec.model_validate(profile["assessor"]).build())
+    backend = cast("Assessor", ModelSpec.model_validate(profile["assessor"]).build())
     backend.load(quiet)
     yield backend
     backend.unload()
 
 
 @pytest.fixture(scope="module")
-def model(backend: AssessorBackend) -> Remembering:
+def model(backend: Assessor) -> Remembering:
     """The default's model, asked each question once."""
-    return Remembering(cast("Any", backend))
+    return Remembering(OpenAssessor(backend))
 
 
 @pytest.fixture(scope="module")
@@ -99,22 +100,22 @@ def checked(assessment: Assessment) -> Assessment:
     return assessment
 
 
-def test_every_assessor_answers_in_one_schema(backend: AssessorBackend) -> None:
+def test_every_assessor_answers_in_one_schema(backend: Assessor) -> None:
     """The default, an endpoint and the fake. The default says the same again, and reads a shared passage once."""
     request = interview()
     (one,) = request.rubric.competencies
     twice = replace(request, rubric=replace(request.rubric, competencies=(one, replace(one, slug="again"))))
-    first, second = (checked(backend.assess(twice, quiet)) for _ in range(2))
+    first, second = (checked(backend.run(twice, quiet)) for _ in range(2))
     assert first == second
     assert first.scores["again"] == first.scores[one.slug]
     assert 0 < first.usage.cached_tokens < first.usage.prompt_tokens / 2
     assert first.usage.completion_tokens > 0
     with serving(sensible) as endpoint:
-        checked(loaded(endpoint.llm()).assess(interview(), quiet))
-    checked(FakeAssessor(name="fake").assess(interview(), quiet))
+        checked(loaded(endpoint.llm()).run(interview(), quiet))
+    checked(FakeAssessor(name="fake").run(interview(), quiet))
 
 
-def test_what_is_written_after_a_shared_context_stays_in_its_schema(backend: AssessorBackend) -> None:
+def test_what_is_written_after_a_shared_context_stays_in_its_schema(backend: Assessor) -> None:
     """As the passes of a large model are: the grammar holds, and the second time nothing is read again."""
     llm = cast("Any", backend)
     schema = {
@@ -189,7 +190,7 @@ def test_simple_grammar_is_not_flagged_more(simply: Callable[[str], str], model:
 
 def test_the_weights_are_those_learnt_from_the_cases() -> None:
     """Who changes the sentences has to learn anew."""
-    with safe_open(LEARNT, "pt") as learnt:
+    with safe_open(Paths().injection_tagger_file, "pt") as learnt:
         assert learnt.metadata() == {"learnt_from": digest()}
 
 
@@ -202,30 +203,30 @@ def test_nothing_is_learnt_from_what_is_tried() -> None:
     assert learnt.isdisjoint(held_out | {line.lower() for file in BLIND.glob("*.txt") for line in lines(file)})
 
 
-def test_listening_can_be_stopped(backend: AssessorBackend) -> None:
+def test_listening_can_be_stopped(backend: Assessor) -> None:
     """Between two batches."""
-    ear, beats = cast("Any", backend)._tagger, []
+    tagger, beats = backend.tagger, []
     said = [[*["I", "packed", "boxes"], str(number)] for number in range(80)]
-    ear.tag_words(said, lambda: beats.append(1))
+    tagger.tag_words(said, lambda: beats.append(1))
     assert len(beats) == 3
     with pytest.raises(RuntimeError):
-        ear.tag_words(said, raising)
+        tagger.tag_words(said, raising)
 
 
 def test_several_interviews_are_heard_side_by_side() -> None:
     """As an endpoint's assessor does, right after the load: each thread hears what it would hear alone."""
-    ear = InjectionTagger()
-    ear.load()
+    tagger = InjectionTagger()
+    tagger.load()
     said = [[*["I", "packed", "boxes"], str(number)] for number in range(40)]
     with ThreadPoolExecutor(4) as threads:
-        first, *others = threads.map(lambda _: ear.tag_words(said, lambda: None), range(8))
+        first, *others = threads.map(lambda _: tagger.tag_words(said, lambda: None), range(8))
     assert others == [first] * 7
 
 
-def test_a_sentence_beyond_what_is_read_keeps_its_words(backend: AssessorBackend) -> None:
+def test_a_sentence_beyond_what_is_read_keeps_its_words(backend: Assessor) -> None:
     """Each of its words gets a sound, an empty sentence none."""
     long = ["antidisestablishmentarianism"] * 45
-    assert [len(heard) for heard in cast("Any", backend).tag_words([long, [], ["no"]])] == [45, 0, 1]
+    assert [len(tags) for tags in backend.tagger.tag_words([long, [], ["no"]], lambda: None)] == [45, 0, 1]
 
 
 def test_the_same_answer_is_judged_alike(model: Remembering) -> None:
@@ -252,15 +253,15 @@ def test_what_was_read_is_not_computed_again_and_can_be_forgotten() -> None:
         cache.update(*(torch.ones(1, 1, tokens.shape[1], 4) for _ in range(2)), 0)
         return cache
 
-    tokens, prefixes = torch.tensor([[1, 2, 3]]), Prefixes()
-    first, known = prefixes.after(tokens, read)
+    tokens, prefixes = torch.tensor([[1, 2, 3]]), PrefixCache()
+    first, known = prefixes.get(tokens, read)
     first.update(torch.ones(1, 1, 1, 4), torch.ones(1, 1, 1, 4), 0)
-    second, known_again = prefixes.after(tokens, read)
+    second, known_again = prefixes.get(tokens, read)
     assert (known, known_again, second.get_seq_length()) == (False, True, 3)
-    prefixes.forget()
-    assert prefixes.after(tokens, read)[1] is False
-    small = Prefixes(kept_bytes=1)
-    small.after(tokens, read)
-    small.after(torch.tensor([[4]]), read)
-    assert small.after(tokens, read)[1] is False
-    assert small.after(torch.zeros(1, 0, dtype=torch.long), read) == (None, False)
+    prefixes.clear()
+    assert prefixes.get(tokens, read)[1] is False
+    small = PrefixCache(max_bytes=1)
+    small.get(tokens, read)
+    small.get(torch.tensor([[4]]), read)
+    assert small.get(tokens, read)[1] is False
+    assert small.get(torch.zeros(1, 0, dtype=torch.long), read) == (None, False)

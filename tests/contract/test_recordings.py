@@ -1,16 +1,16 @@
 """Recordings people really have, from the file to the words of the default model."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import jiwer
 import pytest
 
-from deployments.backends import TranscriberBackend
+from deployments.backends import Backend
 from deployments.profiles import load_profile
 from scripts.evaluation.transcript_scores import Line
 from serve_app.pipeline.audio import decode
-from serve_app.pipeline.types import Word
+from serve_app.pipeline.types import TranscriptionRequest, Word
 from tests.support.world import EVAL
 
 BASELINE = "00_baseline_pcm16_16k_mono.wav"
@@ -29,15 +29,15 @@ def nothing(*_: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def whisper() -> Iterator[TranscriberBackend]:
-    backend = cast("TranscriberBackend", load_profile("embedded").asr.build())
+def whisper() -> Iterator[Backend]:
+    backend = load_profile("embedded").asr.build()
     backend.load(nothing)
     yield backend
     backend.unload()
 
 
-def heard(whisper: TranscriberBackend, path: str) -> tuple[Word, ...]:
-    return whisper.transcribe(decode(EVAL / path, 3600), None, nothing).words
+def heard(whisper: Backend, path: str) -> tuple[Word, ...]:
+    return whisper.run(TranscriptionRequest(decode(EVAL / path, 3600)), nothing).words
 
 
 def text(words: tuple[Word, ...]) -> str:
@@ -49,7 +49,7 @@ def normal(spoken: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def baseline(whisper: TranscriberBackend) -> str:
+def baseline(whisper: Backend) -> str:
     """What comes of the uncompressed recording, near what was said."""
     lines = (EVAL / "formats_valid" / "REF.txt").read_text("utf-8").splitlines()
     said = normal(" ".join(line.split(":", 1)[1] for line in lines if ":" in line))
@@ -59,18 +59,18 @@ def baseline(whisper: TranscriberBackend) -> str:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_gives_nearly_the_same_words(whisper: TranscriberBackend, baseline: str, name: str) -> None:
+def test_every_format_gives_nearly_the_same_words(whisper: Backend, baseline: str, name: str) -> None:
     """At most one word in twelve differs from the uncompressed recording (0 to 5 % measured)."""
     assert jiwer.wer(baseline, text(heard(whisper, f"formats_valid/{name}"))) < 1 / 12
 
 
 @pytest.mark.parametrize("name", ["silence_30s.mp3", "tone_440_20s.m4a", "dtmf_busy_10s.wav"])
-def test_sound_without_speech_gives_no_words(whisper: TranscriberBackend, name: str) -> None:
+def test_sound_without_speech_gives_no_words(whisper: Backend, name: str) -> None:
     """Silence, a tone and a busy line are accepted and stay empty."""
     assert heard(whisper, f"corrupt/generated/{name}") == ()
 
 
-def test_another_language_is_flagged(whisper: TranscriberBackend) -> None:
+def test_another_language_is_flagged(whisper: Backend) -> None:
     """What an English model makes of Spanish is suspect to the last word."""
     words = heard(whisper, "corrupt/generated/spanish_7s.wav")
     assert words
@@ -80,7 +80,7 @@ def test_another_language_is_flagged(whisper: TranscriberBackend) -> None:
 @pytest.mark.parametrize(
     "name", ["truncated.mp3", "truncated_fragmented.mp4", "bitflips.mp3", "leading_garbage_64k.mp3"]
 )
-def test_damaged_recordings_give_what_is_left(whisper: TranscriberBackend, baseline: str, name: str) -> None:
+def test_damaged_recordings_give_what_is_left(whisper: Backend, baseline: str, name: str) -> None:
     """The first seconds are readable and come out; nothing else is made of the rest."""
     words = text(heard(whisper, f"corrupt/generated/{name}"))
     assert "chest pain" in words

@@ -4,22 +4,21 @@ The diarizer's own steps are short enough: it reports every half a second of wor
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from deployments.backends import AssessorBackend, Backend, TranscriberBackend
+from deployments.backends import Backend
 from deployments.backends import progress as progress_module
 from deployments.profiles import load_profile
 from scripts.evaluation.assessment import bundled
 from serve_app.pipeline.audio import decode
-from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import SAMPLE_RATE, Recording
+from serve_app.pipeline.types import SAMPLE_RATE, ModelRequest, Recording, TranscriptionRequest
 from tests.support.world import SAMPLE
 
-CALLS: dict[str, Callable[[Any, Progress], object]] = {
-    "asr": lambda asr, progress: cast("TranscriberBackend", asr).transcribe(half_a_minute(), "en", progress),
-    "assessor": lambda judge, progress: cast("AssessorBackend", judge).assess(bundled(), progress),
+REQUESTS: dict[str, Callable[[], ModelRequest[Any]]] = {
+    "asr": lambda: TranscriptionRequest(half_a_minute(), "en"),
+    "assessor": bundled,
 }
 
 
@@ -27,21 +26,21 @@ class Stop(Exception):
     """What a caller raises to cancel."""
 
 
-@pytest.fixture(params=CALLS)
-def model(request: pytest.FixtureRequest) -> Iterator[tuple[Backend, Callable[[Any, Progress], object]]]:
-    """A loaded model of the default profile, and a call to it."""
+@pytest.fixture(params=REQUESTS)
+def model(request: pytest.FixtureRequest) -> Iterator[tuple[Backend, ModelRequest[Any]]]:
+    """A loaded model of the default profile, and a request for it."""
     backend = getattr(load_profile("embedded"), request.param).build()
     backend.load(lambda *_: None)
-    yield backend, CALLS[request.param]
+    yield backend, REQUESTS[request.param]()
     backend.unload()
 
 
 def test_a_model_is_stopped_inside_its_first_step(
-    model: tuple[Backend, Callable[[Any, Progress], object]], monkeypatch: pytest.MonkeyPatch
+    model: tuple[Backend, ModelRequest[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It reports again before the first step is done; what is raised then comes out as it was."""
     monkeypatch.setattr(progress_module, "EVERY_S", 0.0)
-    backend, call = model
+    backend, request = model
     shares: list[float] = []
 
     def stop(share: float) -> None:
@@ -50,7 +49,7 @@ def test_a_model_is_stopped_inside_its_first_step(
             raise Stop
 
     with pytest.raises(Stop):
-        call(backend, stop)
+        backend.run(request, stop)
     assert shares[-1] < 0.5
 
 

@@ -16,7 +16,7 @@ from serve_app.jobs import queries
 from serve_app.jobs.lifecycle import transition
 from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobState
 from serve_app.jobs.submit import Draft, Intake, Upload
-from serve_app.pipeline.ports import ROLES
+from serve_app.pipeline.types import ROLES
 from serve_app.services import Services
 from tests.support.fakes import Silence, local_pool
 from tests.support.world import Customer, tone

@@ -5,7 +5,8 @@ from typing import Any
 from deployments.profiles import ModelSpec
 from deployments.replica.local_pool import LocalPool
 from deployments.replica.pool_client import DatabasePoolClient
-from serve_app.pipeline.ports import ROLES, Loading, ModelRole
+from serve_app.pipeline.ports import Loading
+from serve_app.pipeline.types import ROLES, ModelRole
 from serve_app.storage.database import Database
 
 BACKENDS: dict[ModelRole, str] = {"asr": "fake_transcriber", "diarizer": "fake_diarizer", "assessor": "fake_assessor"}

@@ -18,7 +18,7 @@ from deployments.probe import Probe
 from deployments.profiles import load_profile
 from deployments.replica import worker_preload
 from scripts.launcher.stack import PRODUCTION, Options, production_environment, serve_config
-from serve_app.pipeline.ports import ROLES
+from serve_app.pipeline.types import ROLES
 from tests.support.world import ROOT
 
 FILES = {name: yaml.safe_load((ROOT / name).read_text("utf-8")) for name in ("serve_config.yaml", PRODUCTION.name)}

@@ -33,12 +33,12 @@ from deployments.backends.audio.voice_activity import (
 )
 from deployments.backends.device import choose
 from deployments.backends.failures import job_failures
-from deployments.backends.progress import Pulse, pulsing
+from deployments.backends.progress import ProgressReporter, reporting
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed, WeightsUnavailable
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.transcribe_parts import join
-from serve_app.pipeline.types import SAMPLE_RATE, WHOLE, Part, Recording, Transcription, Waveform, Word
+from serve_app.pipeline.types import SAMPLE_RATE, Part, Recording, Transcription, TranscriptionRequest, Waveform, Word
 
 GAP_S = 2.0
 """Speech without a word for this long is decoded again: shorter ones are mostly breaths, laughs and "mhm"."""
@@ -65,7 +65,7 @@ logger = logging.getLogger(__name__)
 
 
 class FasterWhisper:
-    """A Whisper model in CTranslate2 form. See `TranscriberBackend`.
+    """A Whisper model in CTranslate2 form. See `Backend`.
 
     Options: `device` is `auto`, `cpu` or `cuda`; `compute_type` as in CTranslate2; `threads` 0 lets CTranslate2 choose.
     """
@@ -120,23 +120,22 @@ class FasterWhisper:
             self._model = None
             gc.collect()
 
-    def transcribe(
-        self, audio: Recording, language: str | None, progress: Progress, part: Part = WHOLE
-    ) -> Transcription:
-        """See `Transcriber.transcribe`. Raises `InferenceFailed` for a language the model does not know.
+    def run(self, request: TranscriptionRequest, progress: Progress) -> Transcription:
+        """See `Backend.run`. Raises `InferenceFailed` for a language the model does not know.
 
         Every part finds the speech of the whole recording and takes its share of the same windows, so that parts join
-        without a seam; a twentieth of the time is spent in each of them again.
+        without a seam. Finding the speech again costs each part a twentieth of the time.
         """
         model = self._loaded()
-        with pulsing(progress) as model.pulse:
-            return self._transcribe(model, audio, language, part)
+        with reporting(progress) as model.reporter:
+            return self._transcribe(model, request)
 
-    def _transcribe(self, model: "_Stoppable", audio: Recording, language: str | None, part: Part) -> Transcription:
-        progress = model.pulse
+    def _transcribe(self, model: "_Stoppable", request: TranscriptionRequest) -> Transcription:
+        audio: Recording = request.audio
+        progress, part = model.reporter, request.part
         voices = audio.channels or (audio.samples,)
         spoken = _spoken(audio, portion(progress, 0, VAD_SHARE))
-        chosen = self._language(model, audio.samples, next(filter(None, spoken), []), language)
+        chosen = self._language(model, audio.samples, next(filter(None, spoken), []), request.language)
         heard = [
             self._voice(model, samples, speech, part, chosen, portion(progress, VAD_SHARE + index * each, each))
             for each in [(1 - VAD_SHARE) / len(voices)]
@@ -247,18 +246,18 @@ class FasterWhisper:
 class _Stoppable(WhisperModel):  # type: ignore[misc] # the library has no types
     """A model that can be stopped around each of its steps: encoder, text, times of the words."""
 
-    pulse: Pulse
+    reporter: ProgressReporter
 
     def encode(self, features: Any) -> Any:
         """See `WhisperModel`."""
-        self.pulse.beat()
+        self.reporter.repeat()
         encoded = super().encode(features)
-        self.pulse.beat()
+        self.reporter.repeat()
         return encoded
 
     def find_alignment(self, *args: Any, **kwargs: Any) -> Any:
         """See `WhisperModel`."""
-        self.pulse.beat()
+        self.reporter.repeat()
         return super().find_alignment(*args, **kwargs)
 
 

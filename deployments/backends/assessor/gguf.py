@@ -16,34 +16,35 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from deployments.weights import sha256
-from serve_app.settings import ROOT
+from serve_app.settings import Paths
 
-CACHE = ROOT / ".run" / "unpacked"
-"""Where unpacked files are kept; to be deleted at will."""
 log = logging.getLogger(__name__)
 
 
-def folder_of(gguf: Path, cache: Path = CACHE) -> Path | None:
-    """The folder `gguf` is unpacked into, unpacking it now if it was not; None where there is no place to keep it.
+def unpacked_folder(gguf: Path, cache: Path | None = None) -> Path | None:
+    """Folder that `gguf` is unpacked into; unpacks it on the first call. None where the folder cannot be written.
+
+    `cache` is the parent folder, by default `Paths.gguf_cache_dir`; it may be deleted at any time.
 
     The name holds the digest of the file and the versions of the libraries, so an upgrade of either unpacks anew.
     """
+    cache = cache or Paths().gguf_cache_dir
     versions = "-".join(metadata.version(library) for library in ("transformers", "gguf"))
     folder = cache / f"{gguf.stem}-{sha256(gguf)[:16]}-{versions}"
     if not folder.exists():
         try:
             _unpack(gguf, folder)
         except OSError as error:
-            log.warning("%s is read slowly, unpacked files cannot be kept in %s: %s", gguf.name, cache, error)
+            log.warning("%s loads slowly: unpacked files cannot be kept in %s: %s", gguf.name, cache, error)
             return None
     return folder
 
 
-def read_model(path: Path, device: str) -> tuple[Any, Any]:
+def load_model(path: Path, device: str) -> tuple[Any, Any]:
     """Tokenizer and causal language model of a folder, or of one GGUF file, in memory and ready to run."""
-    folder = folder_of(path) if path.suffix == ".gguf" else path
+    folder = unpacked_folder(path) if path.suffix == ".gguf" else path
     if folder is None:
-        tokenizer, model = read_gguf(path, device)
+        tokenizer, model = load_gguf(path, device)
     else:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
@@ -54,7 +55,7 @@ def read_model(path: Path, device: str) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def read_gguf(gguf: Path, device: str) -> tuple[Any, Any]:
+def load_gguf(gguf: Path, device: str) -> tuple[Any, Any]:
     """Tokenizer and model out of the file itself."""
     # Unpacked while loading: kept packed, every pass would unpack all weights again, and a pass over five short
     # options took longer than one over the whole prompt.
@@ -71,7 +72,7 @@ def _unpack(gguf: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     half_done = Path(tempfile.mkdtemp(dir=folder.parent, prefix="unpacking-"))
     try:
-        for part in read_gguf(gguf, "cpu"):
+        for part in load_gguf(gguf, "cpu"):
             part.save_pretrained(half_done)
         if not folder.exists():  # else another process was faster
             half_done.rename(folder)  # whole or not at all: a process may die at any moment

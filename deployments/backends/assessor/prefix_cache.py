@@ -1,7 +1,8 @@
-"""Keys and values of contexts that a causal language model has read, so that it reads each of them once.
+"""Keys and values of the contexts that a causal language model has read, so that it reads each context once.
 
-An interview's passage is the context of many questions: every competency it touches, every order of the statements. A
-context is always read alone and its question after it, kept or not, so an answer never depends on what came before.
+A passage of an interview is the context of many questions: every competency it touches, every order of the statements.
+A context is always read on its own and the question after it, whether the cache keeps it or not, so an answer never
+depends on earlier calls.
 """
 
 import copy
@@ -11,38 +12,38 @@ from typing import Any
 
 import torch
 
-KEPT_BYTES = 256 << 20
-"""Room for what is kept: some 11,000 tokens of a 135M model, 1,700 of an 8B one."""
+MAX_BYTES = 256 << 20
+"""Size limit of the cache: about 11,000 tokens of a 135M model, 1,700 of an 8B one."""
 
 Read = Callable[[torch.Tensor], Any]
-"""Tokens, shape (1, n), to the cache of keys and values after them."""
+"""Maps tokens, shape (1, n), to the model's cache of keys and values after them."""
 
 
-class Prefixes:
-    """The contexts read lately, the least lately used dropped first."""
+class PrefixCache:
+    """Recently read contexts; evicts the least recently used first."""
 
-    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept_bytes = kept_bytes
-        self._known: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
-    def after(self, tokens: torch.Tensor, read: Read) -> tuple[Any, bool]:
-        """A cache of the caller's own that stands behind `tokens`, and whether it was known. None for no tokens."""
+    def get(self, tokens: torch.Tensor, read: Read) -> tuple[Any, bool]:
+        """A private copy of the keys and values after `tokens`, and whether they were cached. None for no tokens."""
         if not tokens.shape[1]:
             return None, False
         key = tuple(tokens[0].tolist())
-        known = key in self._known
-        if not known:
-            self._known[key] = read(tokens)
-        self._known.move_to_end(key)
-        cache = copy.deepcopy(self._known[key])
-        while len(self._known) > 1 and sum(map(_size, self._known.values())) > self._kept_bytes:
-            self._known.popitem(last=False)
-        return cache, known
+        hit = key in self._entries
+        if not hit:
+            self._entries[key] = read(tokens)
+        self._entries.move_to_end(key)
+        entry = copy.deepcopy(self._entries[key])
+        while len(self._entries) > 1 and sum(map(_size, self._entries.values())) > self._max_bytes:
+            self._entries.popitem(last=False)
+        return entry, hit
 
-    def forget(self) -> None:
-        """Keep nothing of what was said."""
-        self._known.clear()
+    def clear(self) -> None:
+        """Drop all contexts: they hold what was said in an interview."""
+        self._entries.clear()
 
 
-def _size(cache: Any) -> int:
-    return sum(part.nbytes for layer in cache.layers for part in (layer.keys, layer.values) if part is not None)
+def _size(entry: Any) -> int:
+    return sum(part.nbytes for layer in entry.layers for part in (layer.keys, layer.values) if part is not None)

@@ -17,14 +17,13 @@ from deployments.backends import LoadProgress
 from deployments.backends.audio.channel_turns import diarize_channels
 from deployments.backends.device import choose
 from deployments.backends.failures import job_failures
-from deployments.backends.lean import without
-from deployments.backends.progress import pulsing
+from deployments.backends.progress import reporting
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed, WeightsUnavailable
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Recording, Turn
+from serve_app.pipeline.types import SAMPLE_RATE, Diarization, DiarizationRequest, Recording, Turn
 
-with without("transformers", "matplotlib", "SciencePlots", "tensorboard"), warnings.catch_warnings():
+with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains of a torchcodec without FFmpeg; waveforms are handed over in memory
     from pyannote.audio import Model, Pipeline
     from pyannote.audio.telemetry import set_telemetry_metrics
@@ -52,7 +51,7 @@ SHARES = {"segmentation": (0.0, 0.7), "embeddings": (0.7, 0.27)}
 
 
 class Pyannote:
-    """A diarization pipeline. See `DiarizerBackend`.
+    """A diarization pipeline. See `Backend`.
 
     Options: `device` is `auto`, `cpu` or `cuda`; `clustering` replaces `CLUSTERING` where the pipeline is put together
     from parts; `threads` 0 lets torch choose.
@@ -93,7 +92,7 @@ class Pyannote:
             warnings.simplefilter("ignore")  # checkpoints of older Lightning versions, upgraded on the fly
             pipeline = self._whole(paths["pipeline"]) if "pipeline" in paths else self._from_parts(paths)
             self._pipeline = pipeline.to(torch.device(self.device))
-        self._run(
+        self._diarize(
             Recording(np.zeros(SAMPLE_RATE, dtype=np.float32)), None, lambda _: None
         )  # the first run imports: 7 s
         progress(self.weight_bytes(), self.weight_bytes())
@@ -106,28 +105,29 @@ class Pyannote:
             if self.device != "cpu":
                 torch.cuda.empty_cache()
 
-    def diarize(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Diarization:
-        """See `Diarizer.diarize`. With a channel per speaker the channels tell, and `num_speakers` is not needed."""
+    def run(self, request: DiarizationRequest, progress: Progress) -> Diarization:
+        """See `Backend.run`. Where each speaker has a channel, the channels decide and `num_speakers` is ignored."""
+        audio: Recording = request.audio
         if self._pipeline is None:
             raise InferenceFailed(f"{self.name} was asked to diarize before its weights were loaded.")
         if audio.channels:
             return diarize_channels(audio, progress)
         if len(audio.samples) < MIN_SAMPLES:
             return Diarization((), ())
-        found = self._run(audio, num_speakers, progress)
+        found = self._diarize(audio, request.num_speakers, progress)
         progress(1.0)
         return _diarization(found.speaker_diarization, found.exclusive_speaker_diarization)
 
-    def _run(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Any:
+    def _diarize(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Any:
         """The pipeline's own output. What `progress` raises passes as it is."""
         if isinstance(self._pipeline, SharedFrameDiarization):
             self._pipeline.set_step(LONG_STEP if audio.duration_s > LONG_S else STEP)
-        with pulsing(progress) as pulse, job_failures(self.name), warnings.catch_warnings():
+        with reporting(progress) as reporter, job_failures(self.name), warnings.catch_warnings():
             # of samples that may not be written to (Ray's), of silent windows, of too few voices for the hint
             warnings.simplefilter("ignore")
             waveform = torch.from_numpy(audio.samples)[None]
             file = {"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "recording"}
-            return self._pipeline(file, num_speakers=num_speakers, hook=_Reporter(pulse))
+            return self._pipeline(file, num_speakers=num_speakers, hook=_Reporter(reporter))
 
     def _whole(self, path: str) -> Any:
         pipeline = Pipeline.from_pretrained(path)

@@ -12,13 +12,16 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
 
+from deployments.backends import BACKENDS
+from deployments.backends.fake import FakeTranscriber
 from deployments.replica.events import Accepted, Failed, Inference, ModelEvent, Result
 from deployments.replica.lifecycle import PULSE_S, Limits
 from deployments.replica.pool_client import DatabasePoolClient
 from deployments.replica.replica import Replica
 from serve_app.model_pool import registry
 from serve_app.model_pool.models import ModelReplica, ModelState
-from serve_app.pipeline.ports import Loading, ModelRole
+from serve_app.pipeline.ports import Loading
+from serve_app.pipeline.types import ModelRequest, ModelRole
 from serve_app.services import Services
 from tests.support.fakes import fake_spec
 
@@ -27,15 +30,16 @@ SIZE = 100
 BUDGET = 250
 """Room for two."""
 
-Make = Callable[..., Replica[Any]]
+Make = Callable[..., Replica]
 
 
 @pytest.fixture
-async def replica(services: Services) -> AsyncIterator[Make]:
+async def replica(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
     """Makes replicas that share one memory budget. All live in this process, so each measures only its own growth."""
-    made: list[Replica[Any]] = []
+    monkeypatch.setitem(BACKENDS, "fake_transcriber", f"{__name__}:{CallingBackend.__name__}")
+    made: list[Replica] = []
 
-    def make(role: ModelRole = "asr", limits: Limits | None = None, **options: Any) -> Replica[Any]:
+    def make(role: ModelRole = "asr", limits: Limits | None = None, **options: Any) -> Replica:
         reports = DatabasePoolClient(services.database, services.bus)
         spec = fake_spec(role, **options).model_copy(update={"footprint_mib": SIZE})
         limits = limits or Limits(BUDGET, room_deadline_s=5.0)
@@ -57,7 +61,23 @@ async def follow(events: AsyncIterator[ModelEvent]) -> list[str]:
     return names
 
 
-def work(seconds: float = 0.0) -> Callable[[Any, Any], str]:
+class Work(ModelRequest[str]):
+    """A request that brings its own work; `CallingBackend` runs it."""
+
+    def __init__(self, call: Callable[[Any, Callable[[float], None]], Any]) -> None:
+        self.call = call
+
+
+class CallingBackend(FakeTranscriber):
+    """The fake model, running whatever a request brings."""
+
+    def run(self, request: Any, progress: Callable[[float], None]) -> Any:
+        return request.call(self, progress)
+
+
+def work(seconds: float = 0.0) -> Work:
+    """Work of a fixed length that reports progress, so that it can be stopped."""
+
     def run(_backend: Any, progress: Callable[[float], None]) -> str:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -65,7 +85,7 @@ def work(seconds: float = 0.0) -> Callable[[Any, Any], str]:
             progress(0.5)
         return "done"
 
-    return run
+    return Work(run)
 
 
 async def row(services: Services, replica_id: str) -> ModelReplica:
@@ -89,8 +109,8 @@ async def until(services: Services, replica_id: str, state: ModelState, within_s
 async def test_cold_then_warm(replica: Make) -> None:
     """Loading is reported by the call that finds the model cold, and by no later one."""
     asr = replica(load_s=0.1)
-    assert await follow(asr.serve(work())) == ["Accepted", "Loading", "Inference", "Result"]
-    assert await follow(asr.serve(work())) == ["Accepted", "Inference", "Result"]
+    assert await follow(asr.run(work())) == ["Accepted", "Loading", "Inference", "Result"]
+    assert await follow(asr.run(work())) == ["Accepted", "Inference", "Result"]
 
 
 async def test_the_footprint_is_what_the_process_grew_by(services: Services, replica: Make) -> None:
@@ -106,7 +126,7 @@ async def test_the_footprint_is_what_the_process_grew_by(services: Services, rep
 async def test_callers_share_one_load(services: Services, replica: Make) -> None:
     """Five at once, one row in the load history."""
     asr = replica(load_s=0.2)
-    await asyncio.gather(*(follow(asr.serve(work())) for _ in range(5)))
+    await asyncio.gather(*(follow(asr.run(work())) for _ in range(5)))
     async with services.database.transaction() as session:
         assert len((await session.exec(select(registry.ModelLoad))).all()) == 1
 
@@ -117,7 +137,7 @@ async def test_an_idle_model_leaves_for_one_that_is_needed(services: Services, r
     await occupy(services, "old", SIZE, idle_s=50)
     leaving = asyncio.create_task(leave_when_asked(services, "old"))
     began = time.monotonic()
-    assert await follow(replica().serve(work())) == ["Accepted", "Loading", "Inference", "Result"]
+    assert await follow(replica().run(work())) == ["Accepted", "Loading", "Inference", "Result"]
     assert time.monotonic() - began < 2
     await leaving
     assert (await row(services, "recent")).evict_requested_at is None
@@ -126,7 +146,7 @@ async def test_an_idle_model_leaves_for_one_that_is_needed(services: Services, r
 async def test_a_replica_that_is_asked_unloads_at_once(services: Services, replica: Make) -> None:
     """The bus wakes it; the row says cold, the request is answered, and the next call loads again."""
     asr = replica(hold_mib=SIZE)
-    await follow(asr.serve(work()))
+    await follow(asr.run(work()))
     await until(services, "asr-0", ModelState.WARM)
     await ask(services, "asr-0")
     await until(services, "asr-0", ModelState.COLD, within_s=1.0)
@@ -134,14 +154,14 @@ async def test_a_replica_that_is_asked_unloads_at_once(services: Services, repli
     assert left.held_mib < 40
     await asyncio.sleep(0.1)
     assert (await row(services, "asr-0")).evict_requested_at is None
-    assert "Loading" in await follow(asr.serve(work()))
+    assert "Loading" in await follow(asr.run(work()))
 
 
 async def test_a_busy_replica_declines_to_leave(services: Services, replica: Make) -> None:
     """The work goes on, the request is withdrawn, the model stays warm."""
     asr = replica()
     await follow(asr.warm())
-    call = asyncio.create_task(follow(asr.serve(work(1.0))))
+    call = asyncio.create_task(follow(asr.run(work(1.0))))
     await asyncio.sleep(0.2)
     await ask(services, "asr-0")
     await asyncio.sleep(0.4)
@@ -155,16 +175,16 @@ async def test_no_room_is_waited_for_until_the_deadline(services: Services, repl
     await occupy(services, "busy", SIZE * 2, in_flight=1)
     asr = replica(limits=Limits(BUDGET, room_deadline_s=1.0))
     began = time.monotonic()
-    assert (await follow(asr.serve(work())))[-1] == "VramUnavailable"
+    assert (await follow(asr.run(work())))[-1] == "VramUnavailable"
     assert 0.9 < time.monotonic() - began < 10
     await pretend_held(services, "busy", 0)
-    assert (await follow(asr.serve(work())))[-1] == "Result"
+    assert (await follow(asr.run(work())))[-1] == "Result"
 
 
 async def test_room_that_comes_free_is_taken(services: Services, replica: Make) -> None:
     """A waiting call goes on as soon as another model has left."""
     await occupy(services, "busy", SIZE * 2, in_flight=1)
-    call = asyncio.create_task(follow(replica().serve(work())))
+    call = asyncio.create_task(follow(replica().run(work())))
     async with asyncio.timeout(10):
         while not await wants_room(services, "asr-0"):  # noqa: ASYNC110 — a row of the database
             await asyncio.sleep(0.05)
@@ -176,7 +196,7 @@ async def test_room_that_comes_free_is_taken(services: Services, replica: Make) 
 async def test_a_model_larger_than_the_budget_fails_at_once(replica: Make) -> None:
     """No deadline is waited for what can never be."""
     asr = replica(limits=Limits(SIZE - 1, room_deadline_s=30.0))
-    events = await asyncio.wait_for(follow(asr.serve(work())), 3)
+    events = await asyncio.wait_for(follow(asr.run(work())), 3)
     assert events[-1] == "VramUnavailable"
 
 
@@ -184,14 +204,14 @@ async def test_the_last_room_is_given_once(services: Services, replica: Make) ->
     """Two replicas ask at the same moment; one loads, the other waits."""
     limits = Limits(SIZE + SIZE // 2, room_deadline_s=1.0)
     pair = [replica(role, limits, load_s=0.3, hold_mib=SIZE) for role in ("asr", "diarizer")]
-    ends = await asyncio.gather(*(follow(one.serve(work(2.5))) for one in pair))
+    ends = await asyncio.gather(*(follow(one.run(work(2.5))) for one in pair))
     assert sorted(end[-1] for end in ends) == ["Result", "VramUnavailable"]
 
 
 async def test_the_dead_hold_no_room(services: Services, replica: Make) -> None:
     """A process that was killed cannot retire its row, and need not."""
     await occupy(services, "killed", BUDGET, in_flight=1, pid=DEAD)
-    assert (await follow(replica().serve(work())))[-1] == "Result"
+    assert (await follow(replica().run(work())))[-1] == "Result"
 
 
 async def test_running_out_of_memory_while_loading_is_the_same_case(replica: Make, tmp_path: Path) -> None:
@@ -199,16 +219,16 @@ async def test_running_out_of_memory_while_loading_is_the_same_case(replica: Mak
     flag = tmp_path / "fail"
     flag.write_text("oom")
     asr = replica(limits=Limits(BUDGET, room_deadline_s=0.8), fail=str(flag))
-    assert (await follow(asr.serve(work())))[-1] == "VramUnavailable"
+    assert (await follow(asr.run(work())))[-1] == "VramUnavailable"
     flag.unlink()
-    assert (await follow(asr.serve(work())))[-1] == "Result"
+    assert (await follow(asr.run(work())))[-1] == "Result"
 
 
 async def test_memory_that_comes_free_in_time_saves_the_call(replica: Make, tmp_path: Path) -> None:
     """The load that ran out of memory is repeated for the same caller."""
     flag = tmp_path / "fail"
     flag.write_text("oom")
-    call = asyncio.create_task(follow(replica(fail=str(flag)).serve(work())))
+    call = asyncio.create_task(follow(replica(fail=str(flag)).run(work())))
     await asyncio.sleep(0.5)
     flag.unlink()
     assert (await asyncio.wait_for(call, 4))[-1] == "Result"
@@ -219,27 +239,27 @@ async def test_a_broken_load_fails_its_callers_and_the_next_call_tries_again(rep
     flag = tmp_path / "fail"
     flag.write_text("broken")
     asr = replica(fail=str(flag))
-    ends = await asyncio.gather(*(follow(asr.serve(work())) for _ in range(3)))
+    ends = await asyncio.gather(*(follow(asr.run(work())) for _ in range(3)))
     assert {end[-1] for end in ends} == {"WeightsUnavailable"}
     flag.unlink()
-    assert (await follow(asr.serve(work())))[-1] == "Result"
+    assert (await follow(asr.run(work())))[-1] == "Result"
 
 
 async def test_idle_weights_leave_in_place(services: Services, replica: Make) -> None:
     """After the idle time, not before; the next call reloads in the same process."""
     asr = replica(limits=Limits(BUDGET, room_deadline_s=5.0, unload_after_s=1.0), hold_mib=SIZE)
-    await follow(asr.serve(work(1.5)))
+    await follow(asr.run(work(1.5)))
     await asyncio.sleep(0.3)
     assert (await row(services, "asr-0")).state is ModelState.WARM
     await until(services, "asr-0", ModelState.COLD)
-    assert await follow(asr.serve(work())) == ["Accepted", "Loading", "Inference", "Result"]
+    assert await follow(asr.run(work())) == ["Accepted", "Loading", "Inference", "Result"]
 
 
 async def test_calls_that_meet_an_unload_just_load_again(replica: Make) -> None:
     """Fifteen calls aimed at the idle time: every one ends with a result, none is told a lie about loading."""
     asr = replica(limits=Limits(BUDGET, room_deadline_s=5.0, unload_after_s=0.05))
     for round_ in range(15):
-        events = await follow(asr.serve(work()))
+        events = await follow(asr.run(work()))
         assert events[-2:] == ["Inference", "Result"]
         await asyncio.sleep(0.03 + round_ % 5 * 0.02)
         await asr.heartbeat()
@@ -248,7 +268,7 @@ async def test_calls_that_meet_an_unload_just_load_again(replica: Make) -> None:
 async def test_a_caller_who_leaves_stops_waiting_for_room(services: Services, replica: Make) -> None:
     """Nobody loads for the departed."""
     await occupy(services, "busy", SIZE * 2, in_flight=1)
-    call = asyncio.create_task(follow(replica().serve(work())))
+    call = asyncio.create_task(follow(replica().run(work())))
     await asyncio.sleep(0.5)
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
@@ -268,10 +288,10 @@ async def test_a_prefetch_takes_free_room_only(services: Services, replica: Make
 async def test_an_abandoned_call_frees_the_turn(replica: Make) -> None:
     """The next caller is not stuck behind work nobody waits for."""
     asr = replica()
-    call = asyncio.create_task(follow(asr.serve(work(30))))
+    call = asyncio.create_task(follow(asr.run(work(30))))
     await asyncio.sleep(0.3)
     call.cancel()
-    assert (await asyncio.wait_for(follow(asr.serve(work())), 3))[-1] == "Result"
+    assert (await asyncio.wait_for(follow(asr.run(work())), 3))[-1] == "Result"
 
 
 async def test_an_abandoned_call_counts_until_its_work_has_ended(services: Services, replica: Make) -> None:
@@ -279,10 +299,10 @@ async def test_an_abandoned_call_counts_until_its_work_has_ended(services: Servi
     asr = replica()
     await follow(asr.warm())
     free = threading.Event()
-    left = asyncio.create_task(follow(asr.serve(lambda _backend, _progress: free.wait(30))))
+    left = asyncio.create_task(follow(asr.run(Work(lambda _backend, _progress: free.wait(30)))))
     await asyncio.sleep(0.2)
     left.cancel()
-    after = asyncio.create_task(follow(asr.serve(work())))
+    after = asyncio.create_task(follow(asr.run(work())))
     await ask(services, "asr-0")
     await asyncio.sleep(PULSE_S + 0.3)
     busy = await row(services, "asr-0")

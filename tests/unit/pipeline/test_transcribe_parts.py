@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from serve_app.errors import InferenceFailed
-from serve_app.pipeline.ports import ModelRole, Models, Observer
+from serve_app.pipeline.ports import Observer
 from serve_app.pipeline.transcribe_parts import MIN_PART_S, transcribe
-from serve_app.pipeline.types import Part, Transcription, Word
+from serve_app.pipeline.types import ModelRole, Part, Transcription, TranscriptionRequest, Word
 from tests.support.fakes import Silence
 
 
-class InjectionVerdict(Silence):
-    """An observer that keeps what it hears of progress."""
+class ProgressLog(Silence):
+    """An observer that records progress."""
 
     def __init__(self) -> None:
         self.shares: list[float] = []
@@ -31,15 +31,8 @@ class Replicas:
         self.canceled: list[int] = []
         self._failing = failing
 
-    def models(self, observer: Observer) -> Models:
-        outer = self
-
-        class Transcriber:
-            async def transcribe(self, audio: Any, language: str | None, part: Part) -> Transcription:
-                return await outer.work(observer, part)
-
-        transcriber: Any = Transcriber()
-        return Models(transcriber, transcriber, transcriber)
+    async def run(self, request: Any, observer: Observer) -> Any:
+        return await self.work(observer, request.part)
 
     async def work(self, observer: Observer, part: Part) -> Transcription:
         self.parts.append(part)
@@ -61,8 +54,8 @@ class Replicas:
 
 async def test_a_long_recording_uses_every_replica_and_joins_in_order() -> None:
     """Each part is sent once the one before is at work; the result is one transcription with the sums of speech."""
-    pool, heard = Replicas(3), InjectionVerdict()
-    found = await transcribe(pool, heard, None, 3600.0, "en")  # type: ignore[arg-type] # what a pool needs here
+    pool, heard = Replicas(3), ProgressLog()
+    found = await transcribe(TranscriptionRequest(None, "en"), 3600.0, pool, heard)  # type: ignore[arg-type] # what a pool needs here
     assert pool.parts == [Part(0, 3), Part(1, 3), Part(2, 3)]
     assert [word.text for word in found.words] == ["part0", "part1", "part2"]
     assert (found.speech_s, found.covered_s) == (6.0, 3.0)
@@ -74,7 +67,7 @@ async def test_a_long_recording_uses_every_replica_and_joins_in_order() -> None:
 async def test_a_part_is_never_too_short_to_pay(length_s: float, parts: int) -> None:
     """Short recordings stay whole, and nothing is cut finer than there are replicas."""
     pool = Replicas(4)
-    await transcribe(pool, Silence(), None, length_s, None)  # type: ignore[arg-type] # what a pool needs here
+    await transcribe(TranscriptionRequest(None), length_s, pool, Silence())  # type: ignore[arg-type] # what a pool needs here
     assert len(pool.parts) == parts
 
 
@@ -82,5 +75,5 @@ async def test_a_failed_part_ends_the_others() -> None:
     """The caller gets the failure itself, and nobody works on for nothing."""
     pool = Replicas(3, failing=2)
     with pytest.raises(InferenceFailed, match="one part failed"):
-        await transcribe(pool, Silence(), None, 3600.0, "en")  # type: ignore[arg-type] # what a pool needs here
+        await transcribe(TranscriptionRequest(None, "en"), 3600.0, pool, Silence())  # type: ignore[arg-type] # what a pool needs here
     assert sorted(pool.canceled) == [0, 1]

@@ -1,4 +1,4 @@
-"""GGUF files are unpacked once, whole, and anew for other contents; and imports leave out what is not needed."""
+"""GGUF files are unpacked once, whole, and anew for other contents."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(gguf)
         return Part(), Part()
 
-    monkeypatch.setattr(gguf_module, "read_gguf", read)
+    monkeypatch.setattr(gguf_module, "load_gguf", read)
     return found
 
 
@@ -32,10 +32,10 @@ def test_a_file_is_unpacked_once(tmp_path: Path, reads: list[Path]) -> None:
     """The second load finds the folder of the first."""
     gguf = tmp_path / "model.gguf"
     gguf.write_bytes(b"weights")
-    folder = gguf_module.folder_of(gguf, tmp_path / "cache")
+    folder = gguf_module.unpacked_folder(gguf, tmp_path / "cache")
     assert folder
     assert (folder / "part").read_text() == "unpacked"
-    assert gguf_module.folder_of(gguf, tmp_path / "cache") == folder
+    assert gguf_module.unpacked_folder(gguf, tmp_path / "cache") == folder
     assert reads == [gguf]
     assert list((tmp_path / "cache").iterdir()) == [folder]
 
@@ -44,9 +44,9 @@ def test_other_contents_are_unpacked_anew(tmp_path: Path, reads: list[Path]) -> 
     """The folder's name holds the digest of the file."""
     gguf = tmp_path / "model.gguf"
     gguf.write_bytes(b"weights")
-    before = gguf_module.folder_of(gguf, tmp_path / "cache")
+    before = gguf_module.unpacked_folder(gguf, tmp_path / "cache")
     gguf.write_bytes(b"other weights")
-    assert gguf_module.folder_of(gguf, tmp_path / "cache") != before
+    assert gguf_module.unpacked_folder(gguf, tmp_path / "cache") != before
     assert len(reads) == 2
 
 
@@ -56,11 +56,11 @@ def test_a_failed_unpacking_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def broken(gguf: Path, device: str) -> tuple[Any, Any]:
         raise MemoryError
 
-    monkeypatch.setattr(gguf_module, "read_gguf", broken)
+    monkeypatch.setattr(gguf_module, "load_gguf", broken)
     gguf = tmp_path / "model.gguf"
     gguf.write_bytes(b"weights")
     with pytest.raises(MemoryError):
-        gguf_module.folder_of(gguf, tmp_path / "cache")
+        gguf_module.unpacked_folder(gguf, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -70,18 +70,4 @@ def test_without_a_place_to_keep_it_the_file_is_read_as_it_is(tmp_path: Path, re
     gguf.write_bytes(b"weights")
     blocked = tmp_path / "cache"
     blocked.write_text("a file where the folder should be")
-    assert gguf_module.folder_of(gguf, blocked) is None
-
-
-def test_imports_leave_out_what_is_named() -> None:
-    """And only while they run."""
-    from lightning_utilities.core.imports import RequirementCache
-
-    from deployments.backends.lean import without
-
-    wanted = RequirementCache("transformers>=4.4.0")
-    assert wanted
-    with without("transformers"):
-        assert not RequirementCache("transformers>=4.4.0")
-        assert RequirementCache("numpy")
-    assert RequirementCache("transformers>=4.4.0")
+    assert gguf_module.unpacked_folder(gguf, blocked) is None

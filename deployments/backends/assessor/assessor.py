@@ -1,0 +1,84 @@
+"""The assessor backend: the assessment flow over a language model, guarded by the injection tagger."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from deployments.backends import Loadable, LoadProgress
+from deployments.backends.assessor.injection_tagger import InjectionTagger
+from deployments.backends.failures import job_failures
+from deployments.backends.progress import ProgressReporter, reporting
+from serve_app.pipeline.assessment.assess import assess
+from serve_app.pipeline.assessment.ports import LanguageModel, WordTags
+from serve_app.pipeline.ports import Progress
+from serve_app.pipeline.types import Assessment, AssessmentRequest, TokenUsage
+
+
+class Session(LanguageModel, Protocol):
+    """A language model during one assessment. It alone holds what belongs to that assessment."""
+
+    usage: TokenUsage
+
+    def close(self) -> None:
+        """Drop all that was read of the interview."""
+        ...
+
+
+class SessionModel(Loadable, Protocol):
+    """A language model that opens a session per assessment."""
+
+    def session(self, progress: ProgressReporter) -> Session:
+        """Open a session. Raises `InferenceFailed` before `load`."""
+        ...
+
+
+class Assessor:
+    """Runs `AssessmentRequest`s. Holds no state of a call: calls may run side by side where the model allows it."""
+
+    def __init__(self, model: SessionModel) -> None:
+        self.name, self.device = model.name, model.device
+        self.model = model
+        self.tagger = InjectionTagger()
+
+    def weight_bytes(self) -> int:
+        """See `Loadable.weight_bytes`."""
+        return self.model.weight_bytes() + self.tagger.weight_bytes()
+
+    def load(self, progress: LoadProgress) -> None:
+        """See `Loadable.load`."""
+        total = self.weight_bytes()
+        self.model.load(lambda loaded, _: progress(loaded, total))
+        try:
+            with job_failures(self.name):
+                self.tagger.load()
+        except BaseException:
+            self.model.unload()
+            raise
+        progress(total, total)
+
+    def unload(self) -> None:
+        """See `Loadable.unload`."""
+        self.tagger.unload()
+        self.model.unload()
+
+    def run(self, request: AssessmentRequest, progress: Progress) -> Assessment:
+        """See `Backend.run`. Raises `InferenceFailed` and `VramUnavailable`."""
+        with reporting(progress) as reporter:
+            session = self.model.session(reporter)
+            try:
+                assessment = assess(request, session, _Tagging(self.name, self.tagger, reporter), reporter)
+                return replace(assessment, usage=session.usage)
+            finally:
+                session.close()
+
+
+class _Tagging:
+    """The tagger during one assessment."""
+
+    def __init__(self, model: str, tagger: InjectionTagger, progress: ProgressReporter) -> None:
+        self._model, self._tagger, self._progress = model, tagger, progress
+
+    def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
+        """See `WordTagger.tag_words`."""
+        with job_failures(self._model):
+            return self._tagger.tag_words(sentences, self._progress.repeat)
