@@ -1,7 +1,7 @@
-"""What an owner does with jobs over the API: list, wait, cancel, retry, delete, export, stream with a token."""
+"""An owner's jobs over the API: result, list, long poll, cancel, retry, delete, transcript."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
 
 import httpx
 import pytest
@@ -10,12 +10,28 @@ from sqlmodel import col
 
 from deployments.replica.local_pool import LocalPool
 from serve_app.executor import Executor
-from serve_app.http.tokens import JobTokens
-from serve_app.jobs.models import Job
+from serve_app.jobs.models import Job, JobState
 from serve_app.services import Services
 from tests.support.calls import error, stream, submit
-from tests.support.fakes import RecordedNotifications, local_pool
-from tests.support.world import Customer, new_customer, tone
+from tests.support.fakes import local_pool
+from tests.support.world import Customer, new_customer
+
+
+async def test_a_finished_job_shows_its_result(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """The result has the documented fields."""
+    job_id = (await submit(client, customer)).json()["job_id"]
+    await Executor(services, pool).run(job_id)
+    job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
+    assert job["status"] == "completed"
+    assert job["result"].keys() >= {"duration_s", "transcript", "metrics", "assessment"}
+    assert job["result"]["transcript"][0].keys() == {"start", "end", "speaker", "text"}
+    assert job["result"]["metrics"].keys() >= {"talk_ratio", "interruptions"}
+    assert job["result"]["assessment"].keys() >= {
+        "summary", "recommendation", "scores", "highlights", "red_flags", "questions_for_next_round",
+        "submittal_note", "model",
+    }  # fmt: skip
 
 
 async def finished(client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer) -> str:
@@ -40,7 +56,7 @@ async def balance(client: httpx.AsyncClient, customer: Customer) -> dict[str, in
 
 
 async def test_pages_hold_every_job_once_newest_first(client: httpx.AsyncClient, customer: Customer) -> None:
-    """Five jobs in pages of two."""
+    """Five jobs in pages of two come once each, newest first."""
     made = [(await submit(client, customer)).json()["job_id"] for _ in range(5)]
     seen: list[str] = []
     cursor = None
@@ -55,10 +71,10 @@ async def test_pages_hold_every_job_once_newest_first(client: httpx.AsyncClient,
     assert seen == made[::-1]
 
 
-async def test_a_list_holds_only_what_was_asked_for(
+async def test_a_list_is_filtered_by_state_and_account(
     client: httpx.AsyncClient, services: Services, customer: Customer
 ) -> None:
-    """By state, and never another account's."""
+    """The list holds only matching jobs of the caller's account."""
     canceled, queued = [(await submit(client, customer)).json()["job_id"] for _ in range(2)]
     await client.post(f"/v1/jobs/{canceled}/cancel", headers=customer.headers)
     stranger = await new_customer(services.database)
@@ -69,7 +85,7 @@ async def test_a_list_holds_only_what_was_asked_for(
 
 @pytest.mark.parametrize("query", ["cursor=nonsense", "cursor=WzEsMl0", "limit=0", "limit=101", "status=unknown"])
 async def test_a_bad_page_request_gets_422(client: httpx.AsyncClient, customer: Customer, query: str) -> None:
-    """Naming the field."""
+    """The error names the field."""
     response = await client.get(f"/v1/jobs?{query}", headers=customer.headers)
     assert (response.status_code, error(response)) == (422, "invalid_field")
     assert response.json()["detail"]["field"] == query.split("=", maxsplit=1)[0]
@@ -78,7 +94,7 @@ async def test_a_bad_page_request_gets_422(client: httpx.AsyncClient, customer: 
 async def test_a_long_poll_returns_when_the_job_is_over(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """And not before."""
+    """The request waits for the end of the job, or for the given seconds."""
     job_id = (await submit(client, customer)).json()["job_id"]
     waiting = asyncio.create_task(client.get(f"/v1/jobs/{job_id}?wait=30", headers=customer.headers))
     await asyncio.sleep(0.2)
@@ -94,7 +110,7 @@ async def test_a_long_poll_returns_when_the_job_is_over(
 async def test_canceling_a_queued_job_releases_its_credits(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """At once; it is never run, and canceling again changes nothing."""
+    """The job never runs, and a second cancel changes nothing."""
     job_id = (await submit(client, customer)).json()["job_id"]
     assert await balance(client, customer) == {"balance": 99, "held": 1}
     for _ in range(2):
@@ -107,7 +123,7 @@ async def test_canceling_a_queued_job_releases_its_credits(
 async def test_a_finished_job_cannot_be_canceled(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """409, and its credits stay spent."""
+    """The cancel gets 409, and the credits stay charged."""
     job_id = await finished(client, services, pool, customer)
     response = await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
     assert (response.status_code, error(response)) == (409, "conflict")
@@ -117,7 +133,7 @@ async def test_a_finished_job_cannot_be_canceled(
 async def test_a_failed_job_is_retried_without_charge(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """It completes on the second run; its stream tells the whole story and ends once."""
+    """The retry completes, and its stream holds both runs and ends once."""
     job_id = await failed(client, services, customer)
     assert await balance(client, customer) == {"balance": 99, "held": 1}
     response = await client.post(f"/v1/jobs/{job_id}/retry", headers=customer.headers)
@@ -135,7 +151,7 @@ async def test_a_failed_job_is_retried_without_charge(
 async def test_a_retry_after_its_window_is_refused(
     client: httpx.AsyncClient, services: Services, customer: Customer
 ) -> None:
-    """The recording is gone by then, and the job refunded."""
+    """The recording is deleted by then, and the job refunded."""
     job_id = await failed(client, services, customer)
     async with services.database.transaction() as session:
         await session.exec(update(Job).where(col(Job.id) == job_id).values(expires_at=Job.created_at))
@@ -146,7 +162,7 @@ async def test_a_retry_after_its_window_is_refused(
 async def test_a_deleted_job_leaves_a_receipt(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """No content, but state, times and credits."""
+    """The content is gone; state, times and credits stay."""
     job_id = await finished(client, services, pool, customer)
     assert (await client.delete(f"/v1/jobs/{job_id}", headers=customer.headers)).json() == {
         "job_id": job_id,
@@ -161,89 +177,74 @@ async def test_a_deleted_job_leaves_a_receipt(
 async def test_a_running_job_must_be_canceled_before_it_is_deleted(
     client: httpx.AsyncClient, customer: Customer
 ) -> None:
-    """409 says so."""
+    """Deleting an unfinished job gets 409."""
     job_id = (await submit(client, customer)).json()["job_id"]
     response = await client.delete(f"/v1/jobs/{job_id}", headers=customer.headers)
     assert (response.status_code, error(response)) == (409, "conflict")
 
 
 @pytest.mark.parametrize(
-    ("wanted", "begins", "media_type"),
+    ("format_", "prefix", "media_type"),
     [("txt", "[", "text/plain"), ("srt", "1\n00:00:0", "application/x-subrip"), ("vtt", "WEBVTT", "text/vtt")],
 )
 async def test_a_transcript_is_exported(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer,
-    wanted: str, begins: str, media_type: str,
+    format_: str, prefix: str, media_type: str,
 ) -> None:  # fmt: skip
-    """In the formats people take elsewhere."""
+    """The transcript comes as plain text, SRT and WebVTT."""
     job_id = await finished(client, services, pool, customer)
-    response = await client.get(f"/v1/jobs/{job_id}/transcript?format={wanted}", headers=customer.headers)
+    response = await client.get(f"/v1/jobs/{job_id}/transcript?format={format_}", headers=customer.headers)
     assert response.headers["content-type"].startswith(media_type)
-    assert response.text.startswith(begins)
+    assert response.text.startswith(prefix)
 
 
 async def test_an_unfinished_job_has_no_transcript(client: httpx.AsyncClient, customer: Customer) -> None:
-    """409 until it completes."""
+    """The transcript gets 409 until the job completes."""
     job_id = (await submit(client, customer)).json()["job_id"]
     response = await client.get(f"/v1/jobs/{job_id}/transcript", headers=customer.headers)
     assert (response.status_code, error(response)) == (409, "conflict")
 
 
-async def test_a_stream_token_opens_one_job_without_a_header(
-    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
-) -> None:
-    """As a browser's EventSource needs it; other jobs stay closed, and forged tokens open nothing."""
-    job_id = await finished(client, services, pool, customer)
-    other = (await submit(client, customer)).json()["job_id"]
-    given = (await client.post(f"/v1/jobs/{job_id}/stream-token", headers=customer.headers)).json()
-    opened = await client.get(given["events_url"])
-    assert opened.status_code == 200
-    assert '"terminal": true' in opened.text
-    assert (await client.get(f"/v1/jobs/{other}/events?token={given['token']}")).status_code == 404
-    forged = JobTokens("another secret").issue(job_id)
-    for token in (forged, "", given["token"] + "x"):
-        assert (await client.get(f"/v1/jobs/{job_id}/events?token={token}")).status_code == 401
-
-
-async def test_metadata_comes_back_as_it_was_sent(client: httpx.AsyncClient, customer: Customer) -> None:
-    """The caller's own labels."""
-    job_id = (await submit(client, customer, metadata='{"candidate": 17, "tags": ["a"]}')).json()["job_id"]
-    job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
-    assert job["metadata"] == {"candidate": 17, "tags": ["a"]}
-    refused = await submit(client, customer, metadata="[1]")
-    assert (refused.status_code, refused.json()["detail"]["field"]) == (422, "metadata")
-
-
-async def test_a_quote_costs_nothing(client: httpx.AsyncClient, services: Services, customer: Customer) -> None:
-    """Credits and time, from a number or from the recording itself, of which nothing is kept."""
-    quoted = await client.post("/v1/recruitscreen/quote", data={"duration_s": "412"}, headers=customer.headers)
-    assert quoted.json()["credits"] == 7
-    assert quoted.json()["cold"] is True
-    files = {"file": ("call.wav", tone(61))}
-    measured = await client.post("/v1/recruitscreen/quote", files=files, headers=customer.headers)
-    assert (measured.json()["credits"], measured.json()["duration_s"]) == (2, 61.0)
-    assert await balance(client, customer) == {"balance": 100, "held": 0}
-    nothing = await client.post("/v1/recruitscreen/quote", data={}, headers=customer.headers)
-    assert nothing.status_code == 422
-
-
-async def test_models_are_asked_for_while_the_recording_arrives(
+async def test_a_running_job_is_canceled_and_its_models_stop_within_two_seconds(
     client: httpx.AsyncClient, services: Services, customer: Customer
 ) -> None:
-    """After the key was checked and before the body is there, so that loading and uploading overlap."""
-    queue = services.queue
-    assert isinstance(queue, RecordedNotifications)
-    seen: list[int] = []
+    """After a cancel, worker and models stop within 2 s, and the credits stay charged."""
+    pool = local_pool(services.database, asr={"work_s": 10}, diarizer={"work_s": 10})
+    job_id = (await submit(client, customer)).json()["job_id"]
+    running = asyncio.create_task(Executor(services, pool).run(job_id))
+    while await state_of(services, job_id) is not JobState.PROCESSING_INFERENCE:  # noqa: ASYNC110 - a row, no event
+        await asyncio.sleep(0.05)
+    began = time.monotonic()
+    answer = await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
+    assert answer.json()["status"] == "canceled"
+    await asyncio.wait_for(running, 2)
+    assert time.monotonic() - began < 2
+    for replica in pool.replicas.values():
+        await replica.heartbeat()
+    assert [model["in_flight"] for model in (await client.get("/v1/models/status")).json()["models"]] == [0, 0, 0]
+    assert (await client.get("/v1/credits", headers=customer.headers)).json() == {"balance": 99, "held": 0}
+    await pool.close()
 
-    async def body() -> AsyncIterator[bytes]:
-        yield b"--x\r\n"
-        for _ in range(3):
-            await asyncio.sleep(0)
-            seen.append(queue.expected)
-            yield b'Content-Disposition: form-data; name="role_title"\r\n\r\nEngineer\r\n--x\r\n'
 
-    headers = {"content-type": "multipart/form-data; boundary=x"}
-    await client.post("/v1/recruitscreen/jobs", headers=headers, content=body())
-    assert (queue.expected, seen) == (0, [])
-    await client.post("/v1/recruitscreen/jobs", headers=headers | customer.headers, content=body())
-    assert seen == [1, 1, 1]
+async def state_of(services: Services, job_id: str) -> JobState:
+    async with services.database.transaction() as session:
+        return (await session.get_one(Job, job_id)).state
+
+
+async def test_a_failed_job_that_is_not_retried_in_its_window_is_refunded(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """The sweep refunds it; the ledger shows charge and refund."""
+    services.settings.max_attempts = 1
+    pool = local_pool(services.database, asr={"fail": "vram"})
+    job_id = (await submit(client, customer)).json()["job_id"]
+    executor = Executor(services, pool)
+    await executor.run(job_id)
+    job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
+    assert (job["status"], job["detail"], job["error"]["code"]) == ("failed", "vram_unavailable", "vram_unavailable")
+    async with services.database.transaction() as session:
+        await session.exec(update(Job).where(col(Job.id) == job_id).values(expires_at=Job.created_at))
+    await executor.sweep()
+    moved = (await client.get("/v1/credits/ledger", headers=customer.headers)).json()["data"]
+    assert [(row["kind"], row["credits"]) for row in moved] == [("refund", 1), ("charge", -1), ("grant", 100)]
+    await pool.close()

@@ -1,4 +1,4 @@
-"""The command `recruitscreen` against a scripted server: what it prints where, and its exit codes."""
+"""The command `recruitscreen` against a scripted server: its output and its exit codes."""
 
 import io
 import json
@@ -76,7 +76,7 @@ def interrupted(_: httpx.Request) -> httpx.Response:
 
 
 def test_submit_follows_to_the_scorecard_and_exports(recording: str, tmp_path: Path) -> None:
-    """Progress on standard error, the scorecard on standard output, subtitles in a file."""
+    """Progress goes to standard error, the scorecard to standard output, subtitles to a file."""
     out = tmp_path / "out.srt"
     script = [ok(SUBMITTED, 202), stream(*LIFE), ok(DONE), httpx.Response(200, text="1\r\n00:00 ü")]
     result, server = run(
@@ -93,7 +93,7 @@ def test_submit_follows_to_the_scorecard_and_exports(recording: str, tmp_path: P
 
 @pytest.mark.parametrize("write", [yaml.safe_dump, json.dumps])
 def test_a_rubric_is_read_from_yaml_or_json(recording: str, tmp_path: Path, write: Callable[[Any], str]) -> None:
-    """The form carries it as the API takes it; a version that YAML reads as a date is a version all the same."""
+    """The form carries the rubric as JSON, and a version that YAML parses as a date stays a string."""
     path = tmp_path / "rubric"
     path.write_text(write(OWN) + "\n" if write is json.dumps else "version: 2026-11-01\n" + write(OWN), "utf-8")
     result, server = run(
@@ -109,7 +109,7 @@ def test_a_rubric_is_read_from_yaml_or_json(recording: str, tmp_path: Path, writ
 
 @pytest.mark.parametrize("text", ["competencies: [", "just words", "", "- a\n- b"])
 def test_a_file_without_a_rubric_is_wrong_usage(recording: str, tmp_path: Path, text: str) -> None:
-    """Said before anything is sent."""
+    """The command exits with code 2 before any request."""
     path = tmp_path / "rubric.yaml"
     path.write_text(text)
     result, server = run("submit", recording, "--role", "x", "--rubric", str(path))
@@ -118,7 +118,7 @@ def test_a_file_without_a_rubric_is_wrong_usage(recording: str, tmp_path: Path, 
 
 
 def test_the_scorecard_shows_what_a_judgement_rests_on() -> None:
-    """Scores, quotes with times, reasons for no score, flags, questions, note and judge."""
+    """It shows scores, timed quotes, reasons for missing scores, flags, questions, the note and the model."""
     result, _ = run("show", JOB, "--transcript", script=[ok(DONE)])
     for piece in (
         "completed  recruitscreen, 1:49, 2 credits", "Why are you interested?", "interruptions 1",
@@ -131,14 +131,14 @@ def test_the_scorecard_shows_what_a_judgement_rests_on() -> None:
 
 
 def test_what_the_server_sends_cannot_style_the_terminal() -> None:
-    """Neither as markup nor as control codes."""
+    """Markup and control codes from the server have no effect."""
     result, _ = run("show", JOB, script=[ok(DONE)])
     assert "[red]that[/red] report" in result.stdout
     assert "\x1b" not in result.stdout
 
 
 def test_a_failed_job_is_exit_code_1_with_the_way_on() -> None:
-    """Its error, and how to run it again."""
+    """The command prints the error and, when a retry can help, the retry command."""
     result, _ = run("follow", JOB, script=[stream(frame(1, "queued"), frame(2, "failed")), ok(FAILED)])
     assert result.exit_code == 1
     assert "vram_unavailable: GPU is full." in result.stdout
@@ -159,7 +159,7 @@ def test_a_failed_job_is_exit_code_1_with_the_way_on() -> None:
     ],
 )
 def test_a_refusal_is_exit_code_1_with_the_fix(recording: str, answer: Answer, fix: str) -> None:
-    """On standard error alone."""
+    """Message and hint go to standard error."""
     result, _ = run("submit", recording, "--role", "Engineer", script=[answer])
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -183,20 +183,20 @@ def test_a_refusal_is_exit_code_1_with_the_fix(recording: str, answer: Answer, f
     ],
 )
 def test_wrong_usage_is_exit_code_2_before_any_request(recording: str, args: list[str]) -> None:
-    """Nothing is uploaded, nothing charged."""
+    """Nothing is uploaded or charged."""
     result, server = run(*[recording if arg == "FILE" else arg for arg in args])
     assert result.exit_code == 2
     assert server.requests == []
 
 
 def test_a_malformed_key_is_wrong_usage() -> None:
-    """Said before anything is sent."""
+    """The command exits with code 2 before any request."""
     result = CliRunner().invoke(app, ["--api-key", "lv_sk_…", "credits"])
     assert (result.exit_code, "Copy it again" in result.stderr) == (2, True)
 
 
 def test_ctrl_c_leaves_the_job_alone_and_says_how_to_go_on() -> None:
-    """Exit code 130; nothing is canceled."""
+    """The command exits with code 130 and cancels nothing."""
     result, server = run("follow", JOB, script=[interrupted])
     assert result.exit_code == 130
     assert f"The job continues. Follow it: recruitscreen follow {JOB}" in result.stderr
@@ -204,14 +204,14 @@ def test_ctrl_c_leaves_the_job_alone_and_says_how_to_go_on() -> None:
 
 
 def test_ctrl_c_while_uploading_does_not_claim_to_know(recording: str) -> None:
-    """The server may have taken the job."""
+    """The message points to `list`, since the server may have accepted the job."""
     result, _ = run("submit", recording, "--role", "x", script=[interrupted])
     assert result.exit_code == 130
     assert "recruitscreen list" in result.stderr
 
 
 def test_json_is_all_that_standard_output_holds(recording: str) -> None:
-    """The finished job, or without following the answer to the submit."""
+    """Standard output is the finished job, or the response to the submit with --no-follow."""
     script = [ok(SUBMITTED, 202), stream(*LIFE), ok(DONE)]
     result, _ = run("submit", recording, "--role", "x", "--json", script=script)
     assert json.loads(result.stdout) == DONE
@@ -222,7 +222,7 @@ def test_json_is_all_that_standard_output_holds(recording: str) -> None:
 
 
 def test_jobs_that_have_nothing_to_show_say_why() -> None:
-    """Running, deleted, and of another product."""
+    """Running jobs, deleted jobs and jobs of other products have a message."""
     running = DONE | {"status": "queued", "result": None}
     assert "no result yet" in run("show", JOB, script=[ok(running)])[0].stdout
     deleted = DONE | {"result": None, "deleted_at": "2026-01-01T00:00:00Z"}
@@ -231,7 +231,7 @@ def test_jobs_that_have_nothing_to_show_say_why() -> None:
 
 
 def test_the_lists_read_as_tables() -> None:
-    """Jobs, credits and models."""
+    """Jobs, credits, ledger and models are shown as text tables."""
     result, server = run("list", "--status", "completed", script=[ok({"data": [DONE], "has_more": False})])
     assert JOB in result.stdout
     assert server.asked == ["GET /v1/jobs?status=completed&limit=20"]
@@ -248,14 +248,14 @@ def test_the_lists_read_as_tables() -> None:
 
 
 def test_quote_says_price_and_time() -> None:
-    """For a length alone."""
+    """A quote for a duration is one line."""
     answer = {"credits": 7, "duration_s": 412.0, "expected_s": 95.2, "cold": True}
     result, _ = run("quote", "--duration", "412", script=[ok(answer)])
     assert result.stdout == "7 credits for 6:52, about 1:35 to the result, models have to be loaded first\n"
 
 
 def test_delete_asks_first() -> None:
-    """Only a yes, or --yes, erases."""
+    """Only a confirmation or --yes deletes."""
     result, server = run("delete", JOB, stdin="n\n")
     assert (result.exit_code, server.requests) == (1, [])
     result, _ = run("delete", JOB, "--yes", script=[ok({"job_id": JOB, "deleted": True})])
@@ -263,7 +263,7 @@ def test_delete_asks_first() -> None:
 
 
 def test_a_transcript_goes_to_standard_output_or_a_file(tmp_path: Path) -> None:
-    """As the server wrote it."""
+    """The text is unchanged."""
     text = "[00:00:00] Interviewer: [bold]Why?\n"
     assert run("transcript", JOB, script=[httpx.Response(200, text=text)])[0].stdout == text
     out = tmp_path / "t.txt"
@@ -272,7 +272,7 @@ def test_a_transcript_goes_to_standard_output_or_a_file(tmp_path: Path) -> None:
 
 
 def test_cancel_and_retry_tell_the_new_state() -> None:
-    """Retry follows unless told not to."""
+    """Retry follows the job unless --no-follow is given."""
     assert "canceled" in run("cancel", JOB, script=[ok(DONE | {"status": "canceled", "result": None})])[0].stdout
     assert "queued again" in run("retry", JOB, "--no-follow", script=[ok(SUBMITTED, 202)])[0].stdout
     result, _ = run("retry", JOB, script=[ok(SUBMITTED, 202), stream(*LIFE), ok(DONE)])
@@ -290,7 +290,7 @@ MOVING = (
 
 
 def test_a_log_gets_few_lines() -> None:
-    """One a state, one a quarter."""
+    """A log gets one line per state and per quarter."""
     log = io.StringIO()
     live.follow(Server(stream(*MOVING), ok(DONE)).client, JOB, Console(file=log, width=100))
     assert [re.sub(r"^ *[\d.]+ s +", "", line) for line in log.getvalue().splitlines()] == [
@@ -299,7 +299,7 @@ def test_a_log_gets_few_lines() -> None:
 
 
 def test_a_terminal_gets_a_bar_with_what_is_loading() -> None:
-    """Roles, bytes and the seconds to expect; when the connection is lost, the cursor comes back."""
+    """The bar shows roles, bytes and expected seconds; a lost connection restores the cursor."""
     console = Console(file=io.StringIO(), width=160, force_terminal=True, _environ={"TERM": "xterm"})
     server = Server(stream(*MOVING[:2], broken=True), attempts=1)
     with pytest.raises(ConnectionFailed):
@@ -312,7 +312,7 @@ def test_a_terminal_gets_a_bar_with_what_is_loading() -> None:
 
 
 def test_pages_are_fetched_for_a_long_list() -> None:
-    """Up to the limit asked for."""
+    """The command fetches pages up to the limit."""
     result, server = run("list", "--limit", "3", "--json", script=[page(1, 2, then="x"), page(3)])
     assert json.loads(result.stdout) == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert len(server.requests) == 2

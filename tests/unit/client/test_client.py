@@ -1,4 +1,4 @@
-"""The Python client against a scripted server: what it sends, what it tries again, what it makes of answers."""
+"""The Python client against a scripted server: requests, retries, responses and events."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 class Server:
-    """Answers requests in the order of its script and remembers them."""
+    """Answers requests in the order of its script and records them."""
 
     def __init__(self, *script: Answer, attempts: int = 5) -> None:
         self.script = list(script)
@@ -51,7 +51,7 @@ class Server:
 
     @property
     def asked(self) -> list[str]:
-        """Method and address of all requests."""
+        """Method and path of all requests."""
         return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]
 
 
@@ -90,7 +90,7 @@ def recording(tmp_path: Path) -> Path:
 
 
 def test_a_submit_carries_key_form_and_idempotency_key(recording: Path) -> None:
-    """One multipart request; unset options stay out, metadata goes as JSON."""
+    """One multipart request, without unset options, with metadata as JSON."""
     server = Server(ok(SUBMITTED, 202))
     answer = server.client.submit(recording, "Engineer", num_speakers=2, language=None, metadata={"ats": 7})
     (request,) = server.requests
@@ -112,7 +112,7 @@ LOST = [httpx.ConnectError("refused"), httpx.ReadError("reset"), refusal(503, "u
 
 @pytest.mark.parametrize("lost", LOST)
 def test_a_submit_is_repeated_whole_under_the_same_key(recording: Path, lost: Answer) -> None:
-    """After a lost connection, a 503 or a proxy's page the server sees the same key and the whole file again."""
+    """After a lost connection, a 503 or a proxy's page, the same key and the whole file are sent again."""
     server = Server(lost, ok(SUBMITTED, 202))
     assert server.client.submit(recording, "Engineer")["job_id"] == JOB
     first, second = server.requests
@@ -121,7 +121,7 @@ def test_a_submit_is_repeated_whole_under_the_same_key(recording: Path, lost: An
 
 
 def test_two_submits_are_two_jobs(recording: Path) -> None:
-    """Every call has a key of its own, unless the caller gives one."""
+    """Every call has its own idempotency key unless the caller passes one."""
     server = Server(*[ok(SUBMITTED, 202) for _ in range(3)])
     server.client.submit(recording, "Engineer")
     server.client.submit(recording, "Engineer")
@@ -132,7 +132,7 @@ def test_two_submits_are_two_jobs(recording: Path) -> None:
 
 
 def test_retry_after_is_honoured() -> None:
-    """In seconds and as a date, when it is longer than the own back-off."""
+    """A longer Retry-After, in seconds or as a date, replaces the back-off."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     limits = [refusal(429, "rate_limited", {"Retry-After": value}) for value in ("7", date, "soon")]
     server = Server(*limits, ok({"balance": 1, "held": 0}))
@@ -143,7 +143,7 @@ def test_retry_after_is_honoured() -> None:
 
 
 def test_an_hour_is_not_waited_for() -> None:
-    """A Retry-After beyond the limit is the caller's business."""
+    """A Retry-After over the limit raises the error at once."""
     server = Server(refusal(429, "rate_limited", {"Retry-After": "3600"}))
     with pytest.raises(ApiError) as caught:
         server.client.credits()
@@ -152,7 +152,7 @@ def test_an_hour_is_not_waited_for() -> None:
 
 
 def test_a_refusal_tells_all_the_api_said(recording: Path) -> None:
-    """And is not tried again."""
+    """The error holds the whole detail, and the request is not retried."""
     server = Server(refusal(402, "insufficient_credits", credits_needed=7, upgrade_url="https://x.test/pricing"))
     with pytest.raises(ApiError) as caught:
         server.client.submit(recording, "Engineer")
@@ -164,7 +164,7 @@ def test_a_refusal_tells_all_the_api_said(recording: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (httpx.Response(502, html="<h1>Bad gateway</h1>"), "502 Bad Gateway"),
         (httpx.Response(308, headers={"Location": "https://api.test/"}), "points to https://api.test/"),
@@ -173,15 +173,15 @@ def test_a_refusal_tells_all_the_api_said(recording: Path) -> None:
         (httpx.Response(200, json=[1]), "Check the base URL"),
     ],
 )
-def test_answers_that_are_not_ours_are_errors_too(answer: httpx.Response, said: str) -> None:
-    """A proxy's page or another server at the address gives an ApiError that says so."""
-    with pytest.raises(ApiError, match=said) as caught:
+def test_answers_that_are_not_ours_are_errors_too(answer: httpx.Response, message: str) -> None:
+    """A proxy's page or another server gives an ApiError with code `http_error`."""
+    with pytest.raises(ApiError, match=message) as caught:
         Server(answer, attempts=1).client.credits()
     assert caught.value.code == "http_error"
 
 
 def test_an_unreachable_server_is_tried_as_often_as_told() -> None:
-    """Then it is a ConnectionFailed, after pauses that grow."""
+    """ConnectionFailed follows the configured attempts, with growing pauses."""
     server = Server(*[httpx.ConnectError("refused") for _ in range(3)], attempts=3)
     with pytest.raises(ConnectionFailed, match=r"http://api\.test: refused"):
         server.client.models()
@@ -190,7 +190,7 @@ def test_an_unreachable_server_is_tried_as_often_as_told() -> None:
 
 
 def test_an_address_without_scheme_is_not_tried_again() -> None:
-    """It can never work."""
+    """A retry cannot succeed."""
     slept: list[float] = []
     with RecruitScreen("k", "api.test", backoff=Backoff(sleep=slept.append)) as client, pytest.raises(ConnectionFailed):
         client.models()
@@ -198,7 +198,7 @@ def test_an_address_without_scheme_is_not_tried_again() -> None:
 
 
 def test_a_retry_is_only_repeated_when_it_surely_did_not_arrive() -> None:
-    """A second retry of a job would be refused, and hide that the first one worked."""
+    """A second retry of a job would be refused and hide the success of the first."""
     server = Server(httpx.ConnectError("refused"), ok(SUBMITTED | {"credits_charged": 0}, 202))
     assert server.client.retry(JOB)["credits_charged"] == 0
     for lost in (httpx.ReadError("reset"), PROXY_PAGE):
@@ -216,7 +216,7 @@ def statuses(server: Server, after: int = 0) -> list[str]:
 
 
 def test_events_are_typed() -> None:
-    """Status and progress events with their data; kinds of a later server are passed over."""
+    """Status and progress events are parsed; unknown kinds are skipped."""
     loading = {"roles": ["asr"], "bytes_loaded": 5, "bytes_total": 10, "expected_s": None}
     failure = {"code": "vram_unavailable", "message": "Full.", "retryable": True}
     server = Server(
@@ -242,7 +242,7 @@ def test_events_are_typed() -> None:
 
 @given(st.lists(st.integers(1, 200), max_size=20), st.sampled_from([b"\n", b"\r\n"]))
 def test_frames_do_not_depend_on_how_the_bytes_arrive(cuts: list[int], end: bytes) -> None:
-    """Cut anywhere, also inside a character, with either line end; a frame that is not complete does not count."""
+    """Chunks may split characters and line ends; an incomplete last frame is dropped."""
     whole = "id: 1\nevent: status\ndata: ü\ndata:€\n\n: ping\n\ndata: x\n\nevent: status\ndata: lost\n".encode()
     whole = whole.replace(b"\n", end)
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
@@ -251,7 +251,7 @@ def test_frames_do_not_depend_on_how_the_bytes_arrive(cuts: list[int], end: byte
 
 
 def test_a_broken_stream_goes_on_where_it_left_off() -> None:
-    """With Last-Event-ID, without repeating an event, and without the torn one."""
+    """The client resumes with Last-Event-ID and yields no event twice."""
     server = Server(
         stream(LIFE[0], LIFE[1], LIFE[2][:20], broken=True),
         httpx.ConnectError("refused"),
@@ -263,31 +263,31 @@ def test_a_broken_stream_goes_on_where_it_left_off() -> None:
 
 
 def test_a_retried_job_is_followed_to_its_last_end() -> None:
-    """The failure in its history does not end the stream."""
+    """An earlier failure does not end the stream."""
     server = Server(stream(frame(1, "queued"), frame(2, "failed"), frame(3, "queued"), frame(4, "completed")))
     assert statuses(server) == ["queued", "failed", "queued", "completed"]
 
 
 def test_a_stream_that_ends_before_the_job_is_opened_again() -> None:
-    """Servers and proxies limit how long a stream may last."""
+    """Servers and proxies limit the length of a stream."""
     server = Server(stream(LIFE[0]), ok({"status": "queued"}), stream(), ok({"status": "queued"}), stream(*LIFE[1:]))
     assert statuses(server)[-1] == "completed"
 
 
 def test_a_job_that_ended_between_two_streams_still_tells_how() -> None:
-    """That it is over is not enough: its last events are fetched."""
+    """The client fetches the last events of a job that is over."""
     server = Server(stream(LIFE[0]), ok({"status": "completed"}), stream(*LIFE[1:]))
     assert statuses(server)[-1] == "completed"
 
 
 def test_nothing_new_about_a_job_that_is_over_is_no_event() -> None:
-    """Following behind the last event ends at once."""
+    """Following after the last event ends at once."""
     server = Server(stream(), ok({"status": "completed"}), stream())
     assert statuses(server, after=4) == []
 
 
 def test_a_stream_that_only_breaks_is_given_up() -> None:
-    """Progress starts the count anew; breaking without progress ends it."""
+    """Progress resets the count of attempts; failures without progress use it up."""
     server = Server(stream(LIFE[0], broken=True), *[stream(broken=True) for _ in range(2)], attempts=3)
     with pytest.raises(ConnectionFailed, match="connection reset"):
         statuses(server)
@@ -295,7 +295,7 @@ def test_a_stream_that_only_breaks_is_given_up() -> None:
 
 
 def test_following_an_unknown_job_is_refused_at_once() -> None:
-    """A 404 on the stream is an ApiError."""
+    """A 404 of the stream is an ApiError."""
     with pytest.raises(ApiError, match="job_not_found"):
         statuses(Server(refusal(404, "job_not_found")))
 
@@ -304,7 +304,7 @@ def test_following_an_unknown_job_is_refused_at_once() -> None:
 
 
 def test_wait_polls_long_until_the_job_is_over() -> None:
-    """Each poll lasts as long as the API allows; an answer that came early is not asked for again at once."""
+    """Each poll has the maximum length; after an early response the client pauses."""
     server = Server(ok({"status": "queued"}), ok({"status": "completed"}))
     assert server.client.wait(JOB) == {"status": "completed"}
     assert server.asked == [f"GET /v1/jobs/{JOB}?wait=60"] * 2
@@ -312,13 +312,13 @@ def test_wait_polls_long_until_the_job_is_over() -> None:
 
 
 def test_wait_ends_when_its_time_is_over() -> None:
-    """With the state the job was in."""
+    """The TimeoutError names the job's state."""
     with pytest.raises(TimeoutError, match="still queued"):
         Server(ok({"status": "queued"})).client.wait(JOB, timeout_s=0)
 
 
 def test_run_gives_the_finished_job_or_says_why_there_is_none(recording: Path) -> None:
-    """A failed job becomes a JobFailed that holds it."""
+    """A failed or canceled job raises JobFailed, which holds the job."""
     done = {"status": "completed", "result": {}}
     assert Server(ok(SUBMITTED, 202), ok(done)).client.run(recording, "Engineer") == done
     failed = {"status": "failed", "error": {"code": "vram_unavailable", "message": "Full."}}
@@ -334,7 +334,7 @@ def page(*numbers: int, then: str | None = None) -> httpx.Response:
 
 
 def test_lists_fetch_pages_as_they_are_needed() -> None:
-    """Filters and cursor go along; nothing is asked before the first row is wanted, or after the last."""
+    """Nothing is requested before the first row is read or after the last."""
     server = Server(page(1, 2, then="a b"), page(3))
     jobs = server.client.list(status="failed")
     assert server.requests == []
@@ -343,14 +343,14 @@ def test_lists_fetch_pages_as_they_are_needed() -> None:
 
 
 def test_a_limit_holds_across_pages() -> None:
-    """The second page is no longer than what is left."""
+    """The second page is no longer than the rest."""
     server = Server(page(1, 2, then="x"), page(3, then="y"))
     assert [row["n"] for row in server.client.ledger(limit=3)] == [1, 2, 3]
     assert server.asked == ["GET /v1/credits/ledger?limit=3", "GET /v1/credits/ledger?cursor=x&limit=1"]
 
 
 def test_every_other_call_reaches_its_address(recording: Path) -> None:
-    """Methods and addresses; an id can never lead to another address."""
+    """Each call has its method and path, and an id cannot change the path."""
     server = Server(*[ok({}) for _ in range(6)], httpx.Response(200, text="1\n00:00"))
     client = server.client
     client.job("a/../b?c")
@@ -374,7 +374,7 @@ def test_every_other_call_reaches_its_address(recording: Path) -> None:
 
 
 def test_key_and_address_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the caller gives none; blanks around a pasted key do not count."""
+    """Environment variables are used without arguments, stripped of blanks."""
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -390,11 +390,11 @@ def test_key_and_address_come_from_the_environment(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_key_that_cannot_be_one_is_refused_early() -> None:
-    """The placeholder of the documentation, for one."""
+    """For example, the placeholder of the documentation."""
     with pytest.raises(ValueError, match="Copy it again"):
         RecruitScreen("lv_sk_…")
 
 
 def test_all_errors_have_one_base() -> None:
-    """One `except` is enough."""
+    """One `except` catches all."""
     assert all(issubclass(error, RecruitScreenError) for error in (ApiError, ConnectionFailed, JobFailed))

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, and true to its own schemas."""
+"""The OpenAPI document: complete, with examples that fit its schemas."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ DOCUMENT = create_app(SimpleNamespace(settings=SETTINGS)).openapi()
 
 
 def answers() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """(operation, status, media type, content) of everything the document says is answered."""
+    """(operation, status, media type, content) of every documented response."""
     for path in DOCUMENT["paths"].values():
         for operation in path.values():
             for status, answer in operation["responses"].items():
@@ -31,7 +31,7 @@ ANSWERS = list(answers())
 def test_every_answer_has_an_example_that_fits_its_schema(
     operation: str, status: str, media_type: str, content: dict[str, Any]
 ) -> None:
-    """Success and error, in every format of every route."""
+    """Every response, error and format has an example that its schema accepts."""
     examples = [content["example"]] if "example" in content else [one["value"] for one in content["examples"].values()]
     assert examples
     for example in examples:
@@ -48,13 +48,13 @@ def streamed(example: str, content: dict[str, Any]) -> Iterator[tuple[Any, dict[
 
 
 def test_every_reference_leads_somewhere() -> None:
-    """Swagger UI shows an error over the page for one that does not."""
+    """Every `$ref` resolves; Swagger UI shows an error for one that does not."""
     places = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
     assert set(references(DOCUMENT)) <= places
 
 
 def references(node: Any) -> Iterator[str]:
-    """What `$ref` says anywhere below `node`."""
+    """Values of all `$ref` keys below `node`."""
     for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
         if key == "$ref":
             yield value
@@ -63,21 +63,21 @@ def references(node: Any) -> Iterator[str]:
 
 
 def test_operations_have_short_unique_names() -> None:
-    """A generated client calls them by these."""
+    """Generated clients use operation ids as names."""
     names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names)) == 19
     assert "submit_job" in names
 
 
 def test_every_answer_names_its_request() -> None:
-    """The document promises X-Request-Id on each."""
+    """Every response documents X-Request-Id."""
     for path in DOCUMENT["paths"].values():
         for operation in path.values():
             assert all("X-Request-Id" in answer["headers"] for answer in operation["responses"].values())
 
 
 def test_a_result_is_described_to_the_last_field() -> None:
-    """Not as any object: transcript, metrics, scores and their evidence have schemas."""
+    """Transcript, metrics, scores and evidence have schemas."""
     schemas = DOCUMENT["components"]["schemas"]
     assert schemas["JobView"]["properties"]["result"]["anyOf"][0] == {"$ref": "#/components/schemas/InterviewResult"}
     assert {"talk_ratio", "interruptions"} <= schemas["Metrics"]["properties"].keys()

@@ -1,4 +1,4 @@
-"""A caller's own rubric: checked to the last field, versioned, and fair or refused."""
+"""A caller's rubric: validation, version, protected attributes."""
 
 import copy
 from pathlib import Path
@@ -26,14 +26,14 @@ ASSESSMENT = Catalog.read(Path(__file__).parents[3] / "config/verticals").get("r
 
 
 def changed(**fields: Any) -> dict[str, Any]:
-    """The rubric with fields of its competency changed."""
+    """The rubric with other values for fields of its competency."""
     rubric = copy.deepcopy(OWN)
     rubric["competencies"][0] |= fields
     return rubric
 
 
 def test_a_callers_rubric_takes_the_place_of_the_products() -> None:
-    """Its competencies and points, under the product's prompts."""
+    """The caller's competencies and points are used with the product's prompts."""
     rubric = ASSESSMENT.rubric(OWN)
     assert [c.slug for c in rubric.competencies] == ["sql"]
     assert rubric.competencies[0].points == ("An index helps when few rows match.",)
@@ -42,7 +42,7 @@ def test_a_callers_rubric_takes_the_place_of_the_products() -> None:
 
 
 def test_the_version_is_the_callers_or_follows_from_the_content() -> None:
-    """The same content has the same version, another content another."""
+    """Without a version, equal content has an equal version."""
     assert ASSESSMENT.rubric(OWN | {"version": "2026-3"}).version == "2026-3"
     first, again, other = (ASSESSMENT.rubric(r).version for r in (OWN, copy.deepcopy(OWN), changed(name="SQL 2")))
     assert first == again != other
@@ -50,7 +50,7 @@ def test_the_version_is_the_callers_or_follows_from_the_content() -> None:
 
 
 def test_what_came_in_survives_being_stored() -> None:
-    """As JSON, where every key is a text."""
+    """Stored JSON, where every key is a string, gives the same rubric."""
     stored = CallerRubric.model_validate(OWN).model_dump(mode="json")
     assert ASSESSMENT.rubric(stored) == ASSESSMENT.rubric(OWN)
 
@@ -74,7 +74,7 @@ def test_what_came_in_survives_being_stored() -> None:
     ],
 )
 def test_a_rubric_that_is_wrong_is_refused_by_field(rubric: Any, field: str, words: str) -> None:
-    """So that the caller knows where to look."""
+    """The error names the field and the mistake."""
     with pytest.raises(ValidationError) as caught:
         CallerRubric.model_validate(rubric)
     first = caught.value.errors()[0]
@@ -98,7 +98,7 @@ def test_a_rubric_that_is_wrong_is_refused_by_field(rubric: Any, field: str, wor
     ],
 )
 def test_a_rubric_that_asks_for_the_person_is_refused(fields: dict[str, Any], subject: str) -> None:
-    """Anywhere in it, with the subject named."""
+    """A protected attribute is refused in any field, and the error names it."""
     with pytest.raises(ValidationError, match=f"asks for {subject}"):
         CallerRubric.model_validate(changed(**fields))
 
@@ -114,5 +114,5 @@ def test_a_rubric_that_asks_for_the_person_is_refused(fields: dict[str, Any], su
     ],
 )
 def test_words_of_the_work_are_not_taken_for_the_person(text: str) -> None:
-    """A race condition is no race."""
+    """A race condition is not an origin."""
     assert barred_subject(text) is None

@@ -1,4 +1,4 @@
-"""What nobody should send, sent: always an error of ours, never a 5xx, and nothing charged."""
+"""Hostile input: every answer is a documented error, never a 5xx, and nothing is charged."""
 
 import base64
 import json
@@ -12,7 +12,11 @@ from tests.support.calls import JOBS, error, submit
 from tests.support.world import Customer, tone
 
 DEEP = '{"a":' * 3000 + "1" + "}" * 3000
+
+
 ROUTES = (("GET", ""), ("GET", "/transcript"), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/events"))
+
+
 MISSING = "job_00000000000000000000"
 
 
@@ -47,27 +51,25 @@ FIELDS = [
 
 
 async def test_a_hostile_field_is_refused_and_charges_nothing(client: httpx.AsyncClient, customer: Customer) -> None:
-    """422 of ours; where the form could be read, it names the field."""
+    """A hostile field gets 422 and names the field when the form can be parsed."""
     for field, value in FIELDS:
         response = await submit(client, customer, **{field: value})
         assert response.status_code == 422, response.text
-        if error(response) != "invalid_request":  # a part over 64 KB ends the reading
+        if error(response) != "invalid_request":  # the parser stops at a part over 64 kB
             assert response.json()["detail"]["field"] == field
         assert (await client.get("/v1/credits", headers=customer.headers)).json()["balance"] == 100
 
 
 async def test_a_webhook_url_is_refused_and_says_what_to_do(client: httpx.AsyncClient, customer: Customer) -> None:
-    """Never silently ignored: a caller that waits for a call would wait for ever."""
+    """`webhook_url` gets 422 with an alternative: a caller must not wait for a call that never comes."""
     detail = (await submit(client, customer, webhook_url="https://example.com/hook")).json()["detail"]
     assert detail["field"] == "webhook_url"
     assert "on request" in detail["message"]
     assert "events_url" in detail["message"]
 
 
-async def test_an_unknown_field_is_refused_with_those_that_are_known(
-    client: httpx.AsyncClient, customer: Customer
-) -> None:
-    """A misspelt option is told, not dropped."""
+async def test_an_unknown_field_is_refused_with_the_known_ones(client: httpx.AsyncClient, customer: Customer) -> None:
+    """A misspelt field gets 422 with the names of all fields."""
     detail = (await submit(client, customer, num_speaker="2")).json()["detail"]
     assert detail["field"] == "num_speaker"
     assert "num_speakers" in detail["message"]
@@ -78,7 +80,11 @@ def part(name: bytes, value: bytes, more: bytes = b"") -> bytes:
 
 
 FILE = part(b"file", tone(1), b'; filename="a.wav"')
+
+
 ROLE = part(b"role_title", b"x")
+
+
 END = b"--b--\r\n"
 
 
@@ -89,7 +95,10 @@ FORMS = [
     (part(b"role_title", b"\xff\xfe\x00") + FILE + END, 422),
     (part(b"\xff\xfe", b"x") + ROLE + FILE + END, 422),
     (part(b"", b"x") + ROLE + FILE + END, 422),
-    (ROLE + part(b"file", tone(1), b'; filename="../../../etc/passwd\x00.wav"') + END, 202),  # only a name
+    (
+        ROLE + part(b"file", tone(1), b'; filename="../../../etc/passwd\x00.wav"') + END,
+        202,
+    ),  # a filename is only a label
     (ROLE + part(b"file", tone(1), b'; filename="\xff\xff"') + END, 202),
     (ROLE + part(b"other", b"1", b'; filename="a.wav"') + END, 422),
     (b"--b\r\n" + b"X-Long: " + b"x" * 100_000 + b"\r\n\r\n" + END, 422),
@@ -99,7 +108,7 @@ FORMS = [
 
 
 async def test_a_hostile_form_is_answered(client: httpx.AsyncClient, customer: Customer) -> None:
-    """As the form deserves."""
+    """Each form gets the expected status."""
     for form, status in FORMS:
         headers = customer.headers | {"Content-Type": "multipart/form-data; boundary=b"}
         response = await client.post(JOBS, content=form, headers=headers)
@@ -117,7 +126,7 @@ CONTENT_TYPES = [
 
 
 async def test_a_hostile_content_type_is_answered(client: httpx.AsyncClient, customer: Customer) -> None:
-    """422, or the form is read after all."""
+    """A hostile content type gets 422, or the form is parsed."""
     for content_type in CONTENT_TYPES:
         headers = customer.headers | {"Content-Type": content_type.encode("latin-1")}
         response = await client.post(JOBS, content=ROLE + FILE + END, headers=headers)
@@ -145,10 +154,10 @@ CURSORS = [
 
 
 async def test_a_hostile_cursor_is_answered(client: httpx.AsyncClient, customer: Customer) -> None:
-    """422 naming it, or an empty page where it makes sense after all."""
+    """A hostile cursor gets 422 naming it, or an empty page when it is well-formed."""
     for path in ["/v1/jobs", "/v1/credits/ledger"]:
-        for given in CURSORS:
-            response = await client.get(path, params={"cursor": given}, headers=customer.headers)
+        for value in CURSORS:
+            response = await client.get(path, params={"cursor": value}, headers=customer.headers)
             assert response.status_code in {200, 422}, response.text
             if response.status_code == 422:
                 assert response.json()["detail"]["field"] == "cursor"
@@ -157,8 +166,8 @@ async def test_a_hostile_cursor_is_answered(client: httpx.AsyncClient, customer:
 JOB_IDS = ["%00", "job_%00", "x" * 3000, "%ff%fe", "..%2f..%2fetc", "job_' OR 1=1", "💣"]
 
 
-async def test_a_job_id_that_cannot_be_is_an_unknown_job(client: httpx.AsyncClient, customer: Customer) -> None:
-    """404 with the body of any unknown job, on every route."""
+async def test_an_impossible_job_id_is_an_unknown_job(client: httpx.AsyncClient, customer: Customer) -> None:
+    """An impossible id gets the 404 of an unknown job on every route."""
     for job_id in JOB_IDS:
         headers = customer.headers | {"X-Request-Id": "same"}
         expected = (await client.get(f"/v1/jobs/{MISSING}", headers=headers)).json()
@@ -171,11 +180,11 @@ async def test_a_job_id_that_cannot_be_is_an_unknown_job(client: httpx.AsyncClie
         ):
             response = await client.request(method, f"/v1/jobs/{job_id}{suffix}", headers=headers)
             assert response.status_code == 404
-            assert response.json() == expected or "%2f" in job_id  # that one is no address of ours
+            assert response.json() == expected or "%2f" in job_id  # decodes to another path
 
 
-async def test_a_key_id_that_cannot_be_is_an_unknown_key(client: httpx.AsyncClient, customer: Customer) -> None:
-    """404."""
+async def test_an_impossible_key_id_is_an_unknown_key(client: httpx.AsyncClient, customer: Customer) -> None:
+    """An impossible id gets 404."""
     for key_id in ["%00", "key_%00", "%ff", "x" * 3000]:
         assert (await client.delete(f"/v1/keys/{key_id}", headers=customer.headers)).status_code == 404
         response = await client.post(f"/v1/keys/{key_id}/rotate", json={}, headers=customer.headers)
@@ -202,7 +211,7 @@ KEY_REQUESTS = [
 
 
 async def test_a_hostile_key_request_is_answered(client: httpx.AsyncClient, customer: Customer) -> None:
-    """422, or a key that works."""
+    """A hostile body gets 422, or creates a key."""
     for body in KEY_REQUESTS:
         headers = customer.headers | {"Content-Type": "application/json"}
         response = await client.post("/v1/keys", content=body, headers=headers)
@@ -223,15 +232,15 @@ KEYS = [
 ]
 
 
-async def test_a_body_that_is_no_json_is_called_the_body(client: httpx.AsyncClient, customer: Customer) -> None:
-    """Not by the offset of its mistake."""
+async def test_a_body_that_is_not_json_is_reported_as_field_body(client: httpx.AsyncClient, customer: Customer) -> None:
+    """The error names the field `body`, not the offset of the mistake."""
     headers = customer.headers | {"Content-Type": "application/json"}
     detail = (await client.post("/v1/keys", content=b'{"name": ', headers=headers)).json()["detail"]
     assert detail["field"] == "body"
 
 
 async def test_a_hostile_key_is_refused(client: httpx.AsyncClient) -> None:
-    """401, in the same words as ever."""
+    """A hostile Authorization header gets 401."""
     for authorization in KEYS:
         headers = {"Authorization": authorization.encode("latin-1")}
         response = await client.get("/v1/credits", headers=headers)
@@ -242,20 +251,22 @@ TOKENS = ["", "%00", ".", "..", "a.b.c", "x" * 500, "%ff", "💣", "Im5vdGhpbmci
 
 
 async def test_a_hostile_stream_token_is_refused(client: httpx.AsyncClient) -> None:
-    """401, before anything of the job is told."""
+    """A hostile token gets 401, whether the job exists or not."""
     for token in TOKENS:
         response = await client.get(f"/v1/jobs/{MISSING}/events?token={token}")
         assert (response.status_code, error(response)) == (401, "invalid_api_key")
 
 
-async def test_a_token_for_a_job_that_is_gone_opens_nothing(client: httpx.AsyncClient, services: Services) -> None:
-    """404, although the token is ours."""
+async def test_a_token_of_a_missing_job_gets_404(client: httpx.AsyncClient, services: Services) -> None:
+    """A valid token of a job that does not exist gets 404."""
     token = JobTokens(services.settings.secret_key.get_secret_value()).issue(MISSING)
     assert (await client.get(f"/v1/jobs/{MISSING}?token={token}")).status_code == 404
 
 
-async def test_an_odd_idempotency_key_is_only_a_name(client: httpx.AsyncClient, customer: Customer) -> None:
-    """Taken as it is, or refused when it is too long."""
+async def test_any_idempotency_key_up_to_255_characters_is_accepted(
+    client: httpx.AsyncClient, customer: Customer
+) -> None:
+    """A longer key gets 422."""
     for key in ["k" * 256, "\xff" * 10, "a b\tc", "'; --"]:
         headers = {"Idempotency-Key": key.encode("latin-1")}
         response = await submit(client, customer, headers=headers)
@@ -265,8 +276,8 @@ async def test_an_odd_idempotency_key_is_only_a_name(client: httpx.AsyncClient, 
 HEADERS = ["X-Request-Id", "X-Forwarded-For", "Last-Event-ID", "Accept", "Origin", "Range"]
 
 
-async def test_a_huge_or_odd_header_changes_nothing(client: httpx.AsyncClient, customer: Customer) -> None:
-    """It is ignored."""
+async def test_a_huge_or_odd_header_is_ignored(client: httpx.AsyncClient, customer: Customer) -> None:
+    """The request succeeds."""
     for name in HEADERS:
         for value in (b"x" * 10_000, b"\xff\xfe", b"a,b,,;=", b"-1"):
             response = await client.get("/v1/credits", headers=customer.headers | {name: value})

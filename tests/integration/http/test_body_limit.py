@@ -1,4 +1,4 @@
-"""How much of a request is read before it is refused."""
+"""Limits of request bodies: how much is read before a request is refused."""
 
 from collections.abc import AsyncIterator
 
@@ -9,11 +9,13 @@ from tests.support.calls import JOBS, error
 from tests.support.world import Customer
 
 MEGABYTE = b"\0" * 1_000_000
+
+
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 
 
 class Body:
-    """200 MB of a form, made as they are asked for."""
+    """A form of 200 MB, generated while it is read."""
 
     def __init__(self) -> None:
         self.read = 0
@@ -28,7 +30,7 @@ class Body:
 async def test_an_upload_over_the_limit_gets_413_while_it_is_read(
     client: httpx.AsyncClient, customer: Customer
 ) -> None:
-    """Chunked, so that no header gives it away; the server stops reading soon after 100 MB."""
+    """A chunked upload has no declared length; the server stops reading soon after 100 MB."""
     body = Body()
     response = await client.post(JOBS, content=body, headers=customer.headers | FORM)
     assert (response.status_code, error(response)) == (413, "file_too_large")
@@ -37,7 +39,7 @@ async def test_an_upload_over_the_limit_gets_413_while_it_is_read(
 
 
 async def test_a_declared_length_over_the_limit_gets_413_unread(client: httpx.AsyncClient, customer: Customer) -> None:
-    """In the form of every error, before the first byte of the body is asked for."""
+    """The server refuses by Content-Length and reads nothing."""
     body = Body()
     headers = customer.headers | FORM | {"Content-Length": "200000000"}
     response = await client.post(JOBS, content=body, headers=headers)
@@ -46,8 +48,8 @@ async def test_a_declared_length_over_the_limit_gets_413_unread(client: httpx.As
     assert body.read == 0
 
 
-async def test_a_stranger_hears_of_the_key_whatever_the_length(client: httpx.AsyncClient) -> None:
-    """401 in the form of every error, unread; the connection ends, whether the length is declared or not."""
+async def test_an_invalid_key_gets_401_at_any_length(client: httpx.AsyncClient) -> None:
+    """The server checks the key first, reads nothing, and closes the connection."""
     for length in ({"Content-Length": "200000000"}, {}):
         body = Body()
         response = await client.post(JOBS, content=body, headers=FORM | length)
@@ -57,13 +59,13 @@ async def test_a_stranger_hears_of_the_key_whatever_the_length(client: httpx.Asy
 
 
 async def test_a_refusal_of_a_small_request_keeps_the_connection(client: httpx.AsyncClient) -> None:
-    """What little is left unread costs less than a new connection."""
+    """Reading a small rest costs less than a new connection."""
     response = await client.post("/v1/keys", json={"name": "x"}, headers={"Authorization": "Bearer nonsense"})
     assert (response.status_code, response.headers.get("connection")) == (401, None)
 
 
 async def test_a_products_own_limit_holds_while_its_bytes_arrive(client: httpx.AsyncClient, services: Services) -> None:
-    """A demo takes 20 MB: no more than that is read."""
+    """A demo accepts 20 MB, and no more is read."""
     await services.limiter._limiter.storage.reset()  # other tests start demos on the same Valkey
     body = Body()
     response = await client.post("/v1/demo/recruitscreen/jobs", content=body, headers=FORM)
@@ -71,8 +73,10 @@ async def test_a_products_own_limit_holds_while_its_bytes_arrive(client: httpx.A
     assert 20 <= body.read <= 23
 
 
-async def test_what_takes_no_recording_reads_little(client: httpx.AsyncClient, customer: Customer) -> None:
-    """A megabyte of anything but a recording is too much."""
+async def test_paths_without_recordings_accept_at_most_one_megabyte(
+    client: httpx.AsyncClient, customer: Customer
+) -> None:
+    """A larger body gets 413 and is not read to its end."""
     body = Body()
     response = await client.post("/v1/keys", content=body, headers=customer.headers)
     assert (response.status_code, error(response)) == (413, "file_too_large")

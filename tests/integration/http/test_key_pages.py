@@ -1,4 +1,4 @@
-"""The pages where people make keys."""
+"""The dashboard's keys page: sign in, create, rotate and revoke keys."""
 
 import hashlib
 import re
@@ -12,21 +12,23 @@ from tests.support.calls import error
 from tests.support.world import Customer, new_customer
 
 PAGE = "/dashboard/keys"
+
+
 SECRET = re.compile(r"lv_sk_[a-z]+_[0-9A-Za-z]{32}")
 
 
 async def signed_in(client: httpx.AsyncClient, customer: Customer) -> str:
-    """Sign in; returns the token that forms carry."""
+    """Sign in. Returns the token that forms carry."""
     answer = await client.post(f"{PAGE}/sign-in", data={"api_key": customer.secret})
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
     page = await client.get(PAGE)
     return re.search(r'name="form_token" value="([^"]+)"', page.text)[1]  # type: ignore[index]
 
 
-async def test_keys_are_made_shown_once_rotated_and_revoked_on_the_page(
+async def test_keys_are_created_shown_once_rotated_and_revoked_on_the_page(
     client: httpx.AsyncClient, customer: Customer
 ) -> None:
-    """The whole life of a key, and its secret on no page but the one that answers its making."""
+    """A key goes through its whole life, and only the page that creates it shows its secret."""
     token = await signed_in(client, customer)
     assert "<strong>100</strong>" in (await client.get(PAGE)).text
     form = {"form_token": token, "name": "<b>CI</b>", "scope": "recruitscreen", "monthly_cap": "5", "days": "30"}
@@ -48,15 +50,15 @@ async def test_keys_are_made_shown_once_rotated_and_revoked_on_the_page(
 
 
 async def test_only_a_keys_hash_is_stored(services: Services, customer: Customer) -> None:
-    """The row has the SHA-256 of the raw key, and nowhere more of it than the prefix that lists show."""
+    """The row holds the SHA-256 of the key and its public prefix, nothing more of it."""
     async with services.database.transaction() as session:
         row = (await session.exec(select(ApiKey))).one()
     assert row.sha256 == hashlib.sha256(customer.secret.encode()).hexdigest()
     assert customer.secret not in str(row.model_dump())
 
 
-async def test_only_a_live_key_for_all_products_signs_in(client: httpx.AsyncClient, services: Services) -> None:
-    """Others see the form again, and why."""
+async def test_only_a_live_key_of_scope_all_signs_in(client: httpx.AsyncClient, services: Services) -> None:
+    """Other keys get the form again, with the reason."""
     narrow = await new_customer(services.database, scope="recruitscreen")
     for secret, status in (("", 401), ("nonsense\0", 401), (narrow.secret, 403)):
         answer = await client.post(f"{PAGE}/sign-in", data={"api_key": secret})
@@ -65,10 +67,10 @@ async def test_only_a_live_key_for_all_products_signs_in(client: httpx.AsyncClie
         assert 'name="api_key"' in answer.text
 
 
-async def test_a_session_is_a_cookie_no_script_and_no_other_site_can_use(
+async def test_the_session_cookie_is_http_only_same_site_and_signed(
     client: httpx.AsyncClient, services: Services, customer: Customer
 ) -> None:
-    """HttpOnly, SameSite, signed, without the key in it; Secure where the API is reached by https."""
+    """The cookie is HttpOnly, SameSite and signed, Secure under https, and does not contain the key."""
     services.settings.public_url = "https://api.example.com"
     answer = await client.post(f"{PAGE}/sign-in", data={"api_key": customer.secret})
     cookie = answer.headers["set-cookie"]
@@ -80,10 +82,10 @@ async def test_a_session_is_a_cookie_no_script_and_no_other_site_can_use(
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
 
 
-async def test_a_form_without_the_sessions_token_does_nothing(
+async def test_a_form_without_the_sessions_token_is_refused(
     client: httpx.AsyncClient, services: Services, customer: Customer
 ) -> None:
-    """Neither without one nor with one of somebody else."""
+    """A form with no token or a wrong one gets 422 and changes nothing."""
     await signed_in(client, customer)
     for form in ({}, {"form_token": "x"}, {"form_token": "é"}):
         refused = await client.post(f"{PAGE}/create", data=form)
@@ -92,7 +94,7 @@ async def test_a_form_without_the_sessions_token_does_nothing(
 
 
 async def test_a_session_ends_with_its_key_and_with_signing_out(client: httpx.AsyncClient, customer: Customer) -> None:
-    """After either the page asks for a key again."""
+    """After sign-out or revocation the page asks for a key."""
     token = await signed_in(client, customer)
     await client.post(f"{PAGE}/sign-out", data={"form_token": token})
     assert 'name="api_key"' in (await client.get(PAGE)).text
@@ -105,7 +107,7 @@ async def test_a_session_ends_with_its_key_and_with_signing_out(client: httpx.As
 async def test_another_accounts_key_cannot_be_touched_from_the_page(
     client: httpx.AsyncClient, services: Services, customer: Customer
 ) -> None:
-    """404, and it lives on."""
+    """Rotating or revoking another account's key gets 404, and the key still works."""
     token = await signed_in(client, customer)
     stranger = await new_customer(services.database)
     key_id = (await client.get("/v1/keys", headers=stranger.headers)).json()[0]["key_id"]
@@ -115,7 +117,7 @@ async def test_another_accounts_key_cannot_be_touched_from_the_page(
 
 
 async def test_signing_in_is_limited_by_address(client: httpx.AsyncClient, services: Services) -> None:
-    """429 after twenty tries a minute."""
+    """The 21st attempt within a minute gets 429."""
     services.settings.trusted_proxies = 1
     guesser = {"X-Forwarded-For": "198.51.100.7"}
     answers = [await client.post(f"{PAGE}/sign-in", data={"api_key": "x"}, headers=guesser) for _ in range(21)]

@@ -1,4 +1,4 @@
-"""A job with a rubric of its caller's, from the form to the result."""
+"""Jobs with a rubric of the caller."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ async def balance(client: httpx.AsyncClient, customer: Customer) -> int:
 async def test_a_job_is_scored_by_its_callers_rubric(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """Its competencies, its version, and the rubric itself are in the result, with what the work took."""
+    """The result holds the caller's competencies, version and rubric, and the usage of the models."""
     sent = await submit(client, customer, rubric=json.dumps(OWN | {"version": "sql-1"}))
     assert sent.status_code == 202, sent.text
     await Executor(services, pool).run(sent.json()["job_id"])
@@ -46,10 +46,10 @@ async def test_a_job_is_scored_by_its_callers_rubric(
         (json.dumps(changed(slug="fluency")), "rubric.competencies.0.slug"),
     ],
 )
-async def test_a_rubric_that_will_not_do_is_refused_for_free(
+async def test_an_invalid_rubric_is_refused_without_a_charge(
     client: httpx.AsyncClient, customer: Customer, rubric: str, named: str
 ) -> None:
-    """With the field and what is wrong with it, and nothing of the implementation."""
+    """The error names the field and the mistake, and no implementation detail."""
     before = await balance(client, customer)
     answer = await submit(client, customer, rubric=rubric)
     assert (answer.status_code, error(answer)) == (422, "invalid_field"), answer.text
@@ -59,7 +59,7 @@ async def test_a_rubric_that_will_not_do_is_refused_for_free(
     assert await balance(client, customer) == before
 
 
-async def test_a_rubric_of_any_size_is_not_taken(client: httpx.AsyncClient, customer: Customer) -> None:
-    """The form's own limit holds for it."""
+async def test_a_rubric_over_the_form_limit_is_refused(client: httpx.AsyncClient, customer: Customer) -> None:
+    """A rubric of 70 kB exceeds the limit of a form field."""
     answer = await submit(client, customer, rubric=json.dumps(OWN | {"version": "x" * 70_000}))
     assert answer.status_code in {400, 413, 422}

@@ -1,0 +1,91 @@
+"""Credits over the API: ledger, balance, expiring grants, quotes."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from sqlalchemy import update
+from sqlmodel import col
+
+from serve_app.credits import ledger
+from serve_app.credits.models import LedgerEntry
+from serve_app.executor import Executor
+from serve_app.services import Services
+from tests.support.calls import submit
+from tests.support.fakes import local_pool
+from tests.support.world import Customer, new_customer, tone
+
+
+async def test_the_ledger_adds_up(client: httpx.AsyncClient, customer: Customer) -> None:
+    """The ledger lists every change, and their sum is the balance."""
+    first = (await submit(client, customer, seconds=61)).json()["job_id"]
+    await submit(client, customer)
+    await client.post(f"/v1/jobs/{first}/cancel", headers=customer.headers)
+    rows, cursor = [], None
+    while True:
+        params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await client.get("/v1/credits/ledger", params=params, headers=customer.headers)).json()
+        rows += page["data"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert [(row["kind"], row["credits"]) for row in rows] == [
+        ("release", 2),
+        ("charge", -1),
+        ("charge", -2),
+        ("grant", 100),
+    ]
+    balance = (await client.get("/v1/credits", headers=customer.headers)).json()["balance"]
+    assert balance == sum(row["credits"] for row in rows) == 99
+
+
+async def test_what_is_left_of_an_expired_grant_is_taken_back(client: httpx.AsyncClient, services: Services) -> None:
+    """Of 5 expiring and 3 lasting credits, 2 are spent: 3 remain after the expiry."""
+    customer = await new_customer(services.database, credits_=3)
+    async with services.database.transaction() as session:
+        await ledger.grant(session, customer.account_id, 5, "trial", datetime.now(UTC) + timedelta(hours=1))
+    assert (await submit(client, customer, seconds=61)).json()["credits_remaining"] == 6
+    async with services.database.transaction() as session:
+        trial = col(LedgerEntry.reason) == "trial"
+        await session.exec(update(LedgerEntry).where(trial).values(expires_at=datetime.now(UTC)))
+    for _ in range(2):
+        assert (await client.get("/v1/credits", headers=customer.headers)).json()["balance"] == 3
+
+
+async def balance(client: httpx.AsyncClient, customer: Customer) -> dict[str, int]:
+    response = await client.get("/v1/credits", headers=customer.headers)
+    return dict(response.json())
+
+
+async def test_a_quote_costs_nothing(client: httpx.AsyncClient, services: Services, customer: Customer) -> None:
+    """A quote from a duration or a recording returns a price and charges nothing."""
+    quoted = await client.post("/v1/recruitscreen/quote", data={"duration_s": "412"}, headers=customer.headers)
+    assert quoted.json()["credits"] == 7
+    assert quoted.json()["cold"] is True
+    files = {"file": ("call.wav", tone(61))}
+    measured = await client.post("/v1/recruitscreen/quote", files=files, headers=customer.headers)
+    assert (measured.json()["credits"], measured.json()["duration_s"]) == (2, 61.0)
+    assert await balance(client, customer) == {"balance": 100, "held": 0}
+    nothing = await client.post("/v1/recruitscreen/quote", data={}, headers=customer.headers)
+    assert nothing.status_code == 422
+
+
+async def test_a_quote_says_whether_models_are_cold_and_how_long_it_takes(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """A quote is cold before the first job and uses the pace of earlier jobs afterwards."""
+    quoted = await client.post("/v1/recruitscreen/quote", data={"duration_s": "60"}, headers=customer.headers)
+    assert quoted.json() == {"credits": 1, "duration_s": 60.0, "expected_s": 30.0, "cold": True}
+    pool = local_pool(services.database)
+    job_id = (await submit(client, customer)).json()["job_id"]
+    await Executor(services, pool).run(job_id)
+    for replica in pool.replicas.values():
+        await replica.heartbeat()
+    warm = await client.post("/v1/recruitscreen/quote", data={"duration_s": "60"}, headers=customer.headers)
+    assert warm.json()["cold"] is False
+    assert warm.json()["expected_s"] != 30.0
+    measured = await client.post(
+        "/v1/recruitscreen/quote", files={"file": ("a.wav", tone(2))}, headers=customer.headers
+    )
+    assert measured.json()["credits"] == 1
+    assert (await client.get("/v1/credits", headers=customer.headers)).json()["balance"] == 99
+    await pool.close()
