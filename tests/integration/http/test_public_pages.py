@@ -55,3 +55,15 @@ async def test_the_dashboard_is_served(client: httpx.AsyncClient) -> None:
     assert page.status_code == 200
     assert "/v1/models/status" in page.text
     assert "https://" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/keys", "/pricing", "/docs/errors", "/docs"])
+async def test_pages_have_a_strict_policy_and_nothing_inline(client: httpx.AsyncClient, path: str) -> None:
+    """Scripts and styles are files of this server, and the policy allows no others; Swagger UI sets styles itself."""
+    page = await client.get(path)
+    policy = page.headers["content-security-policy"]
+    assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy.split("; "))
+    assert ("unsafe-inline" in policy) == (path == "/docs")
+    assert not re.search(r"<style|<script>|\bstyle=|\bon\w+=", page.text)
+    for address in re.findall(r'(?:src|href)="(/static/[^"]*)"', page.text):
+        assert (await client.get(address)).status_code == 200
