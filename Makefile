@@ -6,11 +6,11 @@ run:  ## set up, start everything, take the sample through; e.g. make run ARGS=-
 test:  ## set up and pass the tests; e.g. make test ARGS="-k ledger"
 	@scripts/test $(ARGS)
 
-check:  ## lint, types, import direction, own rules
+check:  ## lint, format, types, import direction, the project's own rules
 	@scripts/check
 
-bench:  ## speed, as ratios against a baseline of the same run
+bench:  ## measure speed, as ratios against a baseline of the same run
 	@scripts/bench $(ARGS)
 
-eval:  ## quality, against references
+eval:  ## measure quality against references
 	@scripts/eval $(ARGS)

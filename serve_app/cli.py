@@ -1,6 +1,6 @@
-"""The operator's commands: accounts, keys, credits, schema, generated docs.
+"""Operators' commands: accounts, keys, credits, database schema.
 
-They talk to the database in DATABASE_URL, or to that of the stack that `make run` has up.
+They use the database of DATABASE_URL, or else the one of the stack that `make run` started.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from scripts.launcher.stack import ROOT, running_database_url
 from serve_app import migrate as schema
 from serve_app.accounts import service as accounts
 from serve_app.credits import ledger
@@ -23,7 +22,9 @@ from serve_app.http.pages.error_codes import as_markdown
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES
 from serve_app.keys.service import KeyTerms
+from serve_app.settings import ROOT, Paths
 from serve_app.storage.database import Database
+from serve_app.verticals.catalog import Catalog
 
 T = TypeVar("T")
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -33,7 +34,7 @@ ERROR_DOCS = ROOT / "docs" / "errors.md"
 
 @app.command()
 def open_account(name: str, credits_: Annotated[int, typer.Option("--credits", min=0)] = 0) -> None:
-    """Open an account, with credits if asked, and print its id."""
+    """Open an account and print its id."""
 
     async def work(session: AsyncSession) -> str:
         account = await accounts.open_account(session, name)
@@ -46,7 +47,7 @@ def open_account(name: str, credits_: Annotated[int, typer.Option("--credits", m
 
 @app.command()
 def list_accounts() -> None:
-    """Every account with its balance."""
+    """List all accounts with their balances."""
 
     async def work(session: AsyncSession) -> list[tuple[str, str, int]]:
         found = await accounts.listed(session)
@@ -63,9 +64,9 @@ def grant(
     account_id: str,
     credits_: Annotated[int, typer.Argument(metavar="CREDITS", min=1)],
     reason: str = "granted by the operator",
-    days: Annotated[int | None, typer.Option(min=1, help="Take back what is left after so many days.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Days until unused credits expire.")] = None,
 ) -> None:
-    """Give an account credits, and print its balance."""
+    """Give an account credits and print its new balance."""
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
 
     async def work(session: AsyncSession) -> int:
@@ -80,10 +81,14 @@ def issue_key(
     account_id: str,
     scope: Annotated[str, typer.Option(help="A product's slug, or 'all'.")] = ALL_SCOPES,
     name: str = "",
-    monthly_cap: Annotated[int | None, typer.Option(min=1, help="Most credits it may spend in a month.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="End it after so many days.")] = None,
+    monthly_cap: Annotated[int | None, typer.Option(min=1, help="Credits it may spend in a calendar month.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Days until the key expires.")] = None,
 ) -> None:
-    """Make a key and print it. It is stored as a hash: this is the only time it can be seen."""
+    """Create a key and print it. Only its hash is stored: the key is shown this once."""
+    known = (ALL_SCOPES, *(spec.slug for spec in Catalog.read(Paths().verticals_dir)))
+    if scope not in known:
+        console.print(f"There is no scope '{scope}'. Choose one of: {', '.join(known)}.", style="red", highlight=False)
+        raise typer.Exit(2)
     terms = KeyTerms(scope, name, datetime.now(UTC) + timedelta(days=days) if days else None, monthly_cap)
 
     async def work(session: AsyncSession) -> str:
@@ -94,7 +99,7 @@ def issue_key(
 
 @app.command()
 def list_keys(account_id: str) -> None:
-    """The keys of an account."""
+    """List an account's keys."""
 
     async def work(session: AsyncSession) -> list[tuple[str, ...]]:
         found = await keys.listed(session, account_id)
@@ -103,7 +108,7 @@ def list_keys(account_id: str) -> None:
             for key in found
         ]
 
-    table = Table("key", "begins with", "scope", "name", "ended")
+    table = Table("key", "prefix", "scope", "name", "ended")
     for row in _in_transaction(work):
         table.add_row(*row)
     console.print(table)
@@ -111,7 +116,7 @@ def list_keys(account_id: str) -> None:
 
 @app.command()
 def revoke_key(account_id: str, key_id: str) -> None:
-    """End a key now."""
+    """Revoke a key at once."""
 
     async def work(session: AsyncSession) -> None:
         await keys.revoke(session, account_id, key_id)
@@ -123,9 +128,9 @@ def revoke_key(account_id: str, key_id: str) -> None:
 def rotate_key(
     account_id: str,
     key_id: str,
-    overlap_s: Annotated[int, typer.Option(min=0, help="How long the old key goes on working.")] = 24 * 3600,
+    overlap_s: Annotated[int, typer.Option(min=0, help="Seconds for which the old key keeps working.")] = 24 * 3600,
 ) -> None:
-    """Replace a key by a new one of the same terms, and print that one."""
+    """Replace a key by a new one with the same scope, name and cap, and print the new key."""
 
     async def work(session: AsyncSession) -> str:
         return (await keys.rotate(session, account_id, key_id, overlap_s)).secret
@@ -135,19 +140,19 @@ def rotate_key(
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest schema."""
+    """Migrate the database to the newest schema."""
     schema.migrate(_database_url())
 
 
 @app.command()
 def write_migration(message: str) -> None:
-    """Write the next migration from what the code says and the database does not. Read it before you commit it."""
+    """Write a migration for the difference between the code's tables and the database. For developers: review it."""
     schema.write_migration(_database_url(), message)
 
 
 @app.command()
 def write_error_docs() -> None:
-    """Write docs/errors.md from the error tree."""
+    """Write docs/errors.md from the error classes. For developers."""
     ERROR_DOCS.write_text(as_markdown(), "utf-8")
 
 
@@ -167,9 +172,12 @@ def _in_transaction(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
 
 
 def _database_url() -> str:
-    url = os.environ.get("DATABASE_URL") or running_database_url()
+    url = os.environ.get("DATABASE_URL")
+    noted = Paths().database_url_file
+    if url is None and noted.exists():
+        url = noted.read_text("utf-8")
     if url is None:
-        console.print("[red]Set DATABASE_URL, or start the stack with `make run`.[/]")
+        console.print("[red]No database: set DATABASE_URL, or start the stack with `make run`.[/]")
         raise typer.Exit(2)
     return url
 

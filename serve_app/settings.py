@@ -16,9 +16,15 @@ class Paths(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="", extra="ignore")
 
     config_dir: Path = Field(default=ROOT / "config", description="Folder with verticals/ and models/.")
+    run_dir: Path = Field(default=ROOT / ".run", description="Folder of `make run`: data, logs, and notes on them.")
     cache_dir: Path = Field(
         default=ROOT / ".run" / "cache", description="Folder of files that can be made again, e.g. unpacked weights."
     )
+
+    @property
+    def database_url_file(self) -> Path:
+        """File in which the launcher notes the database URL, for commands that run beside the stack."""
+        return self.run_dir / "database_url"
 
     @property
     def verticals_dir(self) -> Path:

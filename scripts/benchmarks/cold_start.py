@@ -15,8 +15,9 @@ import psutil
 
 from deployments.profiles import load_profile
 from deployments.replica.worker_preload import TITLE
-from scripts.launcher.stack import ROOT, Stack, ray_environment
+from scripts.launcher.stack import Stack, ray_environment
 from serve_app.pipeline.types import ROLES, ModelRole
+from serve_app.settings import ROOT
 
 DEPLOYMENTS: dict[ModelRole, str] = {"asr": "ASR", "diarizer": "Diarizer", "assessor": "Assessor"}
 UNLOADING = "unloading"

@@ -24,8 +24,9 @@ from rich.console import Console
 
 from deployments.replica.memory import gpu_meter
 from scripts.launcher.embedded import free_port
-from scripts.launcher.stack import ROOT, Options, Stack
+from scripts.launcher.stack import Options, Stack
 from serve_app.pipeline.types import ROLES, ModelRole
+from serve_app.settings import ROOT
 
 KINDS: dict[ModelRole, str] = {"asr": "fake_transcriber", "diarizer": "fake_diarizer", "assessor": "fake_assessor"}
 FRACTIONS: dict[ModelRole, float] = {"asr": 0.25, "diarizer": 0.25, "assessor": 0.5}

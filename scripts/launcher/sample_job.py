@@ -1,6 +1,5 @@
 """Take the bundled sample interview through the running API, and show it on a terminal."""
 
-from pathlib import Path
 from typing import Any
 
 from recruitscreen_client import RecruitScreen
@@ -8,7 +7,9 @@ from recruitscreen_client.live import follow
 from recruitscreen_client.scorecard import card
 from rich.console import Console
 
-SAMPLE = Path(__file__).resolve().parents[2] / "config" / "sample" / "interview.ogg"
+from serve_app.settings import Paths
+
+SAMPLE = Paths().config_dir / "sample" / "interview.ogg"
 ROLE_TITLE = "Backend Engineer"
 
 

@@ -24,8 +24,8 @@ import yaml
 
 from scripts.launcher.embedded import free_port, postgres, valkey
 from serve_app.migrate import migrate
+from serve_app.settings import ROOT, Paths
 
-ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = ROOT / "serve_config.production.yaml"
 OBJECT_STORE_BYTES = 2_000_000_000  # a recording of 4 h is 0.9 GB as float32; the store takes memory only as it fills
 DEPLOY_DEADLINE_S = 180
@@ -128,14 +128,10 @@ class Stack:
         return False
 
 
-def running_database_url(folder: Path = ROOT / ".run") -> str | None:
-    """The database of the stack that is up over `folder`, or was last."""
-    noted = folder / "database_url"
-    return noted.read_text("utf-8") if noted.exists() else None
-
-
 def _note_database(folder: Path, url: str) -> None:
-    with os.fdopen(os.open(folder / "database_url", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(
+        os.open(Paths(run_dir=folder).database_url_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+    ) as file:
         file.write(url)
 
 

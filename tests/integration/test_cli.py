@@ -62,6 +62,14 @@ def test_a_key_ends_after_the_days_it_was_issued_for(admin: Admin, account_id: s
     assert "Invalid value" in admin("issue-key", account_id, "--days", "0", exit_code=2)
 
 
+def test_an_unknown_scope_is_refused(admin: Admin, account_id: str) -> None:
+    """No key is made that could open nothing; the message lists the scopes there are."""
+    refusal = admin("issue-key", account_id, "--scope", "nosuch", exit_code=2)
+    assert "nosuch" in refusal
+    assert "recruitscreen" in refusal
+    assert "lv_sk_" not in admin("list-keys", account_id)
+
+
 def test_a_rotated_key_works_on_for_the_overlap_only(admin: Admin, account_id: str, database_url: str) -> None:
     """The new key has the old one's terms and no end; the old one ends after the overlap, or at once without one."""
     first = admin("issue-key", account_id, "--scope", "recruitscreen", "--name", "ci", "--monthly-cap", "9")

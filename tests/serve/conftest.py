@@ -12,7 +12,8 @@ import yaml
 
 from scripts.launcher.embedded import free_port
 from scripts.launcher.first_account import first_key
-from scripts.launcher.stack import ROOT, Options, Stack
+from scripts.launcher.stack import Options, Stack
+from serve_app.settings import ROOT
 from tests.conftest import named
 from tests.serve.pool_calls import Pool
 

@@ -10,7 +10,7 @@ from tests.support.world import ROOT
 
 
 def test_the_error_page_in_docs_is_current() -> None:
-    """Run `python -m serve_app.cli write-error-docs` when this fails."""
+    """Run `recruitscreen-admin write-error-docs` when this fails."""
     assert ERROR_DOCS.read_text("utf-8") == as_markdown()
 
 

@@ -50,7 +50,7 @@ def as_markdown() -> str:
 
 MARKDOWN = """# Errors
 
-Generated from `serve_app/errors.py` by `python -m serve_app.cli write-error-docs`. A test fails when this file is out
+Generated from `serve_app/errors.py` by `recruitscreen-admin write-error-docs`. A test fails when this file is out
 of date.
 
 The body of every error is `{"detail": {"error", "message", "code", "retryable", "request_id", "docs_url"}}`, sometimes

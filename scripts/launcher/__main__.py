@@ -14,7 +14,8 @@ from rich.console import Console
 
 from scripts.launcher.first_account import first_key
 from scripts.launcher.sample_job import run_sample
-from scripts.launcher.stack import PRODUCTION, ROOT, Options, Stack, StartFailed, production_environment
+from scripts.launcher.stack import PRODUCTION, Options, Stack, StartFailed, production_environment
+from serve_app.settings import ROOT
 
 console = Console()
 

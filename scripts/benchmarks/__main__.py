@@ -22,8 +22,9 @@ from scripts.benchmarks import cold_start as bench_cold
 from scripts.benchmarks import edge as bench_edge
 from scripts.launcher.embedded import free_port, postgres
 from scripts.launcher.first_account import first_key
-from scripts.launcher.stack import PRODUCTION, ROOT, Options, Stack, production_environment
+from scripts.launcher.stack import PRODUCTION, Options, Stack, production_environment
 from serve_app.migrate import migrate
+from serve_app.settings import ROOT
 
 RESULTS = ROOT / "docs" / "benchmarks"
 SAMPLE = ROOT / "config" / "sample" / "interview.ogg"
