@@ -54,8 +54,10 @@ class SubmitFields(BaseModel):
         ]
         | None
     ) = None
-    job_description: Annotated[Storable, Field(max_length=20_000)] | None = None
-    num_speakers: Annotated[int, Field(ge=1, le=20)] | None = None
+    job_description: (
+        Annotated[Storable, Field(max_length=20_000, description="Requirements of the role, as text.")] | None
+    ) = None
+    num_speakers: Annotated[int, Field(ge=1, le=20, description="Number of speakers, if known.")] | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description="ISO 639. Detected if not sent.")] | None = None
     words: Annotated[bool, Field(description="Also return every word with its times and confidence.")] | None = None
     rubric: (
