@@ -7,12 +7,11 @@ from typing import NamedTuple
 from ray import serve
 
 from deployments.handles import Handle, HandlePool
-from deployments.probe import measure_cold_start
-from deployments.replica.prestart import PrestartSpec, prepare
-from deployments.serve_status import watch_forever
+from deployments.replica.prestart import PrestartSpec, prestart_workers
+from deployments.serve_status import StartRecorder, watch_forever
 from serve_app.executor import Executor as JobExecutor
 from serve_app.jobs.dispatch import NoDispatcher
-from serve_app.model_pool.registry import RosterEntry
+from serve_app.model_pool.status import RosterEntry
 from serve_app.pipeline.types import ROLES
 from serve_app.services import build_services
 from serve_app.settings import Settings
@@ -32,20 +31,18 @@ class Executor:
     def __init__(
         self,
         models: list[Handle],
-        probe: Handle,
         roster: list[RosterEntry],
         placement: Placement,
-        spares: Sequence[PrestartSpec],
+        prestart: Sequence[PrestartSpec],
     ) -> None:
         services = build_services(Settings(), NoDispatcher(), roster)
         by_role = dict(zip(ROLES, models, strict=True))
-        pool = HandlePool(by_role, *placement)
+        pool = HandlePool(by_role, *placement, on_start=StartRecorder(services.database, roster))
         name = serve.get_replica_context().replica_id.unique_id
         self._jobs = JobExecutor(services, pool, f"executor-{name}")
         self._sweep = asyncio.create_task(self._jobs.sweep_forever())
         self._watch = asyncio.create_task(watch_forever(services.database))
-        self._preparation = asyncio.create_task(prepare(spares))
-        self._self_test = asyncio.create_task(measure_cold_start(probe, services.database))
+        self._prestart = asyncio.create_task(prestart_workers(prestart))
 
     async def run(self, job_id: str) -> bool:
         """Run the job whose turn it is. A caller that goes away does not stop it."""

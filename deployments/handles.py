@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.replica.events import Result, report
+from deployments.replica.events import Accepted, Result, report
 from serve_app.errors import InferenceFailed, Interrupted, VramUnavailable
 from serve_app.pipeline.ports import Observer
 from serve_app.pipeline.types import AudioRef, ModelRequest, ModelRole, Recording
@@ -26,10 +26,17 @@ log = logging.getLogger(__name__)
 class HandlePool:
     """Models that live in Serve deployments."""
 
-    def __init__(self, handles: Mapping[ModelRole, Handle], placement_deadline_s: float, asr_replicas: int = 1) -> None:
+    def __init__(
+        self,
+        handles: Mapping[ModelRole, Handle],
+        placement_deadline_s: float,
+        asr_replicas: int = 1,
+        on_start: Callable[[ModelRole, float], None] = lambda _role, _seconds: None,
+    ) -> None:
         self._handles = handles
         self._deadline_s = placement_deadline_s
         self.asr_replicas = asr_replicas
+        self._on_start = on_start
 
     def share(self, recording: Recording) -> AudioRef:
         """Put a recording into the object store; replicas on this node read it without a copy."""
@@ -53,12 +60,15 @@ class HandlePool:
         # By reference: in throughput mode Serve would send recordings by value over gRPC, whose messages end at 4 MiB.
         handle = self._handles[role].options(stream=True, _by_reference=True)
         stream = getattr(handle, method).remote(*args)
-        events = aiter(stream)
+        events, called_at = aiter(stream), time.monotonic()
         try:
             try:
                 event = await asyncio.wait_for(anext(events), self._deadline_s)
             except TimeoutError:
                 raise VramUnavailable from None
+            waited_s = time.monotonic() - called_at
+            if isinstance(event, Accepted) and event.replica_age_s < waited_s:  # the process started after the call
+                self._on_start(role, waited_s)
             while not isinstance(event, Result):
                 await report(observer, role, event)
                 event = await anext(events)
@@ -71,13 +81,6 @@ class HandlePool:
             with suppress(RayError, RayServeException):  # raised again when the call never reached a replica
                 stream.cancel()  # does nothing to a call that is over
         return event.value
-
-
-async def answer_s(probe: Handle) -> float:
-    """Seconds until a deployment without a model has answered."""
-    began = time.monotonic()
-    await probe.answer.remote()
-    return time.monotonic() - began
 
 
 class HandleDispatcher:

@@ -5,7 +5,7 @@ from ray import serve
 
 from deployments.handles import Handle, HandleDispatcher
 from serve_app.http.app import create_app
-from serve_app.model_pool.registry import RosterEntry
+from serve_app.model_pool.status import RosterEntry
 from serve_app.services import build_services
 from serve_app.settings import Settings
 

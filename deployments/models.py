@@ -10,7 +10,7 @@ from deployments.profiles import ModelSpec
 from deployments.replica.events import ModelEvent
 from deployments.replica.lifecycle import Limits
 from deployments.replica.pool_client import DatabasePoolClient
-from deployments.replica.prestart import leave_successor
+from deployments.replica.prestart import prestart_successor
 from deployments.replica.replica import Replica
 from serve_app.pipeline.types import ModelRequest, ModelRole
 from serve_app.settings import Settings
@@ -48,7 +48,7 @@ class _Model:
     async def __del__(self) -> None:
         await self.replica.close()
         await self._bus.close()
-        await leave_successor()
+        await prestart_successor()
 
 
 async def _with_audio(request: ModelRequest[Any]) -> ModelRequest[Any]:

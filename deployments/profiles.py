@@ -27,6 +27,11 @@ class ModelSpec(Strict):
         description="Calls a replica serves side by side; more than one where the backend can (openai_llm).",
     )
 
+    prestart: bool = Field(
+        default=True,
+        description="Whether a worker is prestarted while the model has no replica. See `prestart_workers`.",
+    )
+
     @model_validator(mode="after")
     def _one_at_a_time(self) -> Self:
         if self.at_once > 1 and self.backend not in SIDE_BY_SIDE:

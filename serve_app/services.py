@@ -5,10 +5,10 @@ Tests build them too, with fakes for what they replace.
 
 from dataclasses import dataclass
 
+from serve_app.jobs import queries
 from serve_app.jobs.dispatch import Dispatcher
 from serve_app.jobs.event_feed import EventFeeds
-from serve_app.model_pool.registry import RosterEntry
-from serve_app.model_pool.status import PoolView
+from serve_app.model_pool.status import PoolView, RosterEntry
 from serve_app.settings import Settings
 from serve_app.storage.blobs import Blobs
 from serve_app.storage.database import Database
@@ -52,5 +52,5 @@ def build_services(settings: Settings, queue: Dispatcher, roster: list[RosterEnt
         queue=queue,
         limiter=RateLimiter(settings.redis_url),
         roster=roster,
-        pool=PoolView(database, roster),
+        pool=PoolView(database, roster, queries.queue_depths),
     )

@@ -14,7 +14,7 @@ from deployments.replica.local_pool import LocalPool
 from scripts.launcher.embedded import postgres, valkey
 from serve_app.http.app import create_app
 from serve_app.migrate import migrate
-from serve_app.model_pool.registry import RosterEntry
+from serve_app.model_pool.status import RosterEntry
 from serve_app.services import Services, build_services
 from serve_app.settings import Settings
 from serve_app.storage.database import Database

@@ -17,6 +17,9 @@ from serve_app.pipeline.types import ModelRole
 class Accepted:
     """The call has reached a process."""
 
+    replica_age_s: float
+    """Seconds since the process constructed its replica. Less than the caller's wait: it waited for the start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inference:

@@ -1,117 +1,139 @@
-"""A process in waiting for every model that has none: what Ray's node starts ahead of the next replica.
+"""Prestarted workers for models without replicas, so that a start from zero pays for neither process nor imports.
 
-It is a worker of the replica's runtime environment that no actor has joined yet. Its libraries are imported
-(`preloaded.py`), it holds no weights and no GPU, and Ray puts the next replica into it: a start from zero then costs
-neither the start of a process nor the imports. The executor has the first ones started; a replica that is scaled to
-zero leaves its successor.
+A prestarted worker is an idle Ray worker process with the runtime environment of a model's replicas. It has imported
+the model's library and holds no weights and no GPU. Ray places the next replica with this runtime environment in it.
+The executor prestarts the first workers; a replica that is scaled to zero prestarts its successor.
 
-`PrestartWorkers` is a service of every Ray node without a public Python call. Where it is missing a warning says so,
-and replicas start as they would without it.
+Two sides use this module. Replicas call `prestart_workers` and `prestart_successor`. Ray imports the module in every
+worker process (`RAY_preload_python_modules`) before it knows the worker's purpose; `preload_library` then starts the
+import of the model's library if the environment names one, and does nothing otherwise. So this module must be cheap to
+import: everything that costs time is imported inside functions.
+
+`PrestartWorkers` is a gRPC service of every Ray node without a public Python call. Where it is missing a warning is
+logged, and replicas start as they would without prestarted workers.
 """
 
 import asyncio
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, NamedTuple, cast
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-import psutil
-import ray
-from filelock import FileLock
-from ray import serve
-from ray._private.grpc_utils import init_grpc_channel
-from ray._private.utils import get_runtime_env_info
-from ray._private.worker import global_worker
-from ray.core.generated.common_pb2 import PYTHON
-from ray.core.generated.node_manager_pb2 import PrestartWorkersRequest
-from ray.core.generated.node_manager_pb2_grpc import NodeManagerServiceStub
-from ray.runtime_env import RuntimeEnv
-from ray.serve.schema import ApplicationStatus
+from deployments.backends import PRELOADS, preload
 
-from deployments.backends import PRELOADS
+if TYPE_CHECKING:
+    from filelock import FileLock
+    from ray.runtime_env import RuntimeEnv
 
 KEPT_S = 24 * 3600
-"""Ray keeps an idle worker at least so long."""
-PATIENCE_S = 5.0
-REPLICA = "ray::ServeReplica:"
+"""Ray keeps an idle prestarted worker at least this long."""
+TIMEOUT_S = 5.0
+TITLE = "ray::PRESTARTED"
+"""Process title of a prestarted worker in `ps` and in the Ray dashboard until a replica is placed in it."""
+REPLICA_TITLE = "ray::ServeReplica:"
 log = logging.getLogger(__name__)
 
 
 class PrestartSpec(NamedTuple):
-    """A kind of process to have in waiting."""
+    """One kind of worker to prestart."""
 
     backend: str
     num_gpus: float
-    """Booked by the replica, not by the process in waiting; a node that has less cannot take the replica."""
+    """Booked by the replica, not by the prestarted worker. A node with fewer GPUs cannot take the replica."""
 
     @property
-    def variables(self) -> dict[str, str]:
-        """What sets such processes apart. Versions of this package do not share them."""
+    def env_vars(self) -> dict[str, str]:
+        """Environment variables that tell these workers apart, also from those of another version of this package."""
+        from importlib.metadata import version  # noqa: PLC0415 — keeps the import in every worker cheap
+
         return {PRELOADS: f"{self.backend} {version('recruitscreen')}"}
 
 
-async def prepare(spares: Sequence[PrestartSpec]) -> None:
-    """Start what is missing on this node, from a replica that books no GPU. Never raises."""
-    await _try(lambda: _prepare(spares))
+# In a replica --------------------------------------------------------------------------------------------------------
 
 
-async def leave_successor() -> None:
-    """Start a successor of this replica, unless one is there or the application is going. Never raises."""
+async def prestart_workers(specs: Sequence[PrestartSpec]) -> None:
+    """Start the missing workers on this node, from a replica that books no GPU. Never raises."""
+    await _in_thread(lambda: _prestart_workers(specs))
+
+
+async def prestart_successor() -> None:
+    """Start a successor of this replica, unless one exists or the application is being deleted. Never raises."""
     if PRELOADS in os.environ:
-        await _try(_leave_successor)
+        await _in_thread(_prestart_successor)
 
 
-async def _try(work: Callable[[], None]) -> None:
+async def _in_thread(work: Callable[[], None]) -> None:
     try:
         await asyncio.to_thread(work)
     except Exception as error:  # noqa: BLE001 — Ray's, gRPC's and Serve's errors share no base class
-        log.warning("no process waits for the next start from zero, which will be slower: %r", error)
+        log.warning("no worker was prestarted, so the next start from zero is slower: %r", error)
 
 
-def _prepare(spares: Sequence[PrestartSpec]) -> None:
+def _prestart_workers(specs: Sequence[PrestartSpec]) -> None:
+    import ray  # noqa: PLC0415 — keeps the import in every worker cheap
+    from ray.runtime_env import RuntimeEnv  # noqa: PLC0415 — same
+
     own = ray.get_runtime_context().runtime_env
     shared = {name: value for name, value in own.env_vars().items() if name != "CUDA_VISIBLE_DEVICES"}
     nodes: list[dict[str, Any]] = cast("Any", ray).nodes()
-    gpus = next(node["Resources"].get("GPU", 0) for node in nodes if node["NodeID"] == _node_id())
-    for spare in spares:
-        variables = shared | spare.variables
-        with _alone():
-            if spare.num_gpus <= gpus and not _workers(variables):
-                _start(RuntimeEnv(**{**own, "env_vars": variables}))
+    node_id = ray.get_runtime_context().get_node_id()
+    gpus = next(node["Resources"].get("GPU", 0) for node in nodes if node["NodeID"] == node_id)
+    for spec in specs:
+        env_vars = shared | spec.env_vars
+        with _node_lock():
+            if spec.num_gpus <= gpus and not _worker_titles(env_vars):
+                _start(RuntimeEnv(**{**own, "env_vars": env_vars}))
 
 
-def _leave_successor() -> None:
+def _prestart_successor() -> None:
+    import ray  # noqa: PLC0415 — keeps the import in every worker cheap
+    from ray import serve  # noqa: PLC0415 — same
+
     environment = ray.get_runtime_context().runtime_env
-    with _alone():
-        if not _waiting(environment.env_vars()) and _stays(serve.get_replica_context().app_name):
+    with _node_lock():
+        if not _is_prestarted(environment.env_vars()) and _remains(serve.get_replica_context().app_name):
             _start(environment)
 
 
-def _alone() -> FileLock:
-    """Keeps others on this node from starting the same."""
-    return FileLock(Path(_node().get_session_dir_path()) / "spares.lock", timeout=PATIENCE_S)
+def _node_lock() -> "FileLock":
+    """Prevents two processes on this node from starting the same worker."""
+    from pathlib import Path  # noqa: PLC0415 — keeps the import in every worker cheap
+
+    from filelock import FileLock  # noqa: PLC0415 — same
+
+    return FileLock(Path(_node().get_session_dir_path()) / "prestart.lock", timeout=TIMEOUT_S)
 
 
-def _workers(variables: dict[str, str]) -> list[str]:
-    """Titles of this node's workers that have these environment variables."""
-    found = []
+def _worker_titles(env_vars: dict[str, str]) -> list[str]:
+    """Process titles of this node's workers that have these environment variables."""
+    import psutil  # noqa: PLC0415 — keeps the import in every worker cheap
+
+    titles = []
     for worker in psutil.Process(os.getppid()).children():
-        with suppress(psutil.Error):  # it has ended since
-            if variables.items() <= worker.environ().items():
-                found.append(" ".join(worker.cmdline()))
-    return found
+        with suppress(psutil.Error):  # the process has ended
+            if env_vars.items() <= worker.environ().items():
+                titles.append(" ".join(worker.cmdline()))
+    return titles
 
 
-def _waiting(variables: dict[str, str]) -> bool:
-    return any(not title.startswith(REPLICA) for title in _workers(variables))
+def _is_prestarted(env_vars: dict[str, str]) -> bool:
+    return any(not title.startswith(REPLICA_TITLE) for title in _worker_titles(env_vars))
 
 
-def _start(environment: RuntimeEnv) -> None:
-    """Ask this node for one worker, and return when it is there."""
+def _start(environment: "RuntimeEnv") -> None:
+    """Ask this node for one worker, and return when its process exists."""
+    import ray  # noqa: PLC0415 — keeps the import in every worker cheap
+    from ray._private.grpc_utils import init_grpc_channel  # noqa: PLC0415 — same
+    from ray._private.utils import get_runtime_env_info  # noqa: PLC0415 — same
+    from ray.core.generated.common_pb2 import PYTHON  # noqa: PLC0415 — same
+    from ray.core.generated.node_manager_pb2 import PrestartWorkersRequest  # noqa: PLC0415 — same
+    from ray.core.generated.node_manager_pb2_grpc import NodeManagerServiceStub  # noqa: PLC0415 — same
+
     request = PrestartWorkersRequest(
         language=PYTHON,
         num_workers=1,
@@ -120,21 +142,41 @@ def _start(environment: RuntimeEnv) -> None:
         keep_alive_duration_secs=KEPT_S,
     )
     with init_grpc_channel(f"{_node().node_ip_address}:{_node().node_manager_port}") as channel:
-        NodeManagerServiceStub(channel).PrestartWorkers(request, timeout=PATIENCE_S)
-    end = time.monotonic() + PATIENCE_S
-    while not _waiting(environment.env_vars()) and time.monotonic() < end:
+        NodeManagerServiceStub(channel).PrestartWorkers(request, timeout=TIMEOUT_S)
+    end = time.monotonic() + TIMEOUT_S
+    while not _is_prestarted(environment.env_vars()) and time.monotonic() < end:
         time.sleep(0.05)
 
 
 def _node() -> Any:
+    from ray._private.worker import global_worker  # noqa: PLC0415 — keeps the import in every worker cheap
+
     return global_worker.node
 
 
-def _node_id() -> str:
-    return ray.get_runtime_context().get_node_id()
+def _remains(application: str) -> bool:
+    """Whether the application stays, so that its models can be called again."""
+    from ray import serve  # noqa: PLC0415 — keeps the import in every worker cheap
+    from ray.serve.schema import ApplicationStatus  # noqa: PLC0415 — same
 
-
-def _stays(application: str) -> bool:
-    """Whether the application is there to come back to."""
     known = serve.status().applications.get(application)
     return known is not None and known.status is not ApplicationStatus.DELETING
+
+
+# In a prestarted worker ----------------------------------------------------------------------------------------------
+
+
+def preload_library() -> None:
+    """Set the process title and import the model's library in a thread, if this worker is for a model."""
+    if PRELOADS not in os.environ:
+        return
+    from ray._raylet import setproctitle  # type: ignore[attr-defined]  # noqa: PLC0415 — exists only in a worker of Ray
+
+    backend = os.environ[PRELOADS].split()[0]
+    setproctitle(f"{TITLE} {backend}")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # Ray sets this for replicas that book no CPU; the import reads it
+    Thread(target=preload, args=(backend,), name="preload", daemon=True).start()
+
+
+if any(argument.startswith("--worker-preload-modules") and __name__ in argument for argument in sys.argv):
+    preload_library()  # Ray is preloading this module into a new worker; in a running replica it must not

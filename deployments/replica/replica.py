@@ -7,6 +7,7 @@ deployment dead until redeploy. When and how weights come and go is `residency.p
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -34,10 +35,11 @@ class Replica:
     ) -> None:
         self._weights = WeightsLifecycle(role, spec, replica_id, reports, limits or Limits())
         self._turns = asyncio.Semaphore(spec.at_once)
+        self._constructed_at = time.monotonic()
 
     async def warm(self) -> AsyncGenerator[ModelEvent, None]:
         """Load the weights if they are not there. Takes free room only: nobody is evicted on a mere expectation."""
-        yield Accepted()
+        yield Accepted(time.monotonic() - self._constructed_at)
         try:
             async with aclosing(self._weights.until_warm()) as loading:
                 async for event in loading:
@@ -49,7 +51,7 @@ class Replica:
 
     async def run(self, request: ModelRequest[Any]) -> AsyncGenerator[ModelEvent, None]:
         """Run a request on the loaded backend."""
-        yield Accepted()
+        yield Accepted(time.monotonic() - self._constructed_at)
         with self._weights.use():
             try:
                 async with aclosing(self._run(request)) as events:
@@ -80,14 +82,14 @@ class Replica:
 
     async def _until_my_turn(self) -> AsyncGenerator[Loading, None]:
         """Return holding the turn and the weights."""
-        self._weights.waiting += 1
+        self._weights.usage.waiting += 1
         try:
             async with aclosing(self._weights.until_warm()) as loading:
                 async for event in loading:
                     yield event
             await self._turns.acquire()
         finally:
-            self._weights.waiting -= 1
+            self._weights.usage.waiting -= 1
 
     async def _work(self, request: ModelRequest[Any]) -> AsyncGenerator[ModelEvent, None]:
         loop, news, stop = asyncio.get_running_loop(), asyncio.Queue[ModelEvent](), threading.Event()

@@ -14,7 +14,7 @@ import httpx
 import psutil
 
 from deployments.profiles import load_profile
-from deployments.replica.worker_preload import TITLE
+from deployments.replica.prestart import TITLE
 from scripts.launcher.stack import Stack, ray_environment
 from serve_app.pipeline.types import ROLES, ModelRole
 from serve_app.settings import ROOT

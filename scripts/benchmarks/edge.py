@@ -19,7 +19,7 @@ from scripts.launcher.stack import Stack
 from serve_app.http.app import create_app
 from serve_app.jobs.dispatch import NoDispatcher
 from serve_app.model_pool import status
-from serve_app.model_pool.registry import RosterEntry
+from serve_app.model_pool.status import RosterEntry
 from serve_app.services import build_services
 from serve_app.settings import Settings
 
@@ -52,7 +52,7 @@ async def status_ms(stack: Stack, rounds: int = 200) -> dict[str, float]:
     )
     roster = [RosterEntry(role, f"fake-{role}", 1) for role in ("asr", "diarizer", "assessor")]
     services = build_services(settings, NoDispatcher(), roster)
-    status.FRESH_S = -1.0  # otherwise most answers would come out of the half-second memory
+    status.CACHE_S = -1.0  # otherwise most answers would come out of the half-second cache
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(create_app(services)), base_url="http://bench"
     ) as client:

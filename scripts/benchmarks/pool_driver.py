@@ -19,10 +19,9 @@ from ray.serve import Application, Deployment
 
 from deployments.app import ServeArgs, pool
 from deployments.handles import Handle, HandlePool
-from deployments.serve_status import watch_forever
+from deployments.serve_status import StartRecorder, watch_forever
 from serve_app.errors import JobFailure
-from serve_app.model_pool.registry import PoolStatus, RosterEntry
-from serve_app.model_pool.status import PoolView
+from serve_app.model_pool.status import PoolStatus, PoolView, RosterEntry
 from serve_app.pipeline.ports import Loading
 from serve_app.pipeline.transcribe_parts import transcribe
 from serve_app.pipeline.types import (
@@ -111,7 +110,9 @@ class Driver:
         database = Database(settings.database_url)
         rubric = Catalog.read(settings.config_dir / "verticals").get("recruitscreen").assessment.rubric()
         self._view = PoolView(database, roster)
-        models = HandlePool(dict(zip(ROLES, handles, strict=True)), placement_deadline_s, asr_replicas)
+        models = HandlePool(
+            dict(zip(ROLES, handles, strict=True)), placement_deadline_s, asr_replicas, StartRecorder(database, roster)
+        )
         self._calls = Calls(models, rubric)
         self._watch = asyncio.create_task(watch_forever(database))
 

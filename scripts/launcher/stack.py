@@ -193,7 +193,7 @@ def ray_environment(environment: dict[str, str]) -> dict[str, str]:
     ours = {
         "RAY_AUTH_MODE": "disabled",  # everything is on loopback; the default writes a token into the home folder
         "RAY_SERVE_LOG_TO_STDERR": "0",
-        "RAY_preload_python_modules": "deployments.replica.worker_preload",
+        "RAY_preload_python_modules": "deployments.replica.prestart",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.proxy_errors:middlewares",
         # Three models share the cores. Idle threads that spin for their next task cost a 135M model a factor of four
         # to eight in speed when another process wanted the same two cores.

@@ -187,3 +187,11 @@ async def _remember(session: AsyncSession, submission: Submission, accepted: Acc
         "credits_remaining": accepted.credits_remaining,
     }
     session.add(row)
+
+
+async def queue_depths(session: AsyncSession) -> dict[str, int]:
+    """Number of queued jobs by product; products without any are left out."""
+    queued: Any = (
+        select(Job.vertical, func.count()).where(col(Job.state) == JobState.QUEUED).group_by(col(Job.vertical))
+    )
+    return {vertical: int(count) for vertical, count in (await session.exec(queued)).all()}

@@ -1,1 +1,1 @@
-"""What the models of the pool are doing, as their replicas report it."""
+"""The state of the models, as their replicas report it, and who may have memory."""

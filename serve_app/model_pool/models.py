@@ -1,4 +1,4 @@
-"""The tables that replicas report into, and what the watch over Serve saw last."""
+"""The tables of the pool: replicas, loads, process starts, devices, and Serve's deployments."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -19,9 +19,9 @@ class ModelState(StrEnum):
 
 
 class ModelReplica(SQLModel, table=True):
-    """One replica's report of itself, renewed by a heartbeat, and its entry on the memory ledger of its `place`.
+    """One replica's state, renewed by a heartbeat, with the memory it holds on its device.
 
-    `replica_id` is new with every process, so a successor never inherits the row of a dead one.
+    Every process has a new `replica_id`, so a successor never inherits the row of a dead process.
     """
 
     __tablename__ = "model_replicas"
@@ -31,15 +31,15 @@ class ModelReplica(SQLModel, table=True):
     name: str = Field(max_length=128)
     state: ModelState = Field(sa_type=choice(ModelState, "known_model_state"))
     device: str = Field(max_length=32)
-    place: str = Field(default="", index=True, max_length=128)
-    """Node and memory: `host/cpu` or `host/GPU-uuid`; empty until the backend is built."""
+    device_id: str = Field(default="", index=True, max_length=128)
+    """Node and device: `host/cpu` or `host/GPU-uuid`; empty until the backend is built."""
     pid: int = 0
     footprint_mib: int | None = None
     """Measured at the end of the last load; None before the first."""
     held_mib: int = 0
-    """What this process takes of `place` now, or has been promised for its load."""
+    """What this process holds on its device now, or has reserved for its load."""
     residual_mib: int = 0
-    """What was still held after the last unload: libraries, a CUDA context."""
+    """Held after the last unload: libraries, a CUDA context."""
     bytes_loaded: int = Field(default=0, sa_type=BigInteger)
     bytes_total: int = Field(default=0, sa_type=BigInteger)
     in_flight: int = 0
@@ -49,14 +49,14 @@ class ModelReplica(SQLModel, table=True):
     heartbeat_at: datetime = timestamp()
     loaded_at: datetime | None = optional_timestamp()
     last_used_at: datetime | None = optional_timestamp()
-    room_wanted_at: datetime | None = optional_timestamp()
-    """Since when it has waited for memory."""
+    memory_requested_at: datetime | None = optional_timestamp()
+    """Start of the wait for memory; None while it does not wait."""
     evict_requested_at: datetime | None = optional_timestamp()
-    """Another replica asked it to unload; written by that one, cleared here."""
+    """When another replica requested its eviction. That replica sets it; this one clears it."""
 
 
 class ModelLoad(SQLModel, table=True):
-    """One finished load, for honest expectations of the next."""
+    """One finished load: predicts the duration and the footprint of the next."""
 
     __tablename__ = "model_loads"
 
@@ -70,12 +70,25 @@ class ModelLoad(SQLModel, table=True):
     at: datetime = timestamp()
 
 
+class ProcessStart(SQLModel, table=True):
+    """One start of a replica's process that a call waited for."""
+
+    __tablename__ = "process_starts"
+
+    id: int = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    role: str = Field(max_length=32)
+    name: str = Field(index=True, max_length=128)
+    seconds: float
+    """From the call at the executor's handle until the new process accepted it."""
+    at: datetime = timestamp()
+
+
 class ModelDevice(SQLModel, table=True):
-    """One memory that models share, as a replica on it measured it last."""
+    """One device whose memory models share, as a replica on it last measured it."""
 
     __tablename__ = "model_devices"
 
-    place: str = Field(primary_key=True, max_length=128)
+    device_id: str = Field(primary_key=True, max_length=128)
     device: str = Field(max_length=32)
     total_mib: int
     free_mib: int
@@ -84,7 +97,7 @@ class ModelDevice(SQLModel, table=True):
 
 
 class ServeDeployment(SQLModel, table=True):
-    """One deployment as Serve's controller described it at the last poll."""
+    """One deployment as Serve's controller reported it at the last poll."""
 
     __tablename__ = "serve_deployments"
 
@@ -95,5 +108,5 @@ class ServeDeployment(SQLModel, table=True):
     running: int = 0
     starting: int = 0
     starting_since: datetime | None = optional_timestamp()
-    """Since when a replica has been on its way without one arriving."""
+    """Start of the present wait for a starting replica."""
     polled_at: datetime = timestamp()

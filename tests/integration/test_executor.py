@@ -219,13 +219,13 @@ async def test_a_failed_job_is_refunded_when_its_window_closes(services: Service
 @pytest.mark.parametrize("roles", [("asr",), ("assessor",), ROLES])
 async def test_the_model_table_shows_what_replicas_hold(services: Services, roles: tuple[str, ...]) -> None:
     """Warm means that a replica has loaded it; all others are cold."""
-    from serve_app.model_pool import registry
+    from serve_app.model_pool.status import get_status
 
     pool = local_pool(services.database)
     for role in roles:
         await pool.warm(role, Silence())  # type: ignore[arg-type]
     async with services.database.transaction() as session:
-        status = await registry.status(session, services.roster)
+        status = await get_status(session, services.roster)
     assert {model.role: str(model.state) for model in status.models} == {
         role: "warm" if role in roles else "cold" for role in ROLES
     }

@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 import psutil
 
-from deployments.replica.worker_preload import TITLE
+from deployments.replica.prestart import TITLE
 
 SLOW_S = 90
 """Generous, since Ray starts processes on a busy machine."""
@@ -143,8 +143,8 @@ def processes(application: str, deployment: str) -> list[psutil.Process]:
     ]
 
 
-def spares(database: str, backend: str) -> list[psutil.Process]:
-    """The processes that wait for a model of the application with this database."""
+def prestarted(database: str, backend: str) -> list[psutil.Process]:
+    """The prestarted workers for a backend of the application with this database."""
     return [
         process
         for process in psutil.process_iter(["cmdline", "environ"])

@@ -1,26 +1,37 @@
-"""What operators do to a running pool, and what they read of it."""
+"""What operators read of a running pool."""
 
-from typing import Any
+import time
 
 import httpx
 import pytest
 from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
 from scripts.launcher.stack import Stack
-from serve_app.model_pool.health import COLD_START_LIMIT_S
-from tests.serve.pool_calls import wait_for
+from tests.serve.pool_calls import Pool, processes, wait_for
 
 FRACTIONS = {"ASR": 0.25, "Diarizer": 0.25, "Assessor": 0.5}
 
 
-def test_the_start_measures_what_a_cold_start_costs(client: httpx.Client) -> None:
-    """With the shipped autoscaling settings at most six seconds; with the defaults of Serve it would be nine."""
+SERVE_DEFAULT_S = 8.9
+"""Fastest start from zero with the default intervals of Serve 2.60, without any load: 8.9 to 14 s were measured."""
 
-    def measured() -> Any:
-        return client.get("/v1/models/status").json()["cold_start_s"]
 
-    wait_for(lambda: measured() is not None, "the self-test did not report", within_s=120)
-    assert 0.2 < measured() <= COLD_START_LIMIT_S
+def test_the_autoscaling_intervals_are_honoured(racing: Pool) -> None:
+    """A fake model comes back from zero in well under the time that Serve's defaults need, and the status shows it."""
+    seconds = []
+    for _ in range(3):  # the best counts: a busy machine slows one start, a lost setting slows all
+        racing.call("assessor")
+        wait_for(lambda: not processes("racing", "Assessor"), "the process is kept")
+        time.sleep(5.0)  # with the defaults, stale zeros gather now
+        began = time.monotonic()
+        racing.call("assessor")
+        seconds.append(time.monotonic() - began)
+        if seconds[-1] < SERVE_DEFAULT_S * 2 / 3:
+            break
+    assert min(seconds) < SERVE_DEFAULT_S * 2 / 3
+    wait_for(lambda: racing.model("assessor")["start_s_p50"] is not None, "the start was not recorded", within_s=10)
+    model = racing.model("assessor")
+    assert 0.1 < model["start_s_p50"] <= model["start_s_p95"]
 
 
 @pytest.mark.parametrize("name", FRACTIONS)

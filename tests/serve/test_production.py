@@ -10,8 +10,8 @@ import pytest
 from scripts.launcher.embedded import free_port
 from scripts.launcher.first_account import first_key
 from scripts.launcher.stack import PRODUCTION, Options, Stack, production_environment
-from tests.serve.conftest import database_for
-from tests.serve.pool_calls import Sender, processes, spares, wait_for
+from tests.serve.conftest import database_for, fakes
+from tests.serve.pool_calls import Sender, prestarted, processes, wait_for
 from tests.support.sse import events
 from tests.support.world import tone
 
@@ -29,7 +29,9 @@ def production(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redi
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("DATABASE_URL", database_for("production", postgres_url))
         patched.setenv("REDIS_URL", redis_url)
-        options = Options(folder, free_port(), free_port(), PRODUCTION, "fake", environment)
+        timings = {"load_s": 0.5, "work_s": 0.2}
+        profile = fakes(folder / "production.yaml", 0.25, asr=timings, diarizer=timings, assessor=timings)
+        options = Options(folder, free_port(), free_port(), PRODUCTION, str(profile), environment)
         with Stack(options, say=lambda _: None) as stack:
             yield stack
 
@@ -42,16 +44,16 @@ def client(production: Stack) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_the_first_replicas_come_into_processes_that_wait_for_them(client: httpx.Client) -> None:
-    """Two executors start one for each model, not two, and the first job's replicas are put into them."""
+def test_the_first_replicas_are_placed_in_prestarted_workers(client: httpx.Client) -> None:
+    """Two executors prestart one worker per model, not two, and the first job's replicas use them."""
     kinds = ("fake_transcriber", "fake_diarizer", "fake_assessor")
-    wait_for(lambda: all(spares("production", kind) for kind in kinds), "no processes wait")
-    waiting = [process for kind in kinds for process in spares("production", kind)]
-    assert len(waiting) == len(kinds)
+    wait_for(lambda: all(prestarted("production", kind) for kind in kinds), "no workers were prestarted")
+    workers = [process for kind in kinds for process in prestarted("production", kind)]
+    assert len(workers) == len(kinds)
     form = {"data": {"role_title": "Engineer"}, "files": {"file": ("call.wav", tone(5), "audio/wav")}}
     client.get(client.post(f"/v1/{PRODUCT}/jobs", **form).raise_for_status().json()["events_url"])
     replicas = [process for name in ("ASR", "Diarizer", "Assessor") for process in processes(PRODUCT, name)]
-    assert {process.pid for process in replicas} >= {process.pid for process in waiting}
+    assert {process.pid for process in replicas} >= {process.pid for process in workers}
 
 
 def test_a_recording_beyond_the_size_of_a_message_is_done(client: httpx.Client) -> None:

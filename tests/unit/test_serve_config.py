@@ -14,9 +14,8 @@ from deployments.app import ServeArgs, check_shares
 from deployments.executor import Executor
 from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
-from deployments.probe import Probe
 from deployments.profiles import load_profile
-from deployments.replica import worker_preload
+from deployments.replica import prestart
 from scripts.launcher.stack import PRODUCTION, Options, production_environment, serve_config
 from serve_app.pipeline.types import ROLES
 from tests.support.world import ROOT
@@ -93,7 +92,7 @@ def test_what_can_never_be_placed_is_refused_before_it_starts(profile: str) -> N
 def test_every_deployment_of_the_graph_is_configured(config: dict[str, Any]) -> None:
     """By the names that `serve status` shows; one that is left out would run with Serve's defaults."""
     configured = [deployment["name"] for deployment in config["applications"][0]["deployments"]]
-    classes = (Ingress, Executor, ASR, Diarizer, Assessor, Probe)
+    classes = (Ingress, Executor, ASR, Diarizer, Assessor)
     assert configured == [cls.name for cls in classes]  # type: ignore[attr-defined]
 
 
@@ -130,7 +129,7 @@ def test_the_production_environment_switches_haproxy_on() -> None:
     assert environment["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
     known = Path(constants.__file__).read_text("utf-8")
     assert [name for name in environment if f'"{name}"' not in known] == ["RAY_preload_python_modules"]
-    assert environment["RAY_preload_python_modules"] == worker_preload.__name__
+    assert environment["RAY_preload_python_modules"] == prestart.__name__
 
 
 @pytest.mark.parametrize("name", ["embedded", "gpu-24g", "gpu-80g", "fake"])

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from serve_app.http.deps import Services
-from serve_app.model_pool.registry import PoolStatus
+from serve_app.model_pool.status import PoolStatus
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

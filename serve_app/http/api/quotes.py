@@ -11,7 +11,6 @@ from serve_app.http.schemas import QuoteView
 from serve_app.http.upload import OPENAPI_QUOTE, quote_form
 from serve_app.jobs import duration_estimate
 from serve_app.jobs.submit import Intake
-from serve_app.model_pool import registry
 from serve_app.model_pool.models import ModelState
 
 router = APIRouter(
@@ -27,8 +26,8 @@ async def quote_job(request: Request, spec: PermittedVertical, services: Service
     async with quote_form(request, spec) as upload:
         intake = Intake(services.database, services.blobs, services.queue)
         duration_s = upload if isinstance(upload, float) else await intake.measure(spec, upload)
+    status = await services.pool.status()
     async with services.database.transaction() as session:
-        status = await registry.status(session, services.roster)
         work_s = await duration_estimate.expected_s(session, spec.slug, duration_s)
     cold = [model for model in status.models if model.state is not ModelState.WARM]
     load_s = max((model.load_s_p50 or 0.0 for model in cold), default=0.0)  # models load in parallel

@@ -15,11 +15,13 @@ from sqlmodel import col, select
 from deployments.backends import BACKENDS
 from deployments.backends.fake import FakeTranscriber
 from deployments.replica.events import Accepted, Failed, Inference, ModelEvent, Result
-from deployments.replica.lifecycle import PULSE_S, Limits
+from deployments.replica.heartbeat import HEARTBEAT_S
+from deployments.replica.lifecycle import Limits
 from deployments.replica.pool_client import DatabasePoolClient
 from deployments.replica.replica import Replica
-from serve_app.model_pool import registry
-from serve_app.model_pool.models import ModelReplica, ModelState
+from serve_app.model_pool import admission, registry
+from serve_app.model_pool.models import ModelLoad, ModelReplica, ModelState
+from serve_app.model_pool.status import get_status
 from serve_app.pipeline.ports import Loading
 from serve_app.pipeline.types import ModelRequest, ModelRole
 from serve_app.services import Services
@@ -96,7 +98,7 @@ async def row(services: Services, replica_id: str) -> ModelReplica:
 async def wants_room(services: Services, replica_id: str) -> bool:
     async with services.database.transaction() as session:
         found = await session.get(ModelReplica, replica_id)
-    return found is not None and found.room_wanted_at is not None
+    return found is not None and found.memory_requested_at is not None
 
 
 async def until(services: Services, replica_id: str, state: ModelState, within_s: float = 5.0) -> None:
@@ -119,7 +121,7 @@ async def test_the_footprint_is_what_the_process_grew_by(services: Services, rep
     loaded = await row(services, "asr-0")
     assert loaded.footprint_mib is not None
     assert SIZE <= loaded.footprint_mib < SIZE + 40
-    history = await DatabasePoolClient(services.database).history("fake-asr")
+    history = await DatabasePoolClient(services.database).load_history("fake-asr")
     assert history.footprint_mib == loaded.footprint_mib
 
 
@@ -128,7 +130,7 @@ async def test_callers_share_one_load(services: Services, replica: Make) -> None
     asr = replica(load_s=0.2)
     await asyncio.gather(*(follow(asr.run(work())) for _ in range(5)))
     async with services.database.transaction() as session:
-        assert len((await session.exec(select(registry.ModelLoad))).all()) == 1
+        assert len((await session.exec(select(ModelLoad))).all()) == 1
 
 
 async def test_an_idle_model_leaves_for_one_that_is_needed(services: Services, replica: Make) -> None:
@@ -190,7 +192,7 @@ async def test_room_that_comes_free_is_taken(services: Services, replica: Make) 
             await asyncio.sleep(0.05)
     await pretend_held(services, "busy", 0)
     assert (await asyncio.wait_for(call, 3))[-1] == "Result"
-    assert (await row(services, "asr-0")).room_wanted_at is None
+    assert (await row(services, "asr-0")).memory_requested_at is None
 
 
 async def test_a_model_larger_than_the_budget_fails_at_once(replica: Make) -> None:
@@ -203,7 +205,7 @@ async def test_a_model_larger_than_the_budget_fails_at_once(replica: Make) -> No
 async def test_the_last_room_is_given_once(services: Services, replica: Make) -> None:
     """Two replicas ask at the same moment; one loads, the other waits."""
     limits = Limits(SIZE + SIZE // 2, room_deadline_s=1.0)
-    pair = [replica(role, limits, load_s=0.3, hold_mib=SIZE) for role in ("asr", "diarizer")]
+    pair = [replica(limits=limits, load_s=0.3, hold_mib=SIZE) for _ in range(2)]
     ends = await asyncio.gather(*(follow(one.run(work(2.5))) for one in pair))
     assert sorted(end[-1] for end in ends) == ["Result", "VramUnavailable"]
 
@@ -274,7 +276,7 @@ async def test_a_caller_who_leaves_stops_waiting_for_room(services: Services, re
     await asyncio.gather(call, return_exceptions=True)
     await asyncio.sleep(2.5)
     left = await row(services, "asr-0")
-    assert (left.room_wanted_at, left.in_flight, left.state) == (None, 0, ModelState.COLD)
+    assert (left.memory_requested_at, left.in_flight, left.state) == (None, 0, ModelState.COLD)
 
 
 async def test_a_prefetch_takes_free_room_only(services: Services, replica: Make) -> None:
@@ -304,7 +306,7 @@ async def test_an_abandoned_call_counts_until_its_work_has_ended(services: Servi
     left.cancel()
     after = asyncio.create_task(follow(asr.run(work())))
     await ask(services, "asr-0")
-    await asyncio.sleep(PULSE_S + 0.3)
+    await asyncio.sleep(HEARTBEAT_S + 0.3)
     busy = await row(services, "asr-0")
     assert (busy.in_flight, busy.waiting, busy.state, busy.evict_requested_at) == (2, 1, ModelState.WARM, None)
     free.set()
@@ -335,11 +337,11 @@ async def occupy(
 
     neighbour = ModelReplica(
         replica_id=name, role="asr", name=name, state=ModelState.WARM, device="cpu",
-        place=f"{socket.gethostname()}/cpu", pid=pid or os.getpid(), held_mib=held, in_flight=in_flight,
+        device_id=f"{socket.gethostname()}/cpu", pid=pid or os.getpid(), held_mib=held, in_flight=in_flight,
         last_used_at=datetime.now(UTC) - timedelta(seconds=idle_s),
     )  # fmt: skip
     async with services.database.transaction() as session:
-        await registry.report(session, neighbour)
+        await registry.upsert_replica(session, neighbour)
         born = update(ModelReplica).where(col(ModelReplica.replica_id) == name)
         await session.exec(born.values(started_at=datetime.now(UTC) - timedelta(hours=1)))
 
@@ -352,10 +354,8 @@ async def pretend_held(services: Services, name: str, held: int) -> None:
 
 async def ask(services: Services, name: str) -> None:
     """Ask a replica to leave, the way the ledger does."""
-    from serve_app.model_pool import admission
-
     async with services.database.transaction() as session:
-        await admission.ask_to_leave(session, (name,))
+        await admission.request_eviction(session, (name,))
 
 
 async def leave_when_asked(services: Services, name: str) -> None:
@@ -374,9 +374,9 @@ async def test_the_status_says_when_a_model_was_used_last_by_a_process_that_left
         async with services.database.transaction() as session:
             renamed = update(ModelReplica).where(col(ModelReplica.replica_id) == "asr")
             await session.exec(renamed.values(replica_id=f"replica-{number}", name="fake-asr"))
-            await registry.retire(session, f"replica-{number}")
+            await registry.retire_replica(session, f"replica-{number}")
     async with services.database.transaction() as session:
-        asr = (await registry.status(session, services.roster)).models[0]
+        asr = (await get_status(session, services.roster)).models[0]
         kept = (await session.exec(select(ModelReplica.replica_id))).all()
     assert (asr.state, asr.replicas, asr.instances) == (ModelState.COLD, 0, [])
     assert asr.last_used_at is not None

@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.replica.memory import Evict, Holding, HostMeter, Load, TooBig, Verdict, Wait, Wanted, decide
+from deployments.replica.memory import HostMeter
+from serve_app.model_pool.admission import Evict, Holding, Load, MemoryRequest, TooBig, Verdict, Wait, decide
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 PLENTY = 1_000_000
 
 
-def wanted(total: int, budget: int = 1000, *, held: int = 0, free: int = PLENTY) -> Wanted:
-    return Wanted(total, held, budget, free)
+def request(total: int, budget: int = 1000, *, held: int = 0, free: int = PLENTY) -> MemoryRequest:
+    return MemoryRequest(total, held, budget, free)
 
 
 def holding(name: str, held: int, idle_min: int | None = None, *, residual: int = 0, leaving: bool = False) -> Holding:
@@ -22,7 +23,7 @@ def holding(name: str, held: int, idle_min: int | None = None, *, residual: int 
 
 
 def evicting(total: int, *others: Holding, budget: int = 1000) -> Verdict:
-    return decide(wanted(total, budget), others, may_evict=True)
+    return decide(request(total, budget), others, may_evict=True)
 
 
 def test_an_empty_device_takes_what_fits_its_budget() -> None:
@@ -78,17 +79,17 @@ def test_only_what_unloading_frees_counts() -> None:
 
 
 def test_a_prefetch_evicts_nobody() -> None:
-    assert decide(wanted(500), [holding("idle", 800, 5)], may_evict=False) == Wait(300)
+    assert decide(request(500), [holding("idle", 800, 5)], may_evict=False) == Wait(300)
 
 
 def test_memory_that_others_took_outside_the_ledger_counts() -> None:
     """The device says 100 MiB are free, whatever the budget says."""
-    assert decide(wanted(500, free=100), [], may_evict=True) == Wait(400)
+    assert decide(request(500, free=100), [], may_evict=True) == Wait(400)
 
 
 def test_what_the_process_holds_already_need_not_be_free() -> None:
     """It reloads into 200 MiB of its own and 300 free ones."""
-    assert decide(wanted(500, held=200, free=300), [], may_evict=True) == Load()
+    assert decide(request(500, held=200, free=300), [], may_evict=True) == Load()
 
 
 holdings = st.lists(
