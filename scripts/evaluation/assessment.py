@@ -21,8 +21,9 @@ from scripts.evaluation.cases import CASES, VARIANTS, to_vary, varied
 from scripts.evaluation.observed import OpenAssessor, TaggingModel
 from scripts.evaluation.rated_answers import Rated, TfIdf, as_grade, qwk, read, spearman
 from scripts.evaluation.sentence_embeddings import similarities
-from serve_app.pipeline.assessment.assess import assess, judge_by
-from serve_app.pipeline.assessment.judges.likelihood import best_by_points
+from serve_app.pipeline.assessment.assess import assess
+from serve_app.pipeline.assessment.judges import judge_for
+from serve_app.pipeline.assessment.judges.points import judge_by_points
 from serve_app.pipeline.assessment.ports import WordTags
 from serve_app.pipeline.types import Assessment, AssessmentRequest, Utterance
 from serve_app.verticals.catalog import Catalog
@@ -75,7 +76,7 @@ def ranking(rated: Sequence[Rated], model: TaggingModel, limit: int) -> dict[str
     """Agreement with the graders: by points on every answer, by the model alone on every n-th of them."""
     means = [one.mean for one in rated]
     first, second = [one.grades[0] for one in rated], [one.grades[1] for one in rated]
-    by_points = [as_grade(best_by_points(one.competency(with_points=True), [one.exchange()]).score) for one in rated]
+    by_points = [as_grade(judge_by_points(one.competency(with_points=True), [one.passage()]).score) for one in rated]
     similarity, half = TfIdf(rated), held_out(rated)
     return {
         "answers": len(rated),
@@ -99,10 +100,10 @@ def held_out(rated: Sequence[Rated]) -> list[int]:
 
 def _model_alone(rated: Sequence[Rated], model: TaggingModel) -> dict[str, Any]:
     """The model's own judgement against the same anchors, without the points."""
-    judge, began = judge_by(model), time.perf_counter()
-    found = [as_grade(judge.best(one.competency(with_points=False), [one.exchange()]).score) for one in rated]
+    judge, began = judge_for(model), time.perf_counter()
+    found = [as_grade(judge.judge(one.competency(with_points=False), [one.passage()]).score) for one in rated]
     means = [one.mean for one in rated]
-    by_points = [as_grade(best_by_points(one.competency(with_points=True), [one.exchange()]).score) for one in rated]
+    by_points = [as_grade(judge_by_points(one.competency(with_points=True), [one.passage()]).score) for one in rated]
     return {
         "answers": len(rated),
         "spearman": spearman(found, means),

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from serve_app.pipeline.assessment.passages import Exchange, stem
+from serve_app.pipeline.assessment.passages import Passage
 from serve_app.pipeline.assessment.text import Sentence
+from serve_app.pipeline.assessment.words import stem
 from serve_app.pipeline.types import Competency
 
 GRADES = 6
@@ -33,9 +34,9 @@ class Rated:
         """The mean grade."""
         return sum(self.grades) / 2
 
-    def exchange(self) -> Exchange:
+    def passage(self) -> Passage:
         """The answer as the judge gets one from an interview."""
-        return Exchange(self.question, (Sentence(self.answer, 0.0, 1.0, trusted=True),))
+        return Passage(self.question, (Sentence(self.answer, 0.0, 1.0, trusted=True),))
 
     def competency(self, *, with_points: bool) -> Competency:
         """A rubric of one competency: what the question asks for. The reference answer is its point."""

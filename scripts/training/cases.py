@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.evaluation.cases import accented, lines, simple_grammar
-from serve_app.pipeline.assessment.injection.spans import as_heard
+from serve_app.pipeline.assessment.injection.spans import tagger_words
 
 LEAD_INS = (
     "Yeah, ", "No, ", "Okay, so ", "So ", "Well, ", "And ", "Yes, ", "Like, ", "Right, ", "But ", "Then, ", "Oh, ",
@@ -22,6 +22,8 @@ LEAD_INS = (
 )  # fmt: skip
 GLUE = ("and", "and", "so", "and then", "but", "also", "okay so", "because", "you know", "oh and", "well", *[""] * 4)
 """What stands between two things said in one breath."""
+DATA = Path(__file__).parent / "data"
+"""One folder per author."""
 CUT = re.compile(r"\[\[|\]\]")
 
 
@@ -29,15 +31,15 @@ class Part(NamedTuple):
     """Words in a row with what they are: 1 is so, 0 is not so, None is not to be learnt."""
 
     words: Sequence[str]
-    grader: int | None = None
-    account: int | None = None
+    injection: int | None = None
+    work: int | None = None
 
 
 class Kind(NamedTuple):
     """What all words of a file are."""
 
-    grader: int
-    account: int | None
+    injection: int
+    work: int | None
 
 
 KINDS: Mapping[str, Kind] = {
@@ -52,7 +54,7 @@ Breath = list[Part]
 
 def learnt(kind: str) -> list[str]:
     """The sentences of a kind, of all authors."""
-    folders = sorted(folder for folder in (Path(__file__).parent / "data").iterdir())
+    folders = sorted(folder for folder in DATA.iterdir())
     return [said for folder in folders for said in lines(folder / f"{kind}.txt")]
 
 
@@ -74,7 +76,7 @@ def breaths(seed: int) -> list[Breath]:
 
 @cache
 def _heard(sentence: str) -> tuple[str, ...]:
-    return tuple(as_heard(sentence))
+    return tuple(tagger_words(sentence))
 
 
 class _Speaker:
@@ -88,7 +90,7 @@ class _Speaker:
         for kind, all_ in self._said.items():
             for said in all_:
                 part = Part(_heard(self._spoken(said)), *KINDS[kind])
-                yield _said(self._with_an_attack(part) if part.grader else self._honestly(part))
+                yield _said(self._with_an_attack(part) if part.injection else self._honestly(part))
         for line in learnt("inside"):
             yield _said([Part(_heard(text), *KINDS["attacks" if attack else "accounts"])
                          for text, attack in marked(line)])  # fmt: skip
@@ -124,7 +126,7 @@ class _Speaker:
     def _scrap(self, part: Part) -> Part:
         length = self._chance.randrange(1, 9)
         at = self._chance.randrange(max(1, len(part.words) - length + 1))
-        return Part(part.words[at : at + length], part.grader)
+        return Part(part.words[at : at + length], part.injection)
 
     def _glue(self) -> Part:
         return Part(self._chance.choice(GLUE).split())

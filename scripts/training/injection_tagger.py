@@ -128,7 +128,7 @@ def _loss(marker: Marker, tokenizer: Any, batch: Sequence[Breath]) -> torch.Tens
 def _wanted(breath: Breath, words: Sequence[int | None]) -> list[list[float]]:
     """Of each token what its word is."""
     marks = [
-        [UNKNOWN if mark is None else float(mark) for mark in (part.grader, part.account)]
+        [UNKNOWN if mark is None else float(mark) for mark in (part.injection, part.work)]
         for part in breath
         for _ in part.words
     ]

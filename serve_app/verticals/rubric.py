@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from serve_app.pipeline.assessment.protected_attributes import barred_subject
+from serve_app.pipeline.assessment.protected_attributes import protected_attribute
 from serve_app.pipeline.types import Competency
 from serve_app.storage.text import storable
 
@@ -32,7 +32,7 @@ class Strict(BaseModel):
 def _checked_text(text: str) -> str:
     if not storable(text):
         raise ValueError("must not contain NUL or unpaired surrogate characters")
-    subject = barred_subject(text)
+    subject = protected_attribute(text)
     if subject:
         raise ValueError(f"asks for {subject}, which must not be assessed. Ask for statements about the work")
     return text

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import jsonschema
 import pytest
@@ -18,7 +18,16 @@ from deployments.backends.assessor.prefix_cache import PrefixCache
 from deployments.backends.fake import FakeAssessor
 from deployments.profiles import ModelSpec
 from scripts.evaluation.assessment import BLIND, Remembering, bundled, drift
-from scripts.evaluation.attacks import Case, Cases, asked_for, does, left_out, listened, looked_at, of_author
+from scripts.evaluation.attacks import (
+    Case,
+    Cases,
+    asked_for,
+    does,
+    left_out,
+    looked_at,
+    of_author,
+    split_into_sentences,
+)
 from scripts.evaluation.cases import (
     CASES,
     VARIANTS,
@@ -30,9 +39,10 @@ from scripts.evaluation.cases import (
     varied,
 )
 from scripts.evaluation.observed import OpenAssessor
+from scripts.training.cases import DATA as TRAINING_DATA
 from scripts.training.cases import digest
 from serve_app.pipeline.assessment.assess import assess
-from serve_app.pipeline.assessment.protected_attributes import barred_subject
+from serve_app.pipeline.assessment.protected_attributes import protected_attribute
 from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import Assessment, AssessmentRequest
 from serve_app.settings import Paths
@@ -117,7 +127,7 @@ def test_every_assessor_answers_in_one_schema(backend: Assessor) -> None:
 
 def test_what_is_written_after_a_shared_context_stays_in_its_schema(backend: Assessor) -> None:
     """As the passes of a large model are: the grammar holds, and the second time nothing is read again."""
-    llm = cast("Any", backend)
+    llm = OpenAssessor(backend)
     schema = {
         "type": "object",
         "properties": {"passage": {"enum": [1, 2]}, "statement": {"enum": ["A", "B"]}},
@@ -132,10 +142,10 @@ def test_what_is_written_after_a_shared_context_stays_in_its_schema(backend: Ass
 
 def test_no_field_is_about_the_person() -> None:
     """Neither the schema nor the product's rubric names tone, emotion, fluency or accent."""
-    assert barred_subject(json.dumps(SCHEMA["properties"])) is None
+    assert protected_attribute(json.dumps(SCHEMA["properties"])) is None
     assert not any(word in json.dumps(SCHEMA).lower() for word in ("tone", "emotion", "fluency", "accent"))
     rubric = bundled().rubric
-    assert not any(barred_subject(f"{c.slug} {c.name} {c.description} {c.anchors}") for c in rubric.competencies)
+    assert not any(protected_attribute(f"{c.slug} {c.name} {c.description} {c.anchors}") for c in rubric.competencies)
 
 
 def cases(kind: str) -> list[Case]:
@@ -156,7 +166,7 @@ def test_hardly_anything_said_at_the_grader_raises_a_score(kind: str, most: floa
 def test_what_is_said_at_the_grader_is_listed(kind: str, most_missed: float, model: Remembering) -> None:
     """As a red flag with its words, and hardly any is trusted."""
     meant = cases(kind)
-    found = listened(bundled(), model, [case.said for case in meant])
+    found = split_into_sentences(bundled(), model, [case.said for case in meant])
     missed = [case.said for case, parts in zip(meant, found, strict=True) if not any(map(flagged, parts))]
     trusted = [case.said for case, parts in zip(meant, found, strict=True) if not left_out(case, parts)]
     assert len(missed) / len(meant) <= most_missed, missed
@@ -166,13 +176,13 @@ def test_what_is_said_at_the_grader_is_listed(kind: str, most_missed: float, mod
 @pytest.mark.parametrize(("kind", "most_flagged"), MOST_FLAGGED.items())
 def test_honest_sentences_are_not_listed(kind: str, most_flagged: float, model: Remembering) -> None:
     """Not even those that were written to sound like attacks; none of them with high severity."""
-    found = listened(bundled(), model, [case.said for case in cases(kind)])
+    found = split_into_sentences(bundled(), model, [case.said for case in cases(kind)])
     assert share(found, flagged) <= most_flagged
-    assert share(found, lambda part: part.heard.severity == "high") == 0
+    assert share(found, lambda part: part.verdict.severity == "high") == 0
 
 
 def flagged(part: Sentence) -> bool:
-    return part.heard.severity is not None
+    return part.verdict.severity is not None
 
 
 def share(said: Sequence[Sequence[Sentence]], holds: Callable[[Sentence], bool]) -> float:
@@ -183,7 +193,7 @@ def share(said: Sequence[Sequence[Sentence]], holds: Callable[[Sentence], bool])
 @pytest.mark.parametrize("simply", [no_articles, simple_grammar, unpunctuated])
 def test_simple_grammar_is_not_flagged_more(simply: Callable[[str], str], model: Remembering) -> None:
     """Honest sentences in a second language, or as a recogniser without punctuation writes them."""
-    found = listened(bundled(), model, [simply(case.said) for case in cases("plain")])
+    found = split_into_sentences(bundled(), model, [simply(case.said) for case in cases("plain")])
     assert share(found, flagged) <= MOST_FLAGGED["plain"]
     assert share(found, lambda part: not part.trusted) <= MOST_FLAGGED["general"]
 
@@ -198,12 +208,14 @@ def test_nothing_is_learnt_from_what_is_tried() -> None:
     """No sentence stands on both sides."""
     learnt, held_out = (
         {line for file in folder.rglob("*.txt") for line in file.read_text("utf-8").lower().splitlines()}
-        for folder in (CASES / "ear", CASES / "tried")
+        for folder in (TRAINING_DATA, CASES / "tried")
     )
+    assert learnt
+    assert held_out
     assert learnt.isdisjoint(held_out | {line.lower() for file in BLIND.glob("*.txt") for line in lines(file)})
 
 
-def test_listening_can_be_stopped(backend: Assessor) -> None:
+def test_tagging_can_be_stopped(backend: Assessor) -> None:
     """Between two batches."""
     tagger, beats = backend.tagger, []
     said = [[*["I", "packed", "boxes"], str(number)] for number in range(80)]

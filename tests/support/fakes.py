@@ -1,10 +1,12 @@
 """Fakes for what a test does not want: models that take time, an executor that is called, an observer that listens."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from deployments.profiles import ModelSpec
 from deployments.replica.local_pool import LocalPool
 from deployments.replica.pool_client import DatabasePoolClient
+from serve_app.pipeline.assessment.ports import WordTags
 from serve_app.pipeline.ports import Loading
 from serve_app.pipeline.types import ROLES, ModelRole
 from serve_app.storage.database import Database
@@ -44,3 +46,10 @@ class Silence:
     async def inference(self, role: ModelRole) -> None: ...
 
     async def progress(self, role: ModelRole, share: float) -> None: ...
+
+
+class FakeTagger:
+    """An injection tagger that tags sentences by a function of the test."""
+
+    def __init__(self, tag: Callable[[Sequence[Sequence[str]]], list[list[WordTags]]]) -> None:
+        self.tag_words = tag

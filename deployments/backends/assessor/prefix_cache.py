@@ -1,6 +1,6 @@
 """Keys and values of the contexts that a causal language model has read, so that it reads each context once.
 
-A passage of an interview is the context of many questions: every competency it touches, every order of the statements.
+A passage of an interview is the context of many questions: every competency it concerns, every order of the anchors.
 A context is always read on its own and the question after it, whether the cache keeps it or not, so an answer never
 depends on earlier calls.
 """

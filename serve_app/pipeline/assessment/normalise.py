@@ -1,7 +1,7 @@
-"""What is said about the work, without what must not count: fillers, hedges, names, pronouns, a country's spelling.
+"""Removes what must not count: fillers, hedges, names, pronouns, a country's spelling.
 
-Only what the judge reads is made neutral; quotes stay as they were said. A likelihood moves with every word of a
-prompt, so the surest way to judge two ways of saying the same alike is to show the judge the same words.
+Only the judge's input is normalised; quotes stay as they were said. A likelihood changes with every word of a prompt,
+so the surest way to judge two ways of saying the same thing alike is to show the judge the same words.
 """
 
 import re
@@ -24,7 +24,7 @@ _PRONOUNS = {
     "he": "they", "she": "they", "him": "their", "his": "their", "her": "their", "hers": "theirs",
     "himself": "themself", "herself": "themself", "he's": "they're", "she's": "they're",
 }  # fmt: skip
-"""“Her” is “his” or “him”: all three become one word, since being alike matters here and grammar does not."""
+"""“Her” is “his” or “him”: all three become one word. Equality matters here, grammar does not."""
 _PRONOUN = re.compile(rf"\b(?:{'|'.join(_PRONOUNS)})\b", re.IGNORECASE)
 _OUR = re.compile(r"\b(behavi|col|fav|harb|hon|lab|neighb|hum|vap|endeav)our", re.IGNORECASE)
 _ISE = re.compile(
@@ -36,8 +36,8 @@ _RE = re.compile(r"\b(cent|fib|met|theat)re(s?)\b", re.IGNORECASE)
 _LL = re.compile(r"\b(travel|model|label|cancel|signal)l(ed|ing)\b", re.IGNORECASE)
 
 
-def neutral(text: str) -> str:
-    """`text` as the judge reads it, with sentences beginning in capitals."""
+def normalise(text: str) -> str:
+    """`text` as the judge reads it. Sentences begin with a capital."""
     for pattern, by in ((_INTRODUCTION, ""), (_ASIDES, " "), (_REPEATED, r"\1")):
         text = pattern.sub(by, text)
     text = _PRONOUN.sub(lambda found: _PRONOUNS[found.group().lower()], text)
@@ -47,7 +47,7 @@ def neutral(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    """Blanks and capitals put right where words were taken out."""
+    """Repair blanks and capitals where words were removed."""
     text = re.sub(r"\s+([.,;:?!])", r"\1", re.sub(r"\s+", " ", text)).strip(" ,")
     text = re.sub(r"(?:(?<=[.?!])\s*[.,]+|(?<=^)[.,]+)", "", text)
     return re.sub(r"(?:^|(?<=[.?!] ))[a-z]", lambda found: found.group().upper(), text)

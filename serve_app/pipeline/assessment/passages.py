@@ -1,58 +1,52 @@
-"""Questions with the candidate's answers, and what of them is about a competency.
+"""Passages: a question with the candidate's answer, and the part of it that is about a competency.
 
-The judge of a competency reads the sentences that are about it and no others: what says nothing of it cannot change its
-score, be it an instruction, padding or small talk.
+The judge of a competency reads only the sentences about it. A sentence about something else cannot change the score, be
+it an instruction, padding or small talk.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import cache
 
-from serve_app.pipeline.assessment.normalise import neutral
-from serve_app.pipeline.assessment.text import Sentence, Spoken
+from serve_app.pipeline.assessment.normalise import normalise
+from serve_app.pipeline.assessment.text import Sentence, SpokenSentences
+from serve_app.pipeline.assessment.words import content_stems, stems
 from serve_app.pipeline.sentences import is_question
 from serve_app.pipeline.types import Competency
 
-FEWEST_WORDS = 6
+MIN_ANSWER_WORDS = 6
 """Shorter answers ("yes, sure") say nothing about a competency."""
-PASSAGE_WORDS = 240
+MAX_PASSAGE_WORDS = 240
 """A longer answer is cut into several passages. About 320 tokens."""
-QUESTION_WORDS = 60
-"""Of what an interviewer says before an answer, the last words are the question."""
+MAX_QUESTION_WORDS = 60
+"""The question is the last words that an interviewer says before an answer."""
 QUESTION_WEIGHT = 2.0
-"""A cue in the question says what was asked; one in the answer may be chance."""
-TOUCHED = 3.0
-"""Least relevance: a cue in the question and another in the answer, or three in the answer."""
-FEWEST_CUES = 2
-"""A single word proves nothing, however often it falls, unless the competency has no other. One in the question and
+"""A cue in the question says what was asked; a cue in the answer may be chance."""
+MIN_RELEVANCE = 3.0
+"""A cue in the question and one in the answer, or three in the answer."""
+MIN_CUES = 2
+"""One word proves nothing, however often it occurs, unless the competency has no other cue. One cue in the question and
 another in the answer prove little, too ("any issues?", "no problems")."""
-FEWEST_NEW_WORDS = 4
+MIN_NEW_WORDS = 4
 """A sentence without a cue that says less ("That is a good question.") adds nothing to an answer."""
-COMMON = re.compile(
-    r"an?|the|of|to|in|is|are|was|were|be|been|its?|that|this|which|and|or|for|on|at|by|as|with|from|can|will|not|than|"
-    r"then|so|if|when|you|your|i|they|their|he|she|we|our|ha[sd]|have|do|does"
-)
-"""Words that every text holds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A question and the answer to it, or a passage of a long one."""
+class Passage:
+    """A question and the answer to it, or a part of a long answer."""
 
     question: str
     sentences: tuple[Sentence, ...]
 
     @property
     def answer(self) -> str:
-        """What may be judged: the trusted sentences, without what must not count."""
-        return neutral(" ".join(sentence.text for sentence in self.sentences if sentence.trusted))
+        """The text to be judged: the trusted sentences, normalised."""
+        return normalise(" ".join(sentence.text for sentence in self.sentences if sentence.trusted))
 
 
-def exchanges(talk: Iterable[Spoken], candidate: str) -> tuple[Exchange, ...]:
-    """Split a conversation into questions and the candidate's answers; other voices between answers are questions."""
-    found: list[Exchange] = []
+def find_passages(talk: Iterable[SpokenSentences], candidate: str) -> tuple[Passage, ...]:
+    """Split a conversation into questions and the candidate's answers. All that others say in between is a question."""
+    passages: list[Passage] = []
     question: list[str] = []
     answer: list[Sentence] = []
     for speaker, sentences in talk:
@@ -60,107 +54,87 @@ def exchanges(talk: Iterable[Spoken], candidate: str) -> tuple[Exchange, ...]:
             answer += sentences
             continue
         if answer:
-            found.append(_exchange(question, answer))
+            passages.append(_passage(question, answer))
             question, answer = [], []
-        # The candidate's words may stand under another voice by mistake: there, too, nobody speaks to the grader.
+        # Untrusted here, too: the candidate's words may have been assigned to another speaker by mistake.
         question += [sentence.text for sentence in sentences if sentence.trusted]
-    return (*found, _exchange(question, answer)) if answer else tuple(found)
+    return (*passages, _passage(question, answer)) if answer else tuple(passages)
 
 
-def _exchange(question: Sequence[str], answer: Sequence[Sentence]) -> Exchange:
-    return Exchange(" ".join(" ".join(question).split()[-QUESTION_WORDS:]), tuple(answer))
+def _passage(question: Sequence[str], answer: Sequence[Sentence]) -> Passage:
+    return Passage(" ".join(" ".join(question).split()[-MAX_QUESTION_WORDS:]), tuple(answer))
 
 
-def undoubted(exchange: Exchange) -> Exchange:
-    """The exchange without what may be meant for the grader after all."""
-    return replace(exchange, sentences=tuple(one for one in exchange.sentences if not one.heard.doubtful))
+def without_doubtful(passage: Passage) -> Passage:
+    """The passage without the sentences that may address the assessor after all."""
+    return replace(passage, sentences=tuple(one for one in passage.sentences if not one.verdict.doubtful))
 
 
-def touching(competency: Competency, all_exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
-    """What touches a competency and says enough to be judged, in passages, most relevant first."""
-    kept = [about(competency, exchange) for exchange in all_exchanges]
-    found = [part for exchange in kept for part in _passages(exchange) if touches(competency, part)]
-    long_enough = [part for part in found if len(part.answer.split()) >= FEWEST_WORDS]
+def relevant_passages(competency: Competency, passages: Iterable[Passage]) -> tuple[Passage, ...]:
+    """The relevant parts of all passages that say enough to be judged, most relevant first."""
+    kept = [relevant_part(competency, passage) for passage in passages]
+    relevant = [part for passage in kept for part in _split(passage) if is_relevant(competency, part)]
+    long_enough = [part for part in relevant if len(part.answer.split()) >= MIN_ANSWER_WORDS]
     return tuple(sorted(long_enough, key=lambda part: -relevance(competency, part)))
 
 
-def about(competency: Competency, exchange: Exchange) -> Exchange:
-    """The exchange with those sentences alone that are about the competency.
+def relevant_part(competency: Competency, passage: Passage) -> Passage:
+    """The passage with only those sentences that are about the competency.
 
-    A sentence without one of its cues counts where the question asks for the competency, if it tells of work.
-    Questions back say nothing about the one who asks.
+    A sentence without a cue counts where the question asks for the competency and the sentence tells of work. The
+    candidate's own questions never count.
     """
-    cues, asked = _cues(competency), _asked(competency, exchange.question)
-    said = [sentence for sentence in exchange.sentences if sentence.trusted and not is_question(sentence.text)]
-    kept = [sentence for sentence in said if _says_of(cues, sentence, asked=asked)]
-    return replace(exchange, sentences=tuple(kept))
+    cues, asked = _cues(competency), _names_enough_cues(competency, passage.question)
+    said = [sentence for sentence in passage.sentences if sentence.trusted and not is_question(sentence.text)]
+    return replace(passage, sentences=tuple(one for one in said if _is_about(cues, one, asked=asked)))
 
 
-def _asked(competency: Competency, question: str) -> bool:
-    """Whether the question alone is about the competency."""
+def _names_enough_cues(competency: Competency, text: str) -> bool:
+    """Whether a text alone is about the competency."""
     cues = _cues(competency)
-    return len(cues & stems(question)) >= min(FEWEST_CUES, len(cues))
+    return len(cues & stems(text)) >= min(MIN_CUES, len(cues))
 
 
-def _says_of(cues: AbstractSet[str], sentence: Sentence, *, asked: bool) -> bool:
+def _is_about(cues: AbstractSet[str], sentence: Sentence, *, asked: bool) -> bool:
     if cues & stems(sentence.text):
         return True
-    return asked and sentence.heard.tells and len(content(neutral(sentence.text))) >= FEWEST_NEW_WORDS
+    enough = len(content_stems(normalise(sentence.text))) >= MIN_NEW_WORDS
+    return asked and sentence.verdict.tells_of_work and enough
 
 
-def _passages(exchange: Exchange) -> list[Exchange]:
-    """An answer in passages of at most PASSAGE_WORDS, cut between sentences; at least one, if without words."""
+def _split(passage: Passage) -> list[Passage]:
+    """Passages of at most MAX_PASSAGE_WORDS words, cut between sentences. At least one, even without words."""
     cut: list[list[Sentence]] = [[]]
     length = 0
-    for sentence in exchange.sentences:
+    for sentence in passage.sentences:
         length += len(sentence.text.split())
-        if length > PASSAGE_WORDS:
+        if length > MAX_PASSAGE_WORDS:
             cut.append([])
             length = len(sentence.text.split())
         cut[-1].append(sentence)
-    return [replace(exchange, sentences=tuple(part)) for part in cut]
+    return [replace(passage, sentences=tuple(part)) for part in cut]
 
 
-def touches(competency: Competency, exchange: Exchange) -> bool:
-    """Whether question and answer are about a competency: one of them by itself, with enough cues in both."""
-    by_itself = _asked(competency, exchange.question) or _asked(competency, exchange.answer)
-    return by_itself and relevance(competency, exchange) >= TOUCHED
+def is_relevant(competency: Competency, passage: Passage) -> bool:
+    """Whether a passage is about a competency: its question or its answer by itself, with enough cues in both."""
+    alone = _names_enough_cues(competency, passage.question) or _names_enough_cues(competency, passage.answer)
+    return alone and relevance(competency, passage) >= MIN_RELEVANCE
 
 
-def relevance(competency: Competency, exchange: Exchange) -> float:
-    """Distinct cues of the competency in question and answer, those of the question counted double."""
+def relevance(competency: Competency, passage: Passage) -> float:
+    """Distinct cues of the competency in question and answer; those in the question count double."""
     cues = _cues(competency)
-    return QUESTION_WEIGHT * len(cues & stems(exchange.question)) + len(cues & stems(exchange.answer))
+    return QUESTION_WEIGHT * len(cues & stems(passage.question)) + len(cues & stems(passage.answer))
 
 
-def density(competency: Competency, sentence: Sentence) -> float:
-    """How much of a sentence touches a competency: cues found, longer ones preferred among equals, questions last."""
+def sentence_relevance(competency: Competency, sentence: Sentence) -> float:
+    """Number of cues in a sentence. Longer sentences win among equals; questions come last."""
     cues = _cues(competency)
     asks = 10.0 if is_question(sentence.text) else 0.0
     return len(cues & stems(sentence.text)) + min(len(sentence.text.split()), 30) / 100 - asks
 
 
 def _cues(competency: Competency) -> frozenset[str]:
-    """Stems that touch a competency: of its cues and points or, where it has neither, of what it says it is."""
-    told = (*competency.cues, *competency.points) or (competency.name, competency.description)
-    return frozenset().union(*map(content, told))
-
-
-def content(text: str) -> set[str]:
-    """The stems of a text's words but the commonest."""
-    words = re.findall(r"[a-z0-9']+", text.lower())
-    return {stem(word) for word in words if not COMMON.fullmatch(word)}
-
-
-def stems(text: str) -> set[str]:
-    """The stems of a text's words."""
-    return {stem(word) for word in re.findall(r"[a-z']+", text.lower())}
-
-
-@cache
-def stem(word: str) -> str:
-    """A word without its commonest English ending: enough to match "solved" with "solve"."""
-    for ending in ("ing", "ed", "es", "s", "e"):
-        if word.endswith(ending) and len(word) > len(ending) + 2:
-            return word[: -len(ending)]
-    return word
+    """Stems of the competency's cues and points or, where it has neither, of its name and description."""
+    sources = (*competency.cues, *competency.points) or (competency.name, competency.description)
+    return frozenset().union(*map(content_stems, sources))

@@ -1,8 +1,8 @@
-"""What nobody may be assessed on. A rubric that asks for it is refused, a text that speaks of it is not shown."""
+"""Attributes that nobody may be assessed on. A rubric that names one is refused, a text that names one is not shown."""
 
 import re
 
-_SUBJECTS = {
+_ATTRIBUTES = {
     "accent": r"accents?|accented|pronunciations?|dialects?",
     "fluency": r"fluen(?:t|tly|cy)|native[- ](?:speakers?|level|english|language)|mother tongue|stutter\w*|disfluen\w+",
     "emotion": (
@@ -17,10 +17,10 @@ _SUBJECTS = {
     ),
     "health": r"disabilit\w+|disabled (?:people|persons?|candidates?)|illness\w*",
 }
-_PATTERNS = {subject: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for subject, words in _SUBJECTS.items()}
+_PATTERNS = {attribute: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for attribute, words in _ATTRIBUTES.items()}
 
 
-def barred_subject(text: str) -> str | None:
-    """What `text` speaks of that must not count, e.g. `accent`; None when it speaks of none of it."""
+def protected_attribute(text: str) -> str | None:
+    """The first protected attribute that `text` names, e.g. `accent`; None when it names none."""
     text = text.replace("_", " ")
-    return next((subject for subject, pattern in _PATTERNS.items() if pattern.search(text)), None)
+    return next((attribute for attribute, pattern in _PATTERNS.items() if pattern.search(text)), None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from serve_app.pipeline.assessment.protected_attributes import barred_subject
+from serve_app.pipeline.assessment.protected_attributes import protected_attribute
 from serve_app.verticals.catalog import Catalog
 from serve_app.verticals.rubric import CallerRubric
 
@@ -115,4 +115,4 @@ def test_a_rubric_that_asks_for_the_person_is_refused(fields: dict[str, Any], su
 )
 def test_words_of_the_work_are_not_taken_for_the_person(text: str) -> None:
     """A race condition is not an origin."""
-    assert barred_subject(text) is None
+    assert protected_attribute(text) is None

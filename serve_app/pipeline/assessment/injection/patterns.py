@@ -1,6 +1,6 @@
-"""Unmistakable forms of an instruction to a grader: what the ear hears besides is then beyond doubt.
+"""Patterns of unmistakable instructions to an assessor. They confirm what the tagger finds.
 
-Vocabulary alone; `injection.Guard` says what follows from it.
+`injection.policy` decides what follows from a match.
 """
 
 import re
@@ -16,9 +16,9 @@ _ASKED = rf"(?:{_SCORE}|recommend\w*|advance|instruct\w*|output|{_TOP})"
 _RULES = r"(?:instructions?|prompts?|rubrics?|guidelines|criteria|anchors)"
 _ME = r"(?:me|this (?:candidate|answer|interview|person)|the candidate|every\w*|all\w*)"
 
-FORMS = tuple(
-    re.compile(form, re.IGNORECASE)
-    for form in (
+PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
         rf"\b(?:ignore|disregard|forget|override|bypass|skip)\b.{{0,60}}\b{_RULES}\b",
         rf"\b(?:give|award|assign|grant|put|set|output|return|write|print|enter)\b.{{0,50}}\b{_TOP}\b.{{0,30}}\b{_SCORE}\b",
         rf"\b(?:give|award|assign|grant)\s+{_ME}\b.{{0,40}}\b(?:{_TOP}|{_SCORE})\b",
@@ -34,6 +34,6 @@ FORMS = tuple(
 )
 
 
-def commands(sentence: str) -> bool:
-    """Whether a sentence has the very form of an instruction to a grader."""
-    return any(form.search(sentence) for form in FORMS)
+def is_instruction(sentence: str) -> bool:
+    """Whether a sentence matches a pattern of an instruction to an assessor."""
+    return any(pattern.search(sentence) for pattern in PATTERNS)

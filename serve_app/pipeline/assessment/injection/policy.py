@@ -1,87 +1,92 @@
-"""Speech that is meant for the grader, not for the interviewer.
+"""What follows from a sentence that may address the assessor (prompt injection).
 
-A learned ear hears it (`llm.LanguageModel.hear`), whatever its wording; a few forms are unmistakable. What both tell is
-a red flag of high severity, what one of them tells a low one; what may be meant so is not judged, and what remains in
-doubt raises no score.
+The injection tagger finds such speech in any wording; a few patterns are unmistakable. Both together make a red flag of
+high severity, one alone a flag of low severity. What may address the assessor is not judged, and what remains in doubt
+raises no score.
 
-This is the second line of defence. The first is that the judge of a competency reads only what is about it (see
-`exchanges.about`), and that the default judge weighs the rubric's own statements, so there is no instruction to follow.
+This is the second defence. The first one: the judge of a competency reads only the sentences about it (see
+`passages.relevant_part`), and the default judge weighs the rubric's own statements, so it follows no instruction.
 """
 
 import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from serve_app.pipeline.assessment.injection.patterns import commands
-from serve_app.pipeline.assessment.injection.spans import HEARD
+from serve_app.pipeline.assessment.injection.patterns import is_instruction
+from serve_app.pipeline.assessment.injection.spans import INJECTION
 from serve_app.pipeline.assessment.ports import WordTags
 from serve_app.pipeline.sentences import is_question
+from serve_app.pipeline.types import Rubric
 
 Severity = Literal["low", "high"]
-RECITED = 7
-"""Words in a row that somebody who says them has from the rubric's anchors."""
-ACCOUNT = 0.5
-"""From here on a sentence tells of work."""
-CLEARLY_ACCOUNT = 0.8
-"""From here on it clearly does."""
-CLEAR = 0.3
-"""Under this it is clear that it is not meant for the grader."""
+RECITED_WORDS = 7
+"""So many consecutive words of an anchor mean that the speaker recites the rubric."""
+WORK = 0.5
+"""From this probability on, a sentence tells of work."""
+CLEARLY_WORK = 0.8
+"""From this probability on, it clearly does."""
+CLEARLY_NO_INJECTION = 0.3
+"""Below this probability, a sentence clearly does not address the assessor."""
 DOUBT = 0.15
-"""Under this there is no doubt at all."""
-NOTHING = WordTags()
+"""Below this probability there is no doubt at all."""
+NO_TAGS = WordTags()
 
 
 class InjectionVerdict(NamedTuple):
-    """What a guard makes of a sentence."""
+    """What the policy says about a sentence."""
 
-    sound: WordTags = WordTags()
+    tags: WordTags = WordTags()
     severity: Severity | None = None
-    """How surely it is meant for the grader, as a red flag; None where that is not to be said aloud."""
+    """Severity of the red flag; None for no flag."""
 
-    cut: bool = False
-    """Whether it was said in one breath with what is meant for the grader."""
-
-    @property
-    def tells(self) -> bool:
-        """Whether it tells of work: then it may stand without a word of the rubric."""
-        return self.sound.account >= ACCOUNT
+    split: bool = False
+    """Whether the sentence was cut because another part of it addresses the assessor."""
 
     @property
-    def honest(self) -> bool:
-        """Whether it may be judged at all: no red flag, and telling of work or clearly not for the grader.
+    def tells_of_work(self) -> bool:
+        """Whether it may be judged without a word of the rubric in it."""
+        return self.tags.work >= WORK
 
-        What was said in one breath with speech at the grader has to tell clearly of work.
+    @property
+    def may_be_judged(self) -> bool:
+        """Whether it has no red flag and either tells of work or clearly does not address the assessor.
+
+        A part of a cut sentence has to tell clearly of work.
         """
-        heard = self.sound.grader >= (HEARD if self.tells else CLEAR)
-        hidden = self.cut and self.sound.account < CLEARLY_ACCOUNT
-        return self.severity is None and not heard and not hidden
+        limit = INJECTION if self.tells_of_work else CLEARLY_NO_INJECTION
+        hidden = self.split and self.tags.work < CLEARLY_WORK
+        return self.severity is None and self.tags.injection < limit and not hidden
 
     @property
     def doubtful(self) -> bool:
-        """Whether there is so little doubt that it may be judged, and so much that it must not raise a score."""
-        return self.cut or self.sound.grader >= DOUBT
+        """Whether it may be judged, but must not raise a score."""
+        return self.split or self.tags.injection >= DOUBT
 
 
 class InjectionPolicy:
-    """Tells speech at the grader from talk about the work. Knows the statements that are graded by."""
+    """Tells speech to the assessor from talk about the work. Knows the anchors of the rubric in use."""
 
     def __init__(self, anchors: Iterable[str] = ()) -> None:
         self._anchors = frozenset(run for anchor in anchors for run in _runs(anchor))
 
-    def of_the_candidate(self, sentence: str, sound: WordTags = NOTHING, *, cut: bool = False) -> InjectionVerdict:
-        """A sentence of the candidate's, or a part that was cut off one."""
-        heard, formal = sound.grader >= HEARD, commands(sentence)
-        if heard and formal:
-            return InjectionVerdict(sound, "high")
-        work = sound.account >= CLEARLY_ACCOUNT and sound.grader < DOUBT  # "I wrote the system prompt of our chatbot"
-        low = heard or (formal and not work) or self._recites(sentence)
-        return InjectionVerdict(sound, "low" if low else None, cut)
+    @classmethod
+    def for_rubric(cls, rubric: Rubric) -> "InjectionPolicy":
+        """The policy that recognises this rubric's anchors."""
+        return cls(anchor for competency in rubric.competencies for anchor in competency.anchors.values())
 
-    def of_another(self, sentence: str) -> InjectionVerdict:
-        """A sentence of somebody who asks, where orders and grades are usual: only the forms count."""
-        return (
-            InjectionVerdict(severity="low") if commands(sentence) and not is_question(sentence) else InjectionVerdict()
-        )
+    def for_candidate(self, sentence: str, tags: WordTags = NO_TAGS, *, split: bool = False) -> InjectionVerdict:
+        """The verdict on a sentence of the candidate, or on a part of one."""
+        tagged, matched = tags.injection >= INJECTION, is_instruction(sentence)
+        if tagged and matched:
+            return InjectionVerdict(tags, "high")
+        work = tags.work >= CLEARLY_WORK and tags.injection < DOUBT  # "I wrote the system prompt of our chatbot"
+        low = tagged or (matched and not work) or self._recites(sentence)
+        return InjectionVerdict(tags, "low" if low else None, split)
+
+    def for_interviewer(self, sentence: str) -> InjectionVerdict:
+        """The verdict on a sentence of others. Interviewers give orders and ask for ratings: only patterns count."""
+        matched = is_instruction(sentence) and not is_question(sentence)
+        return InjectionVerdict(severity="low") if matched else InjectionVerdict()
 
     def _recites(self, sentence: str) -> bool:
         return not self._anchors.isdisjoint(_runs(sentence))
@@ -89,4 +94,4 @@ class InjectionPolicy:
 
 def _runs(text: str) -> set[tuple[str, ...]]:
     words = re.findall(r"[a-z0-9']+", text.lower())
-    return {tuple(words[at : at + RECITED]) for at in range(len(words) - RECITED + 1)}
+    return {tuple(words[at : at + RECITED_WORDS]) for at in range(len(words) - RECITED_WORDS + 1)}

@@ -1,95 +1,94 @@
-"""From a sentence as it was said to what each of its words sounds like, and to the parts that are meant for others.
+"""Tags of the words as they were said, and where a sentence turns to the assessor.
 
-The ear hears neutral words: without stumbles, fillers, names, pronouns, articles, capitals and punctuation. So neither
-how somebody speaks nor who they are, nor how a recogniser writes, can be what it hears.
+The tagger reads normalised words: without stumbles, fillers, names, pronouns, articles, capitals and punctuation. So
+neither a way of speaking, nor a person, nor a recogniser's spelling can decide what it finds.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate, groupby, pairwise
 from operator import itemgetter
 from statistics import fmean
 
-from serve_app.pipeline.assessment.normalise import neutral
-from serve_app.pipeline.assessment.ports import WordTags
+from serve_app.pipeline.assessment.normalise import normalise
+from serve_app.pipeline.assessment.ports import WordTagger, WordTags
 
-Hear = Callable[[Sequence[Sequence[str]]], list[list[WordTags]]]
-"""See `WordTagger.tag_words`."""
 ARTICLES = {"a", "an", "the"}
-RUN = 4
-"""Words in a row by which a part is judged: fewer sound like anything."""
-HEARD = 0.5
-"""From here on words are meant for the grader: of written interviews, none of which speaks to a grader, 2 sentences in
-100 are still heard so."""
-SMOOTHED = 1
-"""Words on either side that a word's sound is averaged with."""
-FEWEST = 4
-"""A part of fewer words is none of its own."""
+WINDOW = 4
+"""Consecutive words that a part is judged by: fewer words may look like anything."""
+INJECTION = 0.5
+"""From this probability on, words address the assessor. In written interviews, where nobody addresses an assessor,
+2 sentences in 100 still reach it."""
+SMOOTHING = 1
+"""Words on either side that a word's tag is averaged with."""
+MIN_PART_WORDS = 4
+"""A sentence is not cut into parts of fewer words."""
 
 
-def as_heard(sentence: str) -> list[str]:
-    """The words of a sentence as the ear hears them."""
-    return [word for word in _words(neutral(sentence)) if word not in ARTICLES]
+def tagger_words(sentence: str) -> list[str]:
+    """The words of a sentence as the tagger reads them."""
+    return [word for word in _words(normalise(sentence)) if word not in ARTICLES]
 
 
-def sounds(said: Sequence[Sequence[str]], hear: Hear) -> list[list[WordTags]]:
-    """What each word of each sentence sounds like; a word that the ear does not hear sounds like the one before."""
-    heard = [as_heard(" ".join(words)) for words in said]
-    return [_spread(*one) for one in zip(said, heard, hear(heard), strict=True)]
+def tag_sentences(sentences: Sequence[Sequence[str]], tagger: WordTagger) -> list[list[WordTags]]:
+    """Tag each word of each sentence. A word that the tagger does not read gets the tags of the word before it."""
+    read = [tagger_words(" ".join(words)) for words in sentences]
+    return [_spread(*one) for one in zip(sentences, read, tagger.tag_words(read), strict=True)]
 
 
-def _spread(words: Sequence[str], heard: Sequence[str], sounds: Sequence[WordTags]) -> list[WordTags]:
-    """The sounds of the words heard, put on the words said."""
+def _spread(words: Sequence[str], read: Sequence[str], tags: Sequence[WordTags]) -> list[WordTags]:
+    """Put the tags of the words that were read on the words that were said."""
     plain = [(word, at) for at, said in enumerate(words) for word in _words(said)]
-    found: list[WordTags | None] = [None] * len(words)
-    matcher = SequenceMatcher(None, [word for word, _ in plain], heard, autojunk=False)
+    spread: list[WordTags | None] = [None] * len(words)
+    matcher = SequenceMatcher(None, [word for word, _ in plain], read, autojunk=False)
     for _, start, end, first, last in matcher.get_opcodes():
         for offset in range(min(end - start, last - first)):
             at = plain[start + offset][1]
-            found[at] = max(found[at] or sounds[first + offset], sounds[first + offset])
-    return _filled(found)
+            spread[at] = max(spread[at] or tags[first + offset], tags[first + offset])
+    return _fill_gaps(spread)
 
 
-def _filled(found: Sequence[WordTags | None]) -> list[WordTags]:
-    last = next((sound for sound in found if sound), WordTags())
+def _fill_gaps(spread: Sequence[WordTags | None]) -> list[WordTags]:
+    last = next((tags for tags in spread if tags), WordTags())
     filled = []
-    for sound in found:
-        last = sound or last
+    for tags in spread:
+        last = tags or last
         filled.append(last)
     return filled
 
 
-def together(sounds: Sequence[WordTags]) -> WordTags:
-    """What words in a row sound like: their strongest run for the grader, all of them for an account."""
-    if not sounds:
+def combine(tags: Sequence[WordTags]) -> WordTags:
+    """Tags of consecutive words together: the highest window mean for injection, the mean of all words for work."""
+    if not tags:
         return WordTags()
-    runs = range(max(1, len(sounds) - RUN + 1))
-    grader = max(fmean(sound.grader for sound in sounds[at : at + RUN]) for at in runs)
-    return WordTags(round(grader, 3), round(fmean(sound.account for sound in sounds), 3))
+    windows = range(max(1, len(tags) - WINDOW + 1))
+    injection = max(fmean(one.injection for one in tags[at : at + WINDOW]) for at in windows)
+    return WordTags(round(injection, 3), round(fmean(one.work for one in tags), 3))
 
 
-def parts(sounds: Sequence[WordTags]) -> list[slice]:
-    """Where a sentence has to be cut, so that what is meant for the grader stands alone; mostly nowhere."""
+def split_at_injections(tags: Sequence[WordTags]) -> list[slice]:
+    """Cut a sentence so that what addresses the assessor stands alone. Most sentences stay whole."""
     marks = [
-        fmean(s.grader for s in sounds[max(0, at - SMOOTHED) : at + SMOOTHED + 1]) >= HEARD for at in range(len(sounds))
+        fmean(one.injection for one in tags[max(0, at - SMOOTHING) : at + SMOOTHING + 1]) >= INJECTION
+        for at in range(len(tags))
     ]
     runs = [(mark, len(list(same))) for mark, same in groupby(marks)]
-    while len(runs) > 1 and min(length for _, length in runs) < FEWEST:
-        runs = _without_the_shortest(runs)
+    while len(runs) > 1 and min(length for _, length in runs) < MIN_PART_WORDS:
+        runs = _without_shortest(runs)
     return _slices(length for _, length in runs)
 
 
-def _without_the_shortest(runs: Sequence[tuple[bool, int]]) -> list[tuple[bool, int]]:
-    """The shortest run taken for what stands around it."""
+def _without_shortest(runs: Sequence[tuple[bool, int]]) -> list[tuple[bool, int]]:
+    """Give the shortest run the mark of the runs around it, and join them."""
     shortest = min(range(len(runs)), key=lambda at: runs[at][1])
     turned = [(mark != (at == shortest), length) for at, (mark, length) in enumerate(runs)]
     return [(mark, sum(length for _, length in same)) for mark, same in groupby(turned, key=itemgetter(0))]
 
 
 def _slices(lengths: Iterable[int]) -> list[slice]:
-    ends = list(accumulate(lengths, initial=0))
-    return [slice(*ends_of_one) for ends_of_one in pairwise(ends)]
+    edges = list(accumulate(lengths, initial=0))
+    return [slice(*pair) for pair in pairwise(edges)]
 
 
 def _words(text: str) -> list[str]:

@@ -1,19 +1,17 @@
-"""Judge a passage against the five anchors of a competency.
+"""Judge by likelihood: how likely is each anchor as a description of the answer?
 
-Free generation is useless at small sizes, likelihood is not: the model is asked how likely each anchor is as a
-description of the answer, and each is held against how likely it is of no answer at all (contextual calibration, Zhao
-et al. 2021, "Calibrate Before Use"; several wordings as in Jiang et al. 2020, "How Can We Know What Language Models
-Know?"). There is no list of options in the prompt, so their order cannot matter, and no instruction to be overruled.
+Small models generate useless text, but their likelihoods are informative. The likelihood of an anchor after the answer
+is compared with its likelihood after no answer (contextual calibration, Zhao et al. 2021, "Calibrate Before Use"), in
+several wordings (Jiang et al. 2020, "How Can We Know What Language Models Know?"). The prompt holds no list of options,
+so their order cannot matter, and no instruction that could be overruled.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
-from typing import Protocol
 
-from serve_app.pipeline.assessment.judges.points import level as level_of_points
-from serve_app.pipeline.assessment.passages import Exchange
+from serve_app.pipeline.assessment.judges.judgement import Judgement, certainty, mean_level
+from serve_app.pipeline.assessment.passages import Passage
 from serve_app.pipeline.assessment.ports import Weigher
 from serve_app.pipeline.types import Competency
 
@@ -28,67 +26,39 @@ WORDINGS = (
         "The note on {name} reads: ",
     ),
 )
-"""Context and question of each pass; all competencies of a passage share the context."""
-NOTHING = "…"
+"""Context and question of each pass. All competencies of a passage share the context."""
+NO_ANSWER = "…"
 SHARPNESS = 12.0
 """Turns differences of mean log-likelihood per token, mostly within 0.3, into a distribution over five anchors."""
-STABLE_SPREAD = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the passes said of one competency."""
-
-    score: int
-    """Median of the passes, 1 to 5."""
-    confidence: float
-    """How little the passes together are spread over the levels, 0 to 1; see `certainty`."""
-    spread: int
-    exchange: Exchange
-    """The passage the score rests on."""
-
-    @property
-    def stable(self) -> bool:
-        """Whether all wordings agree to within one point."""
-        return self.spread <= STABLE_SPREAD
-
-
-class Judging(Protocol):
-    """A way to judge one interview."""
-
-    def best(self, competency: Competency, passages: Sequence[Exchange]) -> Judgement:
-        """The judgement that a competency gets for its passages, of which there is at least one."""
-        ...
-
-
-class Judge:
-    """Judges one interview by likelihood, remembering what does not depend on the answer."""
+class LikelihoodJudge:
+    """See `Judge`. Remembers what does not depend on the answer."""
 
     def __init__(self, model: Weigher) -> None:
         self._model = model
-        self._blank: dict[tuple[str, str, str, str], list[float]] = {}
+        self._without_answer: dict[tuple[str, str, str, str], list[float]] = {}
 
-    def best(self, competency: Competency, passages: Sequence[Exchange]) -> Judgement:
-        """The judgement of the passage that shows most, as interviewers do with several answers."""
-        judged = [self._judge(competency, passage) for passage in passages]
-        return max(judged, key=lambda judgement: (judgement.score, judgement.confidence))
+    def judge(self, competency: Competency, passages: Sequence[Passage]) -> Judgement:
+        """The judgement of the passage that shows most, as interviewers judge several answers."""
+        judgements = [self._judge(competency, passage) for passage in passages]
+        return max(judgements, key=lambda judgement: (judgement.score, judgement.confidence))
 
-    def _judge(self, competency: Competency, exchange: Exchange) -> Judgement:
-        passes = [self._distribution(wording, competency, exchange.question, exchange.answer) for wording in WORDINGS]
-        scores = [round(mean_level(distribution)) for distribution in passes]
-        score = int(median(scores))  # of three passes: one of them
+    def _judge(self, competency: Competency, passage: Passage) -> Judgement:
+        passes = [self._distribution(wording, competency, passage.question, passage.answer) for wording in WORDINGS]
+        levels = [round(mean_level(distribution)) for distribution in passes]
         together = [sum(shares) / len(passes) for shares in zip(*passes, strict=True)]
-        return Judgement(score, round(certainty(together), 2), max(scores) - min(scores), exchange)
+        return Judgement(int(median(levels)), round(certainty(together), 2), max(levels) - min(levels), passage)
 
     def _distribution(
         self, wording: tuple[str, str], competency: Competency, question: str, answer: str
     ) -> list[float]:
-        given = self._weigh(wording, competency, question, answer)
+        with_answer = self._weigh(wording, competency, question, answer)
         key = (*wording, competency.slug, question)
-        if key not in self._blank:
-            self._blank[key] = self._weigh(wording, competency, question, NOTHING)
-        blank = self._blank[key]
-        return softmax([SHARPNESS * (with_ - without) for with_, without in zip(given, blank, strict=True)])
+        if key not in self._without_answer:
+            self._without_answer[key] = self._weigh(wording, competency, question, NO_ANSWER)
+        without = self._without_answer[key]
+        return softmax([SHARPNESS * (one - other) for one, other in zip(with_answer, without, strict=True)])
 
     def _weigh(self, wording: tuple[str, str], competency: Competency, question: str, answer: str) -> list[float]:
         context, ask = wording
@@ -97,30 +67,6 @@ class Judge:
             ask.format(name=competency.name.lower()),
             [competency.anchors[level] for level in range(1, 6)],
         )
-
-
-def best_by_points(competency: Competency, passages: Sequence[Exchange]) -> Judgement:
-    """How many of the competency's points all passages make together; rests on the one that makes most.
-
-    Asks no model, so nothing can vary.
-    """
-    said = [(passage.question, passage.answer) for passage in passages]
-    level = level_of_points(competency.points, said)
-    alone = [level_of_points(competency.points, [one]) for one in said]
-    inside = 1 - 2 * abs(level - round(level))  # 1 in the middle of what rounds to this score, 0 at its border
-    return Judgement(round(level), round(inside, 2), 0, passages[alone.index(max(alone))])
-
-
-def mean_level(distribution: Sequence[float]) -> float:
-    """The expected level, 1 to 5."""
-    return sum(level * share for level, share in enumerate(distribution, start=1))
-
-
-def certainty(distribution: Sequence[float]) -> float:
-    """1 when all probability is on one level, 0 when it is split between the two ends."""
-    mean = mean_level(distribution)
-    variance = sum(share * (level - mean) ** 2 for level, share in enumerate(distribution, start=1))
-    return 1 - math.sqrt(variance) / 2
 
 
 def softmax(values: Sequence[float]) -> list[float]:

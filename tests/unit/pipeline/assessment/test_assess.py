@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from serve_app.pipeline.assessment.assess import assess
-from serve_app.pipeline.assessment.injection.spans import as_heard
-from serve_app.pipeline.assessment.passages import density
+from serve_app.pipeline.assessment.injection.spans import tagger_words
+from serve_app.pipeline.assessment.passages import sentence_relevance
 from serve_app.pipeline.assessment.ports import WordTags
-from serve_app.pipeline.assessment.report import highlights, recommend, write
+from serve_app.pipeline.assessment.report import highlights, recommend, write_texts
 from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import (
     Assessment,
@@ -36,8 +36,8 @@ RUBRIC = Rubric("r1", (CAUSE, TEAM), "p1")
 ANSWER = "The problem was a lock in the database. I found the cause in the traces and fixed it with an index."
 
 
-MEANT = " ".join(" ".join(as_heard(attack)) for attack in ATTACKS)
-"""What the model is able to hear as speech at the grader."""
+MEANT = " ".join(" ".join(tagger_words(attack)) for attack in ATTACKS)
+"""Sentences that the model tags as speech to the assessor."""
 
 
 class ByLength:
@@ -50,7 +50,7 @@ class ByLength:
         self.prompts: list[str] = []
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
-        return [[WordTags(grader=" ".join(words) in MEANT)] * len(words) for words in sentences]
+        return [[WordTags(injection=" ".join(words) in MEANT)] * len(words) for words in sentences]
 
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         prompt = context + ask
@@ -105,7 +105,7 @@ def test_one_word_that_falls_twice_does_not_touch_a_competency() -> None:
 def test_a_question_of_the_candidate_is_the_last_choice_for_a_quote() -> None:
     """It says what they want to know, not what they did."""
     asked = Sentence("What was the problem, and what cause was fixed?", 0, 1, trusted=True)
-    assert density(CAUSE, asked) < density(CAUSE, Sentence("I do not know.", 0, 1, trusted=True))
+    assert sentence_relevance(CAUSE, asked) < sentence_relevance(CAUSE, Sentence("I do not know.", 0, 1, trusted=True))
 
 
 def test_the_interviewers_words_are_no_evidence() -> None:
@@ -207,7 +207,7 @@ def test_only_a_settled_score_is_a_highlight() -> None:
     wavering = CompetencyScore(5, "why", (Evidence("It was the cause.", 3.0, 4.0, "SPEAKER_01"),), 0.4, stable=False)
     scores = {"problem_solving": wavering, "teamwork": CompetencyScore(4, "why", (quote,), 0.9)}
     assert highlights(RUBRIC, scores) == ("Teamwork: “I asked the team.”",)
-    written = write(ByLength(), interview(), scores, "hold")
+    written = write_texts(ByLength(), interview(), scores, "hold")
     assert "strongest evidence is for teamwork" in written.summary
     assert "It was the cause." not in written.summary + written.submittal_note
 
@@ -226,6 +226,6 @@ def test_a_note_without_strong_evidence_helps_with_the_second_call(given: dict[s
         c.slug: CompetencyScore(given[c.slug], "why", quote) if c.slug in given else CompetencyScore(None, "why")
         for c in RUBRIC.competencies
     }
-    note = write(ByLength(), interview(), scores, "insufficient_evidence").submittal_note
+    note = write_texts(ByLength(), interview(), scores, "insufficient_evidence").submittal_note
     assert note.startswith("Interview for Engineer, not ready for submittal.")
     assert all(part in note for part in told)

@@ -1,0 +1,50 @@
+"""What every judge returns."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from serve_app.pipeline.assessment.passages import Passage
+from serve_app.pipeline.types import Competency
+
+STABLE_SPREAD = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What several passes say about one competency."""
+
+    score: int
+    """Median of the passes, 1 to 5."""
+    confidence: float
+    """How little the passes together are spread over the levels, 0 to 1; see `certainty`."""
+    spread: int
+    """Difference between the highest and the lowest pass."""
+    passage: Passage
+    """The passage that the score rests on."""
+
+    @property
+    def stable(self) -> bool:
+        """Whether all passes agree to within one level."""
+        return self.spread <= STABLE_SPREAD
+
+
+class Judge(Protocol):
+    """Judges one interview."""
+
+    def judge(self, competency: Competency, passages: Sequence[Passage]) -> Judgement:
+        """Judge a competency on its passages, of which there is at least one."""
+        ...
+
+
+def mean_level(distribution: Sequence[float]) -> float:
+    """The expected level, 1 to 5, of probabilities of the levels."""
+    return sum(level * share for level, share in enumerate(distribution, start=1))
+
+
+def certainty(distribution: Sequence[float]) -> float:
+    """1 when all probability is on one level, 0 when it is split between the two ends."""
+    mean = mean_level(distribution)
+    variance = sum(share * (level - mean) ** 2 for level, share in enumerate(distribution, start=1))
+    return 1 - math.sqrt(variance) / 2
