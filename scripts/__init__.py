@@ -1,1 +1,1 @@
-"""Commands of this repository: start it, look after it, check it."""
+"""Packages behind the shell commands: launcher, benchmarks, evaluation, training, checks."""

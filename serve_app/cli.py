@@ -1,6 +1,6 @@
 """Operators' commands: accounts, keys, credits, database schema.
 
-They use the database of DATABASE_URL, or else the one of the stack that `make run` started.
+They use the database of DATABASE_URL, or else the database of the running `make run`.
 """
 
 import asyncio
@@ -33,7 +33,9 @@ ERROR_DOCS = ROOT / "docs" / "errors.md"
 
 
 @app.command()
-def open_account(name: str, credits_: Annotated[int, typer.Option("--credits", min=0)] = 0) -> None:
+def open_account(
+    name: str, credits_: Annotated[int, typer.Option("--credits", min=0, help="Credits to start with.")] = 0
+) -> None:
     """Open an account and print its id."""
 
     async def work(session: AsyncSession) -> str:
@@ -63,7 +65,7 @@ def list_accounts() -> None:
 def grant(
     account_id: str,
     credits_: Annotated[int, typer.Argument(metavar="CREDITS", min=1)],
-    reason: str = "granted by the operator",
+    reason: Annotated[str, typer.Option(help="Shown in the ledger.")] = "granted by the operator",
     days: Annotated[int | None, typer.Option(min=1, help="Days until unused credits expire.")] = None,
 ) -> None:
     """Give an account credits and print its new balance."""
@@ -80,11 +82,11 @@ def grant(
 def issue_key(
     account_id: str,
     scope: Annotated[str, typer.Option(help="A product's slug, or 'all'.")] = ALL_SCOPES,
-    name: str = "",
+    name: Annotated[str, typer.Option(help="Label, shown in lists of keys.")] = "",
     monthly_cap: Annotated[int | None, typer.Option(min=1, help="Credits it may spend in a calendar month.")] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Days until the key expires.")] = None,
 ) -> None:
-    """Create a key and print it. Only its hash is stored: the key is shown this once."""
+    """Create a key and print it once. Only its hash is stored."""
     known = (ALL_SCOPES, *(spec.slug for spec in Catalog.read(Paths().verticals_dir)))
     if scope not in known:
         console.print(f"There is no scope '{scope}'. Choose one of: {', '.join(known)}.", style="red", highlight=False)
@@ -116,7 +118,7 @@ def list_keys(account_id: str) -> None:
 
 @app.command()
 def revoke_key(account_id: str, key_id: str) -> None:
-    """Revoke a key at once."""
+    """Revoke a key. It stops working at once."""
 
     async def work(session: AsyncSession) -> None:
         await keys.revoke(session, account_id, key_id)
@@ -128,9 +130,9 @@ def revoke_key(account_id: str, key_id: str) -> None:
 def rotate_key(
     account_id: str,
     key_id: str,
-    overlap_s: Annotated[int, typer.Option(min=0, help="Seconds for which the old key keeps working.")] = 24 * 3600,
+    overlap_s: Annotated[int, typer.Option(min=0, help="Seconds until the old key ends.")] = 24 * 3600,
 ) -> None:
-    """Replace a key by a new one with the same scope, name and cap, and print the new key."""
+    """Create a key with the same scope, name and cap, end the old one, and print the new key once."""
 
     async def work(session: AsyncSession) -> str:
         return (await keys.rotate(session, account_id, key_id, overlap_s)).secret
@@ -146,13 +148,13 @@ def migrate() -> None:
 
 @app.command()
 def write_migration(message: str) -> None:
-    """Write a migration for the difference between the code's tables and the database. For developers: review it."""
+    """For developers: write a migration from the database's schema to the tables in the code. Review it."""
     schema.write_migration(_database_url(), message)
 
 
 @app.command()
 def write_error_docs() -> None:
-    """Write docs/errors.md from the error classes. For developers."""
+    """For developers: write docs/errors.md from the error classes."""
     ERROR_DOCS.write_text(as_markdown(), "utf-8")
 
 
@@ -173,11 +175,11 @@ def _in_transaction(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
 
 def _database_url() -> str:
     url = os.environ.get("DATABASE_URL")
-    noted = Paths().database_url_file
-    if url is None and noted.exists():
-        url = noted.read_text("utf-8")
+    note = Paths().database_url_file
+    if url is None and note.exists():
+        url = note.read_text("utf-8")
     if url is None:
-        console.print("[red]No database: set DATABASE_URL, or start the stack with `make run`.[/]")
+        console.print("[red]No database is known. Set DATABASE_URL, or start the system with `make run`.[/]")
         raise typer.Exit(2)
     return url
 

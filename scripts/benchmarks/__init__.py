@@ -1,1 +1,1 @@
-"""Speed and memory, as ratios against a baseline of the same run: what `make bench` does."""
+"""`make bench`: speed and memory of the model pool and the API, against a baseline of the same run."""

@@ -1,7 +1,7 @@
-"""`make bench`: the pool's speed and memory, written to docs/benchmarks/pool.json and pool.md.
+"""`make bench`: speed and memory of pool and API, written to docs/benchmarks/pool.json and pool.md.
 
-Every overhead is the difference to a bare load of the same weights in the same run, so that a slow or busy machine
-weighs on both sides. Medians throughout.
+An overhead is the difference to a bare load of the same weights in the same run, so that a slow or busy machine affects
+both. All figures are medians unless they say otherwise.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ def bench(
     *,
     rounds: Annotated[int, typer.Option(min=1, help="Repetitions of every cold start.")] = 5,
     streams: Annotated[int, typer.Option(min=1, help="Event streams to hold open at once.")] = 1000,
-    races: Annotated[int, typer.Option(min=3, help="Calls that meet a process on its way out.")] = 102,
-    profile: Annotated[str, typer.Option(help="Models whose cold starts are measured.")] = "embedded",
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = RESULTS,
+    races: Annotated[int, typer.Option(min=3, help="Calls at the moment of scale to zero.")] = 102,
+    profile: Annotated[str, typer.Option(help="Profile of the models to start.")] = "embedded",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = RESULTS,
 ) -> None:
-    """Measure the pool and the edge on this machine."""
+    """Measure the model pool and the API on this machine."""
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="rs-bench-")))
         stack = parts.enter_context(_stack(parts, folder, profile))
@@ -51,17 +51,17 @@ def bench(
             "status page": lambda: asyncio.run(bench_edge.status_ms(stack)),
             "uploads": lambda: bench_edge.upload_memory(stack, key, folder),
             "event streams": lambda: asyncio.run(bench_edge.streams(stack, key, SAMPLE.read_bytes(), streams)),
-            "calls that meet a process on its way out": lambda: bench_cold.races(stack, races),
+            "calls at scale to zero": lambda: bench_cold.races(stack, races),
         }
-        results |= _measured(sections)
-        write(results, out)  # what is there is kept, should the rest not come to its end
+        results |= _measure(sections)
+        write(results, out)  # keep these results if the rest fails
     results["haproxy"] = _with_haproxy(streams)
     write(results, out)
     console.print((out / "pool.md").read_text("utf-8"), markup=False)
 
 
 def _with_haproxy(streams: int) -> dict[str, Any]:
-    """The edge again, in the production profile."""
+    """Measure the API again, in the production configuration."""
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="rs-bench-")))
         os.environ["DATABASE_URL"] = _database(parts.enter_context(postgres(folder / "postgres")), bench_edge.PRODUCT)
@@ -75,21 +75,21 @@ def _with_haproxy(streams: int) -> dict[str, Any]:
             "uploads": lambda: bench_edge.upload_memory(stack, key, folder),
             "event streams": lambda: asyncio.run(bench_edge.streams(stack, key, SAMPLE.read_bytes(), streams)),
         }
-        return _measured(sections)
+        return _measure(sections)
 
 
-def _measured(sections: dict[str, Section]) -> dict[str, Any]:
+def _measure(sections: dict[str, Section]) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for name, section in sections.items():
         console.print(f"{name} …")
-        found = section()
-        console.print_json(data=_rounded(found))
-        results |= found
+        figures = section()
+        console.print_json(data=_rounded(figures))
+        results |= figures
     return results
 
 
 def _stack(parts: ExitStack, folder: Path, profile: str) -> Stack:
-    """The product over slow fakes, and two bare pools over the models of `profile`, each with its own database."""
+    """The product over slow fakes, and three bare pools beside it, each with its own database."""
     url = parts.enter_context(postgres(folder / "postgres"))
     names = (bench_edge.PRODUCT, bench_cold.UNLOADING, bench_cold.LEAVING, bench_cold.RACING)
     databases = {name: _database(url, name) for name in names}
@@ -101,7 +101,7 @@ def _stack(parts: ExitStack, folder: Path, profile: str) -> Stack:
     path.write_text(yaml.safe_dump(bench_cold.applications(config, profiles, databases)), "utf-8")
     os.environ["DATABASE_URL"] = databases[bench_edge.PRODUCT]
     slow = str(bench_cold.fakes(folder / "slow.yaml", 300.0))
-    environment = {"RATE_LIMIT": "1000000/minute"}  # one key opens all the streams
+    environment = {"RATE_LIMIT": "1000000/minute"}  # one key opens all event streams
     options = Options(folder, free_port(), free_port(), path, slow, environment)
     return Stack(options, say=lambda line: console.print(f"[dim]{line}"))
 
@@ -115,7 +115,7 @@ def _database(server: str, name: str) -> str:
 
 
 def write(results: dict[str, Any], out: Path) -> None:
-    """The results as JSON for programs and as a table for people."""
+    """Write the results as JSON and as a Markdown table."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "pool.json").write_text(json.dumps(_rounded(results), indent=2) + "\n", "utf-8")
     (out / "pool.md").write_text(_table(results), "utf-8")
@@ -148,12 +148,12 @@ def _cell(results: dict[str, Any], key: str) -> str:
 def _table(results: dict[str, Any]) -> str:
     roles = results["roles"].items()
     lines = [
-        "# The pool, measured",
+        "# Speed and memory of the model pool",
         "",
         f"`make bench` on {results['cores']} cores, profile `{results['profile']}`, medians of {results['rounds']}.",
-        f"Load average of the machine before: {results['load_before']:.1f}; anything above 1 makes it slower.",
-        "Overhead is what a start costs beyond the same weights loaded in a bare process of the same run.",
-        "Scaled to zero, a process with the libraries imported waits for the model; at the very first start none does.",
+        f"Load average before the run: {results['load_before']:.1f}. Above 1, figures are slower.",
+        "Overhead (+ s) is the time beyond a load of the same weights in a bare process of the same run.",
+        "A model that was scaled to zero has a prestarted worker; at the very first start it has none.",
         "",
         "| model | bare weights, s | weights cold: + s | scaled to zero: + s | very first start: + s |",
         "| --- | --- | --- | --- | --- |",
@@ -163,10 +163,10 @@ def _table(results: dict[str, Any]) -> str:
             for role, row in roles
         ),
         "",
-        f"Calls that met a process on its way out: {_cell(results, 'race_rounds')},",
+        f"Calls at the moment of scale to zero: {_cell(results, 'race_rounds')},",
         f"of which failed: {_cell(results, 'race_failures')}.",
         "",
-        "| edge | Serve's proxy | HAProxy |",
+        "| API | Serve's proxy | HAProxy |",
         "| --- | --- | --- |",
         *(
             f"| {what} | {_cell(results, key)} | {_cell(results.get('haproxy', {}), key)} |"

@@ -1,7 +1,7 @@
-"""How long a cancel can go unheard: the longest pause between two progress reports of each model, on a real recording.
+"""Cancel latency: the longest pause between two progress reports of each model, on a real recording.
 
-Work is stopped through `progress`, which raises where nobody waits any more. The recording goes through the service's
-own flow, so that transcription and diarization share the cores as they do in production. Prints JSON.
+`progress` raises once a job is canceled, so a model stops at its next report. The recording goes through the service's
+own flow: transcription and diarization share the cores as in production. Prints JSON.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from serve_app.settings import ROOT
 from serve_app.verticals.catalog import Catalog
 
 REPORTS: dict[str, list[float]] = {}
-"""By role: when its run began, reported and ended."""
+"""By role: monotonic times of start, reports and end, in seconds."""
 
 
 class _Timed(ModelSpec):
-    """A spec whose backend notes when it reports."""
+    """A spec whose backend records the times of its reports."""
 
     def build(self) -> Backend:
         return Observed(super().build(), ("run",), _timed)
@@ -39,24 +39,24 @@ class _Timed(ModelSpec):
 
 def _timed(_: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     times = REPORTS.setdefault(args[0].role, [time.monotonic()])
-    result = call(*(_noting(arg, times) if callable(arg) else arg for arg in args))
+    result = call(*(_recording_times(arg, times) if callable(arg) else arg for arg in args))
     times.append(time.monotonic())
     return result
 
 
-def _noting(progress: Progress, times: list[float]) -> Progress:
-    def noted(share: float) -> None:
+def _recording_times(progress: Progress, times: list[float]) -> Progress:
+    def record(share: float) -> None:
         times.append(time.monotonic())
         progress(share)
 
-    return noted
+    return record
 
 
 def main(recording: Path, profile: str = "embedded") -> None:
-    """Take `recording` through and print the pauses, in seconds."""
+    """Process `recording` and print the pauses in seconds."""
     asyncio.run(_run(recording, profile))
     pauses = {name: sorted(b - a for a, b in pairwise(times)) for name, times in REPORTS.items()}
-    found = {
+    figures = {
         name: {
             "took_s": round(sum(gaps), 1),
             "reports": len(gaps),
@@ -66,7 +66,7 @@ def main(recording: Path, profile: str = "embedded") -> None:
         }
         for name, gaps in pauses.items()
     }
-    print(json.dumps({"recording": recording.name, "load_average": round(os.getloadavg()[0], 1), **found}, indent=1))
+    print(json.dumps({"recording": recording.name, "load_average": round(os.getloadavg()[0], 1), **figures}, indent=1))
 
 
 async def _run(recording: Path, profile: str) -> None:

@@ -1,4 +1,4 @@
-"""What a cold start costs beyond the weights: the same models in a bare process and behind Serve, in one run."""
+"""Overhead of a cold start: the same models loaded in a bare process and behind Serve, in one run."""
 
 import json
 import statistics

@@ -1,4 +1,4 @@
-"""What the edge costs: the status page, an upload's memory, and a thousand open event streams."""
+"""Latency and memory of the API: the status page, uploads, and a thousand open event streams."""
 
 import asyncio
 import statistics
@@ -26,33 +26,33 @@ from serve_app.settings import Settings
 MIB = 1 << 20
 OPENING_S = 240.0
 AT_ONCE = 20
-"""Streams that are being opened at the same time."""
-UPLOAD_BYTES = 100_000_000 - 200  # the limit is 100 MB with what surrounds the samples
+"""Streams that are opened at the same time."""
+UPLOAD_BYTES = 100_000_000 - 200  # the limit of 100 MB includes the multipart framing
 PRODUCT = "recruitscreen"
 
 
 @dataclass
 class Memory:
-    """Resident MiB of some processes while something happens."""
+    """Resident memory of some processes during a measurement, in MiB."""
 
     before: float
     peak: float
 
     @property
     def extra(self) -> float:
-        """What was taken on top."""
+        """Peak above the level before."""
         return self.peak - self.before
 
 
 async def status_ms(stack: Stack, rounds: int = 200) -> dict[str, float]:
-    """The status page at the app, every answer read from the database; and, as clients see it, through the proxy."""
+    """Latency of the status page: in process with an uncached database read, and over HTTP through the proxy."""
     environment = stack.environment
     settings = Settings(
         database_url=environment["DATABASE_URL"], redis_url=environment["REDIS_URL"], secret_key=SecretStr("bench")
     )
     roster = [RosterEntry(role, f"fake-{role}", 1) for role in ("asr", "diarizer", "assessor")]
     services = build_services(settings, NoDispatcher(), roster)
-    status.CACHE_S = -1.0  # otherwise most answers would come out of the half-second cache
+    status.CACHE_S = -1.0  # read the database every time
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(create_app(services)), base_url="http://bench"
     ) as client:
@@ -68,7 +68,7 @@ async def status_ms(stack: Stack, rounds: int = 200) -> dict[str, float]:
 
 
 def upload_memory(stack: Stack, key: str, folder: Path, at_once: int = 2) -> dict[str, float]:
-    """Memory at the proxy and at the ingress replica while files of 100 MB arrive, per file."""
+    """Extra memory of proxy and ingress replica per 100 MB upload."""
     path = folder / "upload.wav"
     path.write_bytes(_wav_header(UPLOAD_BYTES) + bytes(UPLOAD_BYTES - 44))
 
@@ -80,7 +80,7 @@ def upload_memory(stack: Stack, key: str, folder: Path, at_once: int = 2) -> dic
             )  # fmt: skip
         return answer.status_code
 
-    with watched(proxies()) as proxy, watched(replicas(PRODUCT, "Ingress")) as replica:
+    with sampled_memory(proxies()) as proxy, sampled_memory(replicas(PRODUCT, "Ingress")) as replica:
         with ThreadPoolExecutor(at_once) as threads:
             codes = list(threads.map(send, range(at_once)))
         time.sleep(0.5)
@@ -95,19 +95,19 @@ def upload_memory(stack: Stack, key: str, folder: Path, at_once: int = 2) -> dic
 
 
 def proxies() -> Iterator[psutil.Process]:
-    """Serve's proxy actor, and HAProxy where that has taken its place."""
+    """Processes of Serve's proxy actor, or of HAProxy where it replaces the proxy."""
     yield from named("ProxyActor")
     yield from named("HAProxyManager")
     yield from (process for process in psutil.process_iter(["name"]) if process.info["name"] == "haproxy")
 
 
 @contextmanager
-def watched(processes: Iterator[psutil.Process]) -> Iterator[Memory]:
-    """Follow the memory of processes at 50 Hz."""
-    found = list(processes)
+def sampled_memory(processes: Iterator[psutil.Process]) -> Iterator[Memory]:
+    """Sample the memory of processes at 50 Hz."""
+    sampled = list(processes)
 
     def resident() -> float:
-        return float(sum(process.memory_info().rss for process in found)) / MIB
+        return float(sum(process.memory_info().rss for process in sampled)) / MIB
 
     memory, over = Memory(resident(), 0.0), threading.Event()
 
@@ -125,14 +125,14 @@ def watched(processes: Iterator[psutil.Process]) -> Iterator[Memory]:
 
 
 async def streams(stack: Stack, key: str, recording: bytes, count: int) -> dict[str, float]:
-    """Latency of a GET without and with `count` open event streams of one running job."""
+    """Latency of a GET with and without `count` open event streams of one running job."""
     headers = {"Authorization": f"Bearer {key}"}
     limits = httpx.Limits(max_connections=count + 10)
     async with httpx.AsyncClient(base_url=stack.base_url, headers=headers, timeout=60, limits=limits) as client:
         answer = await client.post(f"/v1/{PRODUCT}/jobs", data={"role_title": "Engineer"}, files={"file": recording})
         url = answer.raise_for_status().json()["events_url"]
         job = url.removesuffix("/events")
-        await _at_work(client, job)
+        await _wait_for_inference(client, job)
         alone = [await _get_ms(client, "/v1/credits") for _ in range(30)]
         over, opened = asyncio.Event(), asyncio.Semaphore(0)
         began, readers = time.monotonic(), []
@@ -157,8 +157,8 @@ async def streams(stack: Stack, key: str, recording: bytes, count: int) -> dict[
     }
 
 
-async def _at_work(client: httpx.AsyncClient, job: str) -> None:
-    """Return when all that is told of the job's beginning has been told."""
+async def _wait_for_inference(client: httpx.AsyncClient, job: str) -> None:
+    """Wait until the job runs and its first events are sent."""
     while (await client.get(job)).raise_for_status().json()["status"] != "processing_inference":  # noqa: ASYNC110 — over HTTP
         await asyncio.sleep(0.5)
     await asyncio.sleep(5)
@@ -182,7 +182,7 @@ async def _get_ms(client: httpx.AsyncClient, path: str) -> float:
 
 
 def _wav_header(size: int) -> bytes:
-    """44 bytes that say: 16 kHz, 16 bit, mono, `size` bytes in all."""
+    """A WAV header of 44 bytes: 16 kHz, 16 bit, mono, a file of `size` bytes."""
     rate = 16_000
     fmt = (1).to_bytes(2, "little") * 2 + rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little")
     fmt += (2).to_bytes(2, "little") + (16).to_bytes(2, "little")

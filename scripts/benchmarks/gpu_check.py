@@ -1,10 +1,10 @@
-"""Prove on a real GPU what the tests prove with logical ones: measured footprints, shared fractions, eviction.
+"""Checks on a real GPU what the tests check with logical GPUs: measured footprints, shared fractions, eviction.
 
-Also that importing the model libraries leaves the GPU alone, since processes in waiting do so before Ray tells them
-which GPU is theirs.
+It also checks that importing a model library does not touch the GPU: prestarted workers import libraries before Ray
+assigns them a GPU.
 
-Three models without weights take real memory on the first GPU, which is budgeted for two of them. Where there is no
-GPU it says `skipped` and succeeds; `--rehearse` then goes through the same steps with the machine's own memory.
+Three models without weights allocate memory on the first GPU, with a budget for two. Without a GPU it prints `skipped`
+and succeeds; `--rehearse` runs the same steps with main memory.
 """
 
 import json
@@ -36,22 +36,22 @@ console = Console()
 
 @dataclass(frozen=True)
 class Sizes:
-    """MiB that each model takes, and what a process takes besides (on a GPU its context)."""
+    """MiB that each model allocates, and MiB that its process needs besides (on a GPU: its context)."""
 
     hold: int
     besides: int
 
     @property
     def budget(self) -> int:
-        """Room for two loaded models and one process without weights, and not for three."""
+        """MiB for two loaded models and one process without weights, but not for three loaded models."""
         return 2 * (self.hold + self.besides) + self.besides
 
 
 def check(
     *,
-    rehearse: Annotated[bool, typer.Option(help="Without a GPU: the same steps with the machine's memory.")] = False,
+    rehearse: Annotated[bool, typer.Option(help="Run the same steps with main memory, without a GPU.")] = False,
 ) -> None:
-    """Check the GPU. Exit code 1 when something does not hold."""
+    """Check the first GPU. The exit code is 1 if a check fails."""
     gpu = gpu_meter("cuda:0", 0)
     if gpu is None and not rehearse:
         console.print("skipped: this machine has no NVIDIA GPU that NVML can read.")
@@ -60,13 +60,13 @@ def check(
     console.print(f"{device}: three models of {sizes.hold} MiB, room for two ({sizes.budget} MiB).")
     with _pool(device, sizes) as pool:
         used = (lambda: gpu.memory().total_mib - gpu.memory().free_mib) if gpu else None
-        proven = [_said(step(pool, device, sizes, used)) for step in (untouched, footprints, fractions, eviction)]
+        proven = [_show(step(pool, device, sizes, used)) for step in (untouched, footprints, fractions, eviction)]
     raise typer.Exit(0 if all(proven) else 1)
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What was looked at, and whether it was as it must be."""
+    """The outcome of one check."""
 
     what: str
     holds: bool
@@ -88,7 +88,7 @@ print(torch.cuda.is_initialized(), meter.held_mib() if meter else 0)
 
 
 def untouched(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:  # noqa: ARG001 — one signature for all
-    """A process that has imported a model's library has no context on the GPU."""
+    """Importing a model library creates no context on the GPU."""
     seen = {}
     for backend in ("faster_whisper", "pyannote", "transformers_llm"):
         command = [sys.executable, "-W", "ignore", "-c", IMPORTS, backend]
@@ -99,7 +99,7 @@ def untouched(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:  # 
 
 
 def footprints(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:
-    """A model's measured footprint is what it takes, by the registry and by the whole device's own account."""
+    """The measured footprint of a model equals its allocation, by its process and by the device."""
     before = used() if used else 0
     pool.call("asr")
     grown = used() - before if used else None
@@ -112,7 +112,7 @@ def footprints(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:
 
 
 def fractions(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:  # noqa: ARG001 — one signature for all
-    """Processes with a part of the GPU each run beside each other on the same one."""
+    """Processes with a fraction of the GPU each run side by side on it."""
     pool.call("diarizer")
     models = [pool.model(role) for role in ("asr", "diarizer")]
     holds = all(model["state"] == "warm" and model["device"] == device for model in models)
@@ -136,13 +136,13 @@ class Pool:
     url: str
 
     def call(self, role: ModelRole) -> None:
-        """One call to a model; it must succeed."""
+        """Call a model. The call must succeed."""
         answer = httpx.get(f"{self.url}/calls", params={"role": role}, timeout=180).raise_for_status()
         last = json.loads(answer.text.splitlines()[-1])
         assert last["event"] == "result", last
 
     def model(self, role: ModelRole) -> dict[str, Any]:
-        """One model on the status page."""
+        """One model of the status page."""
         models = httpx.get(f"{self.url}/status", timeout=30).raise_for_status().json()["models"]
         found: dict[str, Any] = next(model for model in models if model["role"] == role)
         return found
@@ -178,7 +178,7 @@ def _config(folder: Path, device: str, sizes: Sizes) -> dict[str, Any]:
     return config
 
 
-def _said(proof: Proof) -> bool:
+def _show(proof: Proof) -> bool:
     console.print(f"{'proven' if proof.holds else 'NOT TRUE'}: {proof.what} ({proof.seen})", highlight=False)
     return proof.holds
 

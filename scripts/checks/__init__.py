@@ -1,1 +1,1 @@
-"""Checks of this project that no linter knows."""
+"""Checks that ruff, mypy and import-linter do not offer."""

@@ -1,1 +1,1 @@
-"""Start the whole system on one machine: what `make run` does."""
+"""`make run`: the whole system on one machine."""

@@ -1,4 +1,4 @@
-"""`make run`: start everything, take the sample through, stay up until Ctrl-C."""
+"""`make run`: start the system, assess the bundled interview, run until Ctrl-C."""
 
 import json
 import os
@@ -20,14 +20,14 @@ from serve_app.settings import ROOT
 console = Console()
 
 
-def up(  # noqa: PLR0913 — the options of the command line
+def run(  # noqa: PLR0913 — the options of the command line
     *,
-    sample: Annotated[bool, typer.Option(help="Take the bundled interview through to its assessment.")] = True,
+    sample: Annotated[bool, typer.Option(help="Assess the bundled interview after the start.")] = True,
     port: Annotated[int, typer.Option(help="Port of the API.")] = 8000,
     ray_dashboard_port: Annotated[int, typer.Option(help="Port of the Ray dashboard.")] = 8265,
     profile: Annotated[str | None, typer.Option(help="Models: embedded, gpu-24g, gpu-80g, fake, or a path.")] = None,
-    production: Annotated[bool, typer.Option(help="Try the production profile: HAProxy, several replicas.")] = False,
-    folder: Annotated[Path, typer.Option(help="Where the data live.")] = ROOT / ".run",
+    production: Annotated[bool, typer.Option(help="Use the production config: HAProxy, several replicas.")] = False,
+    folder: Annotated[Path, typer.Option(help="Folder of database, uploads and logs.")] = ROOT / ".run",
 ) -> None:
     """Start RecruitScreen on this machine."""
     began = time.monotonic()
@@ -53,13 +53,13 @@ def up(  # noqa: PLR0913 — the options of the command line
 
 def _interrupt(*_: object) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not tear the shutdown
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the shutdown
     console.print("\nStopping …")
     raise KeyboardInterrupt
 
 
 def write_quickstart(stack: Stack, path: Path) -> dict[str, str]:
-    """Note where everything is, readable by this user alone: it holds a key."""
+    """Write URLs and the first API key to `path`. Only this user can read the file."""
     quickstart = {
         "base_url": stack.base_url,
         "api_key": first_key(stack.environment["DATABASE_URL"], path),
@@ -72,7 +72,7 @@ def write_quickstart(stack: Stack, path: Path) -> dict[str, str]:
 
 
 def announce(quickstart: dict[str, str]) -> None:
-    """Say what can be done now."""
+    """Print the URLs and the key."""
     console.print(
         f"\n[bold]RecruitScreen is running.[/] Ctrl-C stops it.\n"
         f"  API            {quickstart['base_url']}   (documentation at {quickstart['base_url']}/docs)\n"
@@ -84,4 +84,4 @@ def announce(quickstart: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(up)
+    typer.run(run)

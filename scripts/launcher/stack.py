@@ -1,7 +1,7 @@
-"""The whole system on one machine: PostgreSQL, Valkey, Ray and the Serve application, started and stopped together.
+"""Starts and stops the whole system on one machine: PostgreSQL, Valkey, Ray and the Serve application.
 
-`make run` and the end-to-end tests use the same class. It stops what it started and nothing else: `ray stop` would end
-every Ray of this user.
+`make run` and the tests use the same class. It stops only the processes that it started: `ray stop` would stop every
+Ray of this user.
 """
 
 import os
@@ -35,12 +35,12 @@ Say = Callable[[str], None]
 
 
 class StartFailed(Exception):
-    """The stack cannot start; the message says what to do."""
+    """The stack cannot start. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What may differ between one stack and the next."""
+    """Settings of one stack."""
 
     folder: Path = ROOT / ".run"
     api_port: int = 8000
@@ -52,7 +52,7 @@ class Options:
 
 
 class Stack:
-    """Starts on entering, stops on leaving. `base_url` answers from then on."""
+    """Context manager. On entry it starts the system and waits until `base_url` answers; on exit it stops it."""
 
     def __init__(self, options: Options, say: Say = print) -> None:
         self.options = options
@@ -81,10 +81,10 @@ class Stack:
         self.environment = self._connections() | {
             "BLOB_URL": os.environ.get("BLOB_URL") or f"file://{folder / 'blobs'}",
             "PUBLIC_URL": os.environ.get("PUBLIC_URL") or self.base_url,
-            "SECRET_KEY": os.environ.get("SECRET_KEY") or kept_secret(folder / "secret_key"),
+            "SECRET_KEY": os.environ.get("SECRET_KEY") or load_or_create_secret(folder / "secret_key"),
         }
         self.environment |= self.options.environment
-        _note_database(folder, self.environment["DATABASE_URL"])
+        _write_database_url(folder, self.environment["DATABASE_URL"])
         self._say("Migrating the database")
         migrate(self.environment["DATABASE_URL"])
         self._say("Starting Ray")
@@ -93,7 +93,7 @@ class Stack:
         self._deploy()
 
     def _connections(self) -> dict[str, str]:
-        """The servers named in the environment, or embedded ones."""
+        """URLs of PostgreSQL and Valkey: from the environment, or of embedded servers."""
         database, redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
         if not database:
             self._say("Starting the embedded PostgreSQL (DATABASE_URL is unset)")
@@ -104,7 +104,7 @@ class Stack:
         return {"DATABASE_URL": database, "REDIS_URL": redis}
 
     def _deploy(self) -> None:
-        """Send the config the way `serve deploy` does, and wait until the API answers."""
+        """Deploy as `serve deploy` does, and wait until the API answers."""
         from ray.dashboard.modules.serve.sdk import ServeSubmissionClient  # noqa: PLC0415 - imports Ray, 1.5 s
 
         client = ServeSubmissionClient(self.ray_dashboard_url)
@@ -128,22 +128,22 @@ class Stack:
         return False
 
 
-def _note_database(folder: Path, url: str) -> None:
+def _write_database_url(folder: Path, url: str) -> None:
     with os.fdopen(
         os.open(Paths(run_dir=folder).database_url_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
     ) as file:
         file.write(url)
 
 
-def kept_secret(path: Path) -> str:
-    """A random secret, made once and readable by this user alone."""
+def load_or_create_secret(path: Path) -> str:
+    """Return the secret in `path`, created at random on the first call. Only this user can read the file."""
     with suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(32))
     return path.read_text("utf-8")
 
 
 def serve_config(options: Options) -> dict[str, Any]:
-    """The Serve config with this stack's port and profile put in."""
+    """The Serve config with the port and the profile of `options`."""
     config: dict[str, Any] = yaml.safe_load(options.config.read_text("utf-8"))
     config["http_options"]["port"] = options.api_port
     if options.profile:
@@ -153,27 +153,27 @@ def serve_config(options: Options) -> dict[str, Any]:
 
 @contextmanager
 def ray_head(options: Options, environment: dict[str, str]) -> Iterator[None]:
-    """A Ray head node on loopback, in a session of its own so that Ctrl-C reaches only the launcher."""
-    # Socket paths must stay under 107 characters, HAProxy's under 97: they cannot lie inside an arbitrary checkout.
+    """Run a Ray head node on loopback, in its own session so that Ctrl-C reaches only the launcher."""
+    # Socket paths are limited to 107 characters, HAProxy's to 97, so they cannot lie in the checkout.
     scratch = Path(tempfile.mkdtemp(prefix="rs-ray-"))
     log = (options.folder / "ray.log").open("wb")
     process = subprocess.Popen(
         ray_command(options, scratch), stdout=log, stderr=log, start_new_session=True,
-        env=ray_environment(environment) | haproxy_places(scratch),
+        env=ray_environment(environment) | haproxy_environment(scratch),
     )  # fmt: skip
     try:
         wait_until(lambda: _dashboard_up(options, process), 90, f"Ray did not start; see {options.folder / 'ray.log'}")
         yield
     finally:
-        end_family(process)
+        stop_process_tree(process)
         log.close()
         _keep_logs(scratch, options.folder / "ray-logs")
 
 
 def ray_command(options: Options, scratch: Path) -> list[str]:
-    """`ray start` with every port our own, so that a second Ray on the machine is no trouble."""
+    """The `ray start` command, with free ports so that several Rays can run on one machine."""
     free = [f"{flag}={free_port()}" for flag in OTHER_PORTS]
-    gpus = [] if Path("/dev/nvidia0").exists() else ["--num-gpus=1"]  # a logical GPU: the same graph everywhere
+    gpus = [] if Path("/dev/nvidia0").exists() else ["--num-gpus=1"]  # a logical GPU: the graph is the same everywhere
     return [
         str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats",
         "--node-ip-address=127.0.0.1", "--include-dashboard=true", "--dashboard-host=127.0.0.1",
@@ -189,63 +189,63 @@ OTHER_PORTS = (
 
 
 def ray_environment(environment: dict[str, str]) -> dict[str, str]:
-    """What Ray's processes see; replicas inherit it."""
+    """Environment of Ray's processes. Replicas inherit it."""
     ours = {
-        "RAY_AUTH_MODE": "disabled",  # everything is on loopback; the default writes a token into the home folder
+        "RAY_AUTH_MODE": "disabled",  # Ray listens on loopback only; the default writes a token to the home folder
         "RAY_SERVE_LOG_TO_STDERR": "0",
         "RAY_preload_python_modules": "deployments.replica.prestart",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.proxy_errors:middlewares",
-        # Three models share the cores. Idle threads that spin for their next task cost a 135M model a factor of four
-        # to eight in speed when another process wanted the same two cores.
+        # Three models share the cores. Spinning idle threads slow a 135M model down by a factor of four to eight when
+        # another process needs the same two cores.
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # jobs survive in the database; draining would cost 20 s
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # jobs are kept in the database; draining takes 20 s
     }
     return {**os.environ, **ours, **environment}
 
 
 def production_environment() -> dict[str, str]:
-    """`config/production.env`, but for the token: everything here is on this machine."""
+    """`config/production.env` without token authentication, which a single machine does not need."""
     lines = (ROOT / "config" / "production.env").read_text("utf-8").splitlines()
     pairs = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     return {name: value for name, value in pairs.items() if name != "RAY_AUTH_MODE"}
 
 
-def haproxy_places(scratch: Path) -> dict[str, str]:
-    """Where HAProxy keeps its files and listens, where the environment switches it on: its own for every stack."""
+def haproxy_environment(scratch: Path) -> dict[str, str]:
+    """Paths and ports of HAProxy, if the environment enables it. Every stack has its own."""
     files = {"CONFIG_FILE_LOC": "haproxy.cfg", "SOCKET_PATH": "admin.sock", "SERVER_STATE_FILE": "server-state"}
-    places = {f"RAY_SERVE_HAPROXY_{name}": str(scratch / file) for name, file in files.items()}
+    paths = {f"RAY_SERVE_HAPROXY_{name}": str(scratch / file) for name, file in files.items()}
     ports = {f"RAY_SERVE_HAPROXY_{name}_PORT": str(free_port()) for name in ("METRICS", "STATS")}
-    return places | ports | {"RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch)}
+    return paths | ports | {"RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch)}
 
 
-def end_family(process: subprocess.Popen[bytes]) -> None:
-    """Stop a process and all its descendants; those that linger are killed."""
+def stop_process_tree(process: subprocess.Popen[bytes]) -> None:
+    """Terminate a process, and kill those of its tree that run on after `STOP_DEADLINE_S`."""
     with suppress(psutil.NoSuchProcess):
-        family = psutil.Process(process.pid).children(recursive=True)
+        descendants = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
-        _, lingering = psutil.wait_procs([psutil.Process(process.pid), *family], timeout=STOP_DEADLINE_S)
-        for relative in lingering:
+        _, lingering = psutil.wait_procs([psutil.Process(process.pid), *descendants], timeout=STOP_DEADLINE_S)
+        for survivor in lingering:
             with suppress(psutil.NoSuchProcess):
-                relative.kill()
+                survivor.kill()
     process.wait()
 
 
 def require_free(port: int, what: str, flag: str) -> None:
-    """Raise `StartFailed` when somebody listens on `port`."""
+    """Raises `StartFailed` if `port` is in use."""
     import socket  # noqa: PLC0415
 
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
+    with socket.socket() as client:
+        if client.connect_ex(("127.0.0.1", port)) == 0:
             raise StartFailed(f"Port {port} for {what} is in use. Stop what uses it, or choose another with {flag}.")
 
 
-def wait_until(ready: Callable[[], bool], deadline_s: float, otherwise: str) -> None:
-    """Return once `ready`. Raises `StartFailed` with `otherwise` after `deadline_s`."""
+def wait_until(ready: Callable[[], bool], deadline_s: float, problem: str) -> None:
+    """Wait until `ready()` is true. Raises `StartFailed` with `problem` after `deadline_s` seconds."""
     end = time.monotonic() + deadline_s
     while not ready():
         if time.monotonic() > end:
-            raise StartFailed(f"After {deadline_s:.0f} s {otherwise}.")
+            raise StartFailed(f"After {deadline_s:.0f} s {problem}.")
         time.sleep(0.3)
 
 
@@ -259,7 +259,7 @@ def _dashboard_up(options: Options, process: subprocess.Popen[bytes]) -> bool:
 
 
 def _keep_logs(scratch: Path, target: Path) -> None:
-    """Move the last session's logs beside the data and drop the rest."""
+    """Copy Ray's logs to `target` and delete its scratch folder."""
     shutil.rmtree(target, ignore_errors=True)
     for logs in scratch.glob("session_2*/logs"):
         with suppress(OSError):

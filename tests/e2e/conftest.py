@@ -1,4 +1,4 @@
-"""The stack as `make run` starts it: default profile, real weights, its own PostgreSQL, Valkey and Ray."""
+"""The stack of `make run`: default profile, real weights, its own PostgreSQL, Valkey and Ray."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from scripts.launcher.stack import Options, Stack
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """serve_config.yaml as committed, on free ports."""
+    """The committed serve_config.yaml, on free ports."""
     options = Options(tmp_path_factory.mktemp("e2e"), free_port(), free_port())
     with Stack(options, say=lambda _: None) as stack:
         yield stack
@@ -20,7 +20,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="package")
 def client(stack: Stack) -> Iterator[httpx.Client]:
-    """The first account's client of the running API."""
+    """A client of the running API with the key of the first account."""
     key = first_key(stack.environment["DATABASE_URL"], stack.options.folder / "quickstart.json")
     with httpx.Client(base_url=stack.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
         yield client

@@ -1,6 +1,7 @@
-"""Thresholds of quality on real recordings: the service's flow, from the file to the result, on the default models.
+"""Quality of the default models on real recordings, through the service's own flow.
 
-A call and two meetings of half a minute each. Measured figures stand beside each threshold; `make eval` measures all.
+The recordings are a phone call and two meetings of half a minute each. Measured figures stand beside the thresholds;
+`make eval` measures all recordings.
 """
 
 import pytest
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.skipif(not EVAL.is_dir(), reason="the evaluation record
 
 LIMITS = {
     "phone call": {"wer": 18, "cpwer": 21, "der": 5},  # 14.9, 17.2, 0.0
-    "meetings": {"wer": 28, "cpwer": 45, "der": 17},  # 24.7, 40.8, 12.8: four people, and they talk at once
+    "meetings": {"wer": 28, "cpwer": 45, "der": 17},  # 24.7, 40.8, 12.8: four people with overlapping speech
 }
 MIN_COVERAGE = 85  # 94.1, 91.2
 
@@ -31,12 +32,12 @@ def figures() -> dict[str, dict[str, float]]:
 
 @pytest.mark.parametrize("group", LIMITS)
 def test_errors_stay_below_their_thresholds(figures: dict[str, dict[str, float]], group: str) -> None:
-    """Words, words with their speakers, and speakers over time."""
+    """WER, cpWER and DER (per cent) stay below their thresholds."""
     found = figures[group]
     assert {name: found[name] for name, limit in LIMITS[group].items() if found[name] > limit} == {}
 
 
 @pytest.mark.parametrize("group", LIMITS)
 def test_speech_is_covered(figures: dict[str, dict[str, float]], group: str) -> None:
-    """Most of the speech that was found has words."""
+    """Most of the detected speech has words."""
     assert figures[group]["coverage"] >= MIN_COVERAGE

@@ -1,4 +1,4 @@
-"""The main job, end to end, on real models."""
+"""The bundled interview, end to end, on the default models."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ NORMAL = jiwer.Compose([
 
 
 def run_job(client: httpx.Client, recording: Path) -> tuple[list[str], dict[str, Any]]:
-    """The states a recording went through, and the job at its end."""
+    """Submit a recording. Returns its states in order, and the finished job."""
     with recording.open("rb") as file:
         answer = client.post("/v1/recruitscreen/jobs", data={"role_title": "Backend Engineer"}, files={"file": file})
     assert answer.status_code == 202, answer.text
@@ -32,39 +32,39 @@ def run_job(client: httpx.Client, recording: Path) -> tuple[list[str], dict[str,
 
 @pytest.fixture(scope="module")
 def cold(client: httpx.Client) -> tuple[list[str], dict[str, Any]]:
-    """The bundled sample, first thing after the start."""
+    """The bundled interview as the first job after the start."""
     return run_job(client, SAMPLE)
 
 
 def test_a_cold_sample_completes_through_every_state(cold: tuple[list[str], dict[str, Any]]) -> None:
-    """Models are loaded once, and the stream says so."""
+    """The event stream shows that weights are loaded first."""
     states, job = cold
     assert states == ["queued", "loading_weights", "processing_inference", "completed"], job
 
 
 def test_a_warm_sample_skips_loading(client: httpx.Client, cold: tuple[list[str], dict[str, Any]]) -> None:
-    """The second time nothing is loaded, and the result is the same."""
+    """A second job loads nothing, and its transcript is the same."""
     states, job = run_job(client, SAMPLE)
     assert states == ["queued", "processing_inference", "completed"]
     assert job["result"]["transcript"] == cold[1]["result"]["transcript"]
 
 
 def test_the_words_are_recognised(cold: tuple[list[str], dict[str, Any]]) -> None:
-    """At most one word in ten is wrong (5 % measured)."""
-    heard = " ".join(row["text"] for row in cold[1]["result"]["transcript"])
-    said = " ".join(turn["text"] for turn in TRUTH["turns"])
-    assert jiwer.wer(NORMAL(said), NORMAL(heard)) < 0.10
+    """The WER is below 10 % (5 % measured)."""
+    hypothesis = " ".join(row["text"] for row in cold[1]["result"]["transcript"])
+    reference = " ".join(turn["text"] for turn in TRUTH["turns"])
+    assert jiwer.wer(NORMAL(reference), NORMAL(hypothesis)) < 0.10
 
 
 def test_words_and_speakers_belong_together(cold: tuple[list[str], dict[str, Any]]) -> None:
-    """Two speakers, and hardly a word in the wrong mouth: cpWER stays near the WER."""
+    """There are two speakers, and cpWER is below 12 %, near the WER."""
     rows = cold[1]["result"]["transcript"]
     assert {row["speaker"] for row in rows} == {"SPEAKER_00", "SPEAKER_01"}
     assert cp_wer(TRUTH["turns"], rows) < 0.12
 
 
 def test_candidate_and_interviewer_are_told_apart(cold: tuple[list[str], dict[str, Any]]) -> None:
-    """The one who asks is the interviewer."""
+    """The speaker who asks first is the interviewer."""
     result = cold[1]["result"]
     roles = {label: guess["role"] for label, guess in result["speakers"].items()}
     assert roles[result["transcript"][0]["speaker"]] == "interviewer"
@@ -72,7 +72,7 @@ def test_candidate_and_interviewer_are_told_apart(cold: tuple[list[str], dict[st
 
 
 def test_talk_metrics_are_near_the_truth(cold: tuple[list[str], dict[str, Any]]) -> None:
-    """The candidate's share of the talk is that of the script; the one interruption may be missed, not multiplied."""
+    """The talk ratio is within 5 points of the script's; its one interruption counts as two at most."""
     result = cold[1]["result"]
     candidate = next(label for label, guess in result["speakers"].items() if guess["role"] == "candidate")
     seconds: dict[str, float] = {}
@@ -83,11 +83,11 @@ def test_talk_metrics_are_near_the_truth(cold: tuple[list[str], dict[str, Any]])
     assert result["metrics"]["interruptions"] <= 2
 
 
-def test_every_score_rests_on_the_candidates_own_words(cold: tuple[list[str], dict[str, Any]]) -> None:
-    """Each quote stands in the candidate's transcript; a score without one is null, with its reason."""
+def test_every_score_quotes_the_candidate(cold: tuple[list[str], dict[str, Any]]) -> None:
+    """Every quote is in the candidate's transcript; a score without a quote is null and has a reason."""
     result = cold[1]["result"]
     candidate = next(label for label, guess in result["speakers"].items() if guess["role"] == "candidate")
-    said = NORMAL(" ".join(row["text"] for row in result["transcript"] if row["speaker"] == candidate))
+    transcript = NORMAL(" ".join(row["text"] for row in result["transcript"] if row["speaker"] == candidate))
     assessment = result["assessment"]
     assert "fake" not in assessment["model"]
     assert any(score["score"] for score in assessment["scores"].values())
@@ -95,14 +95,14 @@ def test_every_score_rests_on_the_candidates_own_words(cold: tuple[list[str], di
         assert (score["score"] is None) == (not score["evidence"])
         assert score["score"] in {None, 1, 2, 3, 4, 5}
         assert score["score"] is not None or score["reason"]
-        assert all(NORMAL(quote["quote"]) in said for quote in score["evidence"])
+        assert all(NORMAL(quote["quote"]) in transcript for quote in score["evidence"])
         assert all(quote["speaker"] == candidate for quote in score["evidence"])
     assert assessment["summary"]
     assert assessment["submittal_note"]
 
 
 def test_credits_are_charged_once(client: httpx.Client, cold: tuple[list[str], dict[str, Any]]) -> None:
-    """Two for 109 seconds, one ledger row."""
+    """109 seconds cost two credits, in one ledger row."""
     job = cold[1]
     assert job["credits_charged"] == 2
     rows = client.get("/v1/credits/ledger", params={"limit": 100}).json()["data"]
@@ -110,13 +110,13 @@ def test_credits_are_charged_once(client: httpx.Client, cold: tuple[list[str], d
 
 
 def test_the_input_is_deleted(stack: Stack, cold: tuple[list[str], dict[str, Any]]) -> None:
-    """Nothing of a finished upload is left in the blob store."""
+    """The upload of a finished job is deleted from the blob store."""
     assert cold[1]["status"] == "completed"
     assert list((stack.options.folder / "blobs").iterdir()) == []
 
 
 def test_the_models_are_warm_and_measured(client: httpx.Client, cold: tuple[list[str], dict[str, Any]]) -> None:
-    """The public status shows real models, held on this machine."""
+    """The public status shows loaded models with their measured memory."""
     models = client.get("/v1/models/status").json()["models"]
     assert [model["state"] for model in models] == ["warm"] * 3, cold[0]
     assert all(model["footprint_mib"] > 10 for model in models)
@@ -124,18 +124,18 @@ def test_the_models_are_warm_and_measured(client: httpx.Client, cold: tuple[list
 
 @pytest.mark.parametrize("name", ["phone_sample/sample.wav"])
 def test_a_real_phone_call_is_transcribed(client: httpx.Client, name: str) -> None:
-    """Thirty seconds between two people: both found, words nearly right."""
+    """Thirty seconds with two people: two speakers, and a WER below 25 %."""
     recording = EVAL / "conversation" / name
     if not recording.exists():
         pytest.skip("the evaluation recordings are not here")
     _, job = run_job(client, recording)
     rows = job["result"]["transcript"]
-    said = [line.split(maxsplit=5)[5] for line in recording.with_suffix(".stm").read_text("utf-8").splitlines()]
+    reference = [line.split(maxsplit=5)[5] for line in recording.with_suffix(".stm").read_text("utf-8").splitlines()]
     assert len({row["speaker"] for row in rows}) == 2
-    assert jiwer.wer(NORMAL(" ".join(said)), NORMAL(" ".join(row["text"] for row in rows))) < 0.25
+    assert jiwer.wer(NORMAL(" ".join(reference)), NORMAL(" ".join(row["text"] for row in rows))) < 0.25
 
 
-def cp_wer(said: list[dict[str, Any]], heard: list[dict[str, Any]]) -> float:
+def cp_wer(references: list[dict[str, Any]], hypotheses: list[dict[str, Any]]) -> float:
     """Concatenated minimum-permutation WER (Watanabe et al. 2020), by meeteval."""
     reference, hypothesis = (
         SegLST([
@@ -143,6 +143,6 @@ def cp_wer(said: list[dict[str, Any]], heard: list[dict[str, Any]]) -> float:
              "start_time": row["start"], "end_time": row["end"]}
             for row in rows
         ])
-        for rows in (said, heard)
+        for rows in (references, hypotheses)
     )  # fmt: skip
     return float(next(iter(cpwer(reference, hypothesis).values())).error_rate)

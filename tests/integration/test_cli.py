@@ -1,4 +1,4 @@
-"""The operator's commands for keys, on the command line, against a real PostgreSQL."""
+"""Operators' commands against a real PostgreSQL."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Admin = Callable[..., str]
 
 @pytest.fixture
 def admin(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Admin:
-    """Run a command; what it printed."""
+    """Runs a command and returns its output."""
     monkeypatch.setenv("DATABASE_URL", database_url)
 
     def run(*words: str, exit_code: int = 0) -> str:
@@ -31,12 +31,12 @@ def admin(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Admin:
 
 @pytest.fixture
 def account_id(admin: Admin) -> str:
-    """An account of the operator's making."""
+    """An account that the operator opened."""
     return admin("open-account", "A customer", "--credits", "5")
 
 
-def read(database_url: str, secret: str) -> ApiKey:
-    """The live key behind a printed one. Raises `Unauthorized`."""
+def verify(database_url: str, secret: str) -> ApiKey:
+    """The stored key of a secret. Raises `Unauthorized` if it is not valid."""
 
     async def work() -> ApiKey:
         database = Database(database_url, pool_size=1)
@@ -50,45 +50,45 @@ def read(database_url: str, secret: str) -> ApiKey:
 
 
 def test_a_key_ends_after_the_days_it_was_issued_for(admin: Admin, account_id: str, database_url: str) -> None:
-    """`--days` sets its end, scope, name and cap are as asked; without it there is no end."""
+    """Scope, name and cap are as given; `--days` sets the expiry, and without it there is none."""
     secret = admin(
         "issue-key", account_id, "--scope", "recruitscreen", "--name", "ci", "--monthly-cap", "9", "--days", "7"
     )
-    key = read(database_url, secret)
+    key = verify(database_url, secret)
     assert (key.account_id, key.scope, key.name, key.monthly_cap) == (account_id, "recruitscreen", "ci", 9)
     assert key.expires_at is not None
     assert abs(key.expires_at - datetime.now(UTC) - timedelta(days=7)) < timedelta(minutes=1)
-    assert read(database_url, admin("issue-key", account_id)).expires_at is None
+    assert verify(database_url, admin("issue-key", account_id)).expires_at is None
     assert "Invalid value" in admin("issue-key", account_id, "--days", "0", exit_code=2)
 
 
 def test_an_unknown_scope_is_refused(admin: Admin, account_id: str) -> None:
-    """No key is made that could open nothing; the message lists the scopes there are."""
+    """No key is created, and the message lists the known scopes."""
     refusal = admin("issue-key", account_id, "--scope", "nosuch", exit_code=2)
     assert "nosuch" in refusal
     assert "recruitscreen" in refusal
     assert "lv_sk_" not in admin("list-keys", account_id)
 
 
-def test_a_rotated_key_works_on_for_the_overlap_only(admin: Admin, account_id: str, database_url: str) -> None:
-    """The new key has the old one's terms and no end; the old one ends after the overlap, or at once without one."""
+def test_a_rotated_key_works_until_the_overlap_ends(admin: Admin, account_id: str, database_url: str) -> None:
+    """The new key has the same terms and no expiry; the old key expires after the overlap, or at once if it is 0."""
     first = admin("issue-key", account_id, "--scope", "recruitscreen", "--name", "ci", "--monthly-cap", "9")
-    second = admin("rotate-key", account_id, read(database_url, first).id, "--overlap-s", "3600")
-    old, new = read(database_url, first), read(database_url, second)
+    second = admin("rotate-key", account_id, verify(database_url, first).id, "--overlap-s", "3600")
+    old, new = verify(database_url, first), verify(database_url, second)
     assert second != first
     assert (new.scope, new.name, new.monthly_cap, new.expires_at) == ("recruitscreen", "ci", 9, None)
     assert old.expires_at is not None
     assert abs(old.expires_at - datetime.now(UTC) - timedelta(hours=1)) < timedelta(minutes=1)
     third = admin("rotate-key", account_id, new.id, "--overlap-s", "0")
-    assert read(database_url, third).name == "ci"
+    assert verify(database_url, third).name == "ci"
     with pytest.raises(Unauthorized):
-        read(database_url, second)
+        verify(database_url, second)
 
 
-def test_a_key_of_somebody_else_is_not_rotated(admin: Admin, account_id: str, database_url: str) -> None:
-    """Exit code 1 and a sentence; the key works on without an end."""
+def test_a_key_of_another_account_is_not_rotated(admin: Admin, account_id: str, database_url: str) -> None:
+    """The command exits with 1 and a message, and the key stays valid without expiry."""
     secret = admin("issue-key", account_id)
     other = admin("open-account", "Another customer")
-    key_id = read(database_url, secret).id
+    key_id = verify(database_url, secret).id
     assert "Traceback" not in admin("rotate-key", other, key_id, exit_code=1)
-    assert read(database_url, secret).expires_at is None
+    assert verify(database_url, secret).expires_at is None

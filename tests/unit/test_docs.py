@@ -1,4 +1,4 @@
-"""Generated docs are what their source says."""
+"""Documentation agrees with the code that it describes."""
 
 import ast
 import re
@@ -10,14 +10,14 @@ from tests.support.world import ROOT
 
 
 def test_the_error_page_in_docs_is_current() -> None:
-    """Run `recruitscreen-admin write-error-docs` when this fails."""
+    """docs/errors.md is current: run `recruitscreen-admin write-error-docs` when this fails."""
     assert ERROR_DOCS.read_text("utf-8") == as_markdown()
 
 
-def test_the_state_diagram_in_the_architecture_tour_is_current() -> None:
-    """The tour draws every move of the table and no other."""
-    tour = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    diagram = tour.split("stateDiagram-v2", 1)[1].split("```", 1)[0]
+def test_the_state_diagram_in_the_architecture_page_is_current() -> None:
+    """The diagram shows every transition in `MOVES` and no other."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    diagram = page.split("stateDiagram-v2", 1)[1].split("```", 1)[0]
     drawn = {line.strip() for line in diagram.splitlines() if " --> " in line and "[*]" not in line}
     expected = {f"{source} --> {to}" for source, nexts in MOVES.items() for to in nexts}
     assert drawn == expected
@@ -30,7 +30,7 @@ ROWS = [
 
 
 def test_every_test_named_in_the_conformance_table_exists() -> None:
-    """And every row names one, or says plainly that it is not held."""
+    """Every row names an existing test or says "not held"."""
     assert len(ROWS) > 40
     for row in ROWS:
         named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
@@ -40,6 +40,6 @@ def test_every_test_named_in_the_conformance_table_exists() -> None:
 
 
 def functions_of(path: str) -> set[str]:
-    """Names of a file's functions."""
+    """Names of a file's top-level functions."""
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}

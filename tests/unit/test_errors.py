@@ -1,4 +1,4 @@
-"""The error tree."""
+"""Codes, statuses and pickling of the errors."""
 
 import inspect
 import pickle
