@@ -15,6 +15,7 @@ from serve_app.model_pool.status import RosterEntry
 from serve_app.pipeline.types import ROLES
 from serve_app.services import build_services
 from serve_app.settings import Settings
+from serve_app.sweeper import Sweeper
 
 
 class Placement(NamedTuple):
@@ -40,13 +41,13 @@ class Executor:
         pool = HandlePool(by_role, *placement, on_start=StartRecorder(services.database, roster))
         name = serve.get_replica_context().replica_id.unique_id
         self._jobs = JobExecutor(services, pool, f"executor-{name}")
-        self._sweep = asyncio.create_task(self._jobs.sweep_forever())
+        self._sweep = asyncio.create_task(Sweeper(services, self._jobs.run_next).run_forever())
         self._watch = asyncio.create_task(watch_forever(services.database))
         self._prestart = asyncio.create_task(prestart_workers(prestart))
 
-    async def run(self, job_id: str) -> bool:
-        """Run the job whose turn it is. A caller that goes away does not stop it."""
-        return await asyncio.shield(asyncio.create_task(self._jobs.run(job_id)))
+    async def run_next(self) -> bool:
+        """Run the next job in scheduling order. A caller that disconnects does not stop it."""
+        return await asyncio.shield(asyncio.create_task(self._jobs.run_next()))
 
     async def prefetch(self) -> None:
         """Load what a job that is being uploaded will need."""

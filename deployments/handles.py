@@ -88,30 +88,30 @@ class HandleDispatcher:
 
     def __init__(self, executor: Handle) -> None:
         self._executor = executor
-        self._hints: set[asyncio.Task[None]] = set()
-        self._expecting: asyncio.Task[None] | None = None
+        self._notifications: set[asyncio.Task[None]] = set()
+        self._prefetching: asyncio.Task[None] | None = None
 
-    async def hint(self, job_id: str) -> None:
+    async def notify(self, job_id: str) -> None:
         """Call the executor and do not wait for it."""
-        task = self._apart(self._hint(job_id))
-        self._hints.add(task)
-        task.add_done_callback(self._hints.discard)
+        task = self._apart(self._notify(job_id))
+        self._notifications.add(task)
+        task.add_done_callback(self._notifications.discard)
 
-    async def expect(self) -> None:
+    async def prefetch(self) -> None:
         """Have the models warmed, once at a time: what is warm already costs one call per model."""
-        if self._expecting is None or self._expecting.done():
-            self._expecting = self._apart(self._expect())
+        if self._prefetching is None or self._prefetching.done():
+            self._prefetching = self._apart(self._prefetch())
 
     def _apart(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # A context of its own: Serve cancels the calls of a request whose client hung up, and the job may be accepted.
         return asyncio.create_task(call, context=contextvars.Context())
 
-    async def _expect(self) -> None:
+    async def _prefetch(self) -> None:
         with suppress(RayError, RayServeException):
             await self._executor.prefetch.remote()
 
-    async def _hint(self, job_id: str) -> None:
+    async def _notify(self, job_id: str) -> None:
         try:
-            await self._executor.run.remote(job_id)
+            await self._executor.run_next.remote()
         except (RayError, RayServeException) as error:
-            log.warning("the hint for %s was lost (%s); the sweep finds the job", job_id, type(error).__name__)
+            log.warning("notification for %s lost (%s); the sweeper finds the job", job_id, type(error).__name__)

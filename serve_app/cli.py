@@ -39,7 +39,7 @@ def open_account(
     """Open an account and print its id."""
 
     async def work(session: AsyncSession) -> str:
-        account = await accounts.open_account(session, name)
+        account = await accounts.create_account(session, name)
         if credits_:
             await ledger.grant(session, account.id, credits_, "opened by the operator")
         return account.id
@@ -52,7 +52,7 @@ def list_accounts() -> None:
     """List all accounts with their balances."""
 
     async def work(session: AsyncSession) -> list[tuple[str, str, int]]:
-        found = await accounts.listed(session)
+        found = await accounts.list_accounts(session)
         return [(account.id, account.name, await ledger.balance(session, account.id)) for account in found]
 
     table = Table("account", "name", "credits")
@@ -104,7 +104,7 @@ def list_keys(account_id: str) -> None:
     """List an account's keys."""
 
     async def work(session: AsyncSession) -> list[tuple[str, ...]]:
-        found = await keys.listed(session, account_id)
+        found = await keys.list_keys(session, account_id)
         return [
             (key.id, key.prefix + "…", key.scope, key.name, str(key.revoked_at or key.expires_at or ""))
             for key in found

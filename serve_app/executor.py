@@ -1,42 +1,39 @@
-"""Run jobs: claim one, take it through the pipeline, settle it. And look after those that others dropped.
+"""Run jobs: claim the next one, take it through the pipeline, settle it.
 
-All a worker writes goes through `jobs.lifecycle` with the version it knows. When the job has moved on without it
-(canceled, or taken over after silence), the next write raises `LeaseLost`, the work is stopped and nothing is settled.
+A worker writes only through `jobs.lifecycle`, with the version it knows. Once the job has moved on (canceled, or
+claimed by another worker after a lost lease), the next write raises `LeaseLost`: the work stops and nothing is settled.
 """
 
 import asyncio
 import logging
 import socket
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from serve_app.credits import ledger
-from serve_app.credits.models import EntryKind
 from serve_app.errors import InferenceFailed, Interrupted, Invalid, JobFailure, LeaseLost, RecruitScreenError
-from serve_app.jobs import duration_estimate, lifecycle, queue_position
-from serve_app.jobs import queries as jobs
+from serve_app.jobs import duration_estimate, lifecycle, settlement
 from serve_app.jobs.lifecycle import Claim, Note
-from serve_app.jobs.models import Job, JobCheckpoint, JobState, price_of
+from serve_app.jobs.models import Job, JobCheckpoint, JobState
 from serve_app.pipeline import interview as pipeline
 from serve_app.pipeline.interview import Interview
 from serve_app.pipeline.ports import Loading, ModelPool
 from serve_app.pipeline.types import ROLES, ModelRole
 from serve_app.services import Services
-from serve_app.settings import Settings
+from serve_app.storage.database import Database
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-PROGRESS_EVERY_S = 1.0
-ORPHANED_AFTER_S = 3600.0
-"""An upload is a job's within a minute of being stored; one that is nobody's for an hour was left by a crash."""
-SHARES: dict[ModelRole, float] = {"asr": 0.45, "diarizer": 0.35, "assessor": 0.20}
-"""How much of the bar each model fills."""
+PROGRESS_INTERVAL_S = 1.0
+PROGRESS_WEIGHTS: dict[ModelRole, float] = {"asr": 0.45, "diarizer": 0.35, "assessor": 0.20}
+"""Share of the progress bar that each model fills."""
+STAGES: dict[ModelRole, str] = {"asr": "transcription", "diarizer": "diarization", "assessor": "assessment"}
 MIB = 1 << 20
 
 
@@ -47,83 +44,35 @@ class Executor:
         self.services = services
         self.pool = pool
         self.name = name or socket.gethostname()
-        self._room = asyncio.Semaphore(services.settings.jobs_per_executor)
+        self._slots = asyncio.Semaphore(services.settings.jobs_per_executor)
 
-    async def run(self, job_id: str) -> bool:  # noqa: ARG002 — who called shows in Ray's and in the log's names
-        """Run the job whose turn it is. True when this call settled one or gave it back, False when none is due.
+    async def run_next(self) -> bool:
+        """Run the next job in scheduling order. False when none is due, True when one was settled or requeued.
 
-        `job_id` is the job that the call was made for. It brings one more job, not a place in the line: otherwise the
-        account that sends a thousand recordings would be served a thousand times before the next.
+        A call brings one more job into work, not the job that was submitted: otherwise an account that sends a thousand
+        recordings would be served a thousand times before the next account.
         """
-        async with self._room:
-            claim = await self._claim()
+        settings = self.services.settings
+        async with self._slots:
+            async with self.services.database.transaction() as session:
+                claim = await lifecycle.claim_next(session, self.name, settings.lease_s)
             if claim is None:
                 return False
-            run = _Run(self.services, self.pool, claim)
+            attempt = _Attempt(self.services, self.pool, claim)
             with suppress(LeaseLost):
-                await (run.to_the_end() if claim.job.attempt <= self.services.settings.max_attempts else run.give_up())
+                if claim.job.attempt <= settings.max_attempts:
+                    await attempt.run()
+                else:  # its workers died too often to report a failure
+                    await attempt.fail(Interrupted())
             return True
 
     async def prefetch(self) -> None:
-        """Warm all models into free room, ahead of a job."""
-        await asyncio.gather(*(self.pool.warm(role, _Nobody()) for role in ROLES), return_exceptions=True)
-
-    async def sweep_forever(self) -> None:
-        """Every few seconds give dropped jobs back to the queue, run what nobody was told of, and expire failures."""
-        running: set[asyncio.Task[bool]] = set()
-        looked_at = 0.0
-        while True:
-            await asyncio.sleep(self.services.settings.sweep_s)
-            try:
-                if time.monotonic() - looked_at > ORPHANED_AFTER_S / 6:
-                    await self.delete_orphans()
-                    looked_at = time.monotonic()
-                for job_id in (await self.sweep())[len(running) :]:  # no more than there are places
-                    task = asyncio.create_task(self.run(job_id))
-                    running.add(task)
-                    task.add_done_callback(running.discard)
-            except Exception:
-                log.exception("sweep failed; the next one tries again")
-
-    async def sweep(self) -> list[str]:
-        """Requeue what fell silent, refund what will not be retried, and return the jobs that are due."""
-        database, settings = self.services.database, self.services.settings
-        async with database.transaction() as session:
-            for job in await lifecycle.expired(session):
-                await _requeue_or_fail(session, job, job.version, settings, Interrupted())
-        await self._expire()
-        async with database.transaction() as session:
-            await queue_position.tell(session)
-        async with database.transaction() as session:
-            return list(await lifecycle.due(session, limit=settings.jobs_per_executor))
-
-    async def _expire(self) -> None:
-        """Erase what has outlived its retention; a failed job that was not retried in its window is refunded."""
-        async with self.services.database.transaction() as session:
-            jobs = await lifecycle.outlived(session)
-            blobs = [job.blob for job in jobs]
-            for job in jobs:
-                if job.state is JobState.FAILED:
-                    await ledger.give_back(session, price_of(job), EntryKind.REFUND)
-                await lifecycle.erase(session, job.id)
-        for blob in blobs:
-            await self.services.blobs.delete(blob)
-
-    async def delete_orphans(self) -> None:
-        """Delete uploads that a crash left without a job: between storing and accepting, or settling and deleting."""
-        old = await self.services.blobs.older_than(ORPHANED_AFTER_S)
-        async with self.services.database.transaction() as session:
-            orphans = await jobs.without_job(session, old) if old else set()
-        for blob in orphans:
-            await self.services.blobs.delete(blob)
-
-    async def _claim(self) -> Claim | None:
-        async with self.services.database.transaction() as session:
-            return await lifecycle.claim_next(session, self.name, self.services.settings.lease_s)
+        """Load all models that fit into free memory, ahead of a job."""
+        await asyncio.gather(*(self.pool.warm(role, _NoObserver()) for role in ROLES), return_exceptions=True)
 
 
-class _Nobody:
-    """An observer for loads that no job waits for yet."""
+class _NoObserver:
+    """Observer of loads that no job waits for."""
 
     async def loading(self, event: Loading) -> None: ...
 
@@ -132,49 +81,67 @@ class _Nobody:
     async def progress(self, role: ModelRole, share: float) -> None: ...
 
 
-class _Run:
-    """One attempt at one job: the pipeline's journal, and the settlement."""
+class _Attempt:
+    """One attempt at one job: runs the pipeline under a heartbeat, and settles."""
 
     def __init__(self, services: Services, pool: ModelPool, claim: Claim) -> None:
-        self.services = services
-        self.pool = pool
-        self.job = claim.job
-        self.version = claim.version
-        self._blob = claim.job.blob
-        self._write = asyncio.Lock()
-        self._state = JobState.QUEUED
-        self._shares: dict[ModelRole, float] = dict.fromkeys(ROLES, 0.0)
-        self._loading: dict[ModelRole, Loading] = {}
-        self._reported_at = 0.0
-        self._due_at = 0.0
+        self._services = services
+        self._pool = pool
+        self._writer = _JobWriter(services.database, claim, services.settings.lease_s)
 
-    async def to_the_end(self) -> None:
-        """Run the pipeline under a heartbeat and settle. Raises `LeaseLost` when the job is no longer ours."""
-        async with self.services.database.transaction() as session:
-            expected_s = await duration_estimate.expected_s(session, self.job.vertical, self.job.duration_s)
-        self._due_at = time.monotonic() + expected_s
-        work = asyncio.create_task(self._work())
-        pulse = asyncio.create_task(self._heartbeat())
-        warm = [asyncio.create_task(self._warm(role)) for role in ROLES]
+    async def run(self) -> None:
+        """Run the pipeline to its end and settle. Raises `LeaseLost`."""
+        job = self._writer.job
+        async with self._services.database.transaction() as session:
+            expected_s = await duration_estimate.expected_s(session, job.vertical, job.duration_s)
+        journal = _Journal(self._writer, expected_s)
+        work = asyncio.create_task(pipeline.run(self._interview(job), self._pool, journal))
+        heartbeat = asyncio.create_task(self._writer.renew_lease_forever())
+        loads = [asyncio.create_task(self._load(role, journal)) for role in ROLES]
         try:
-            await asyncio.wait({work, pulse}, return_when=asyncio.FIRST_COMPLETED)
-            if pulse.done():
-                pulse.result()
+            await asyncio.wait({work, heartbeat}, return_when=asyncio.FIRST_COMPLETED)
+            if heartbeat.done():
+                heartbeat.result()
             await self._settle(work)
         finally:
-            await _stop(work, pulse, *warm)
+            await _cancel(work, heartbeat, *loads)
 
-    async def give_up(self) -> None:
-        """End a job whose workers died too often to report anything."""
-        await self._fail(Interrupted())
+    async def fail(self, failure: RecruitScreenError) -> None:
+        """End the attempt with a failure: the job is queued again or fails. Raises `LeaseLost`."""
+        async with self._writer.claimed() as (session, claim):
+            blob = await settlement.requeue_or_fail(session, claim, self._services.settings, failure)
+        await self._services.blobs.delete(blob)
 
-    async def _work(self) -> dict[str, Any]:
-        spec = self.services.catalog.get(self.job.vertical)
-        inputs = self.job.inputs
-        interview = Interview(
-            open_input=lambda: self.services.blobs.local(self._blob or ""),
+    async def _settle(self, work: asyncio.Task[dict[str, Any]]) -> None:
+        try:
+            result = await work
+        except (JobFailure, Invalid) as failure:
+            await self.fail(failure)
+        except LeaseLost:
+            raise
+        except Exception:
+            log.exception("job %s failed in the pipeline", self._writer.job.id)
+            await self.fail(InferenceFailed())
+        else:
+            await self._complete(result)
+
+    async def _complete(self, result: dict[str, Any]) -> None:
+        await self._writer.enter(JobState.PROCESSING_INFERENCE)  # all stages may have come from checkpoints
+        blob = self._writer.job.blob
+        async with self._writer.claimed() as (session, claim):
+            await settlement.complete(session, claim, result, self._services.settings.retention_s)
+        await self._services.blobs.delete(blob)
+
+    async def _load(self, role: ModelRole, journal: "_Journal") -> None:
+        with suppress(JobFailure):  # the call that needs the model meets the same failure, and reports it
+            await self._pool.warm(role, journal)
+
+    def _interview(self, job: Job) -> Interview:
+        spec, inputs, blob = self._services.catalog.get(job.vertical), job.inputs, job.blob or ""
+        return Interview(
+            open_input=lambda: self._services.blobs.local(blob),
             max_duration_s=spec.input.max_duration_s,
-            duration_s=self.job.duration_s,
+            duration_s=job.duration_s,
             role_title=inputs["role_title"],
             rubric=spec.assessment.rubric(inputs.get("rubric")),
             language=inputs.get("language"),
@@ -182,149 +149,134 @@ class _Run:
             job_description=inputs.get("job_description") or "",
             words=inputs.get("words", False),
         )
-        return await pipeline.run(interview, self.pool, self)
 
-    async def _warm(self, role: ModelRole) -> None:
-        with suppress(JobFailure):  # the call that needs the model meets the same failure, and reports it
-            await self.pool.warm(role, self)
 
-    async def _heartbeat(self) -> None:
-        lease_s = self.services.settings.lease_s
-        while True:
-            await asyncio.sleep(min(1.0, lease_s / 3))  # a cancel is noticed within a second
-            async with self._write, self.services.database.transaction() as session:
-                await lifecycle.renew(session, self.job.id, self.version, lease_s)
+class _JobWriter:
+    """Writes to the claimed job, one write at a time, with the version of the last one."""
 
-    # What the models report -------------------------------------------------------------------------------------
+    def __init__(self, database: Database, claim: Claim, lease_s: float) -> None:
+        self._database = database
+        self._lease_s = lease_s
+        self._claim = claim
+        self._state = JobState.QUEUED
+        self._lock = asyncio.Lock()
 
-    async def loading(self, event: Loading) -> None:
-        """Enter loading_weights with the first report; later ones are progress."""
-        self._loading[event.role] = event
-        note = _loading_note(list(self._loading.values()))
-        if not await self._enter(JobState.LOADING_WEIGHTS, note, only_from=JobState.QUEUED):
-            await self._report_now_and_then(note)
+    @property
+    def job(self) -> Job:
+        """The job as it was when it was claimed."""
+        return self._claim.job
 
-    async def inference(self, role: ModelRole) -> None:
-        """Enter processing_inference with the first model that begins."""
-        self._loading.pop(role, None)
-        await self._enter(JobState.PROCESSING_INFERENCE, Note(), only_from=None)
-        await self._report(self._moved(role, f"{STAGES[role]} started"))
+    @asynccontextmanager
+    async def claimed(self) -> AsyncIterator[tuple[AsyncSession, Claim]]:
+        """A transaction, and the claim with the version to write against."""
+        async with self._lock, self._database.transaction() as session:
+            yield session, self._claim
 
-    async def progress(self, role: ModelRole, share: float) -> None:
-        """Move the bar, at most once a second."""
-        self._shares[role] = max(self._shares[role], min(share, 1.0))
-        await self._report_now_and_then(self._moved(role, STAGES[role]))
+    async def enter(self, state: JobState, note: Note | None = None, *, only_from: JobState | None = None) -> bool:
+        """Move the job to `state`. False when it is there already or is not in `only_from`. Raises `LeaseLost`."""
+        async with self._lock:
+            if self._state is state or (only_from and self._state is not only_from):
+                return False
+            async with self._database.transaction() as session:
+                version = await lifecycle.transition(
+                    session, self.job.id, state, seen=self._claim.version, note=note or Note()
+                )
+            self._claim, self._state = Claim(self.job, version), state
+            return True
 
-    # What is kept -----------------------------------------------------------------------------------------------
+    async def report(self, note: Note) -> None:
+        """Write a progress event. Raises `LeaseLost`."""
+        async with self.claimed() as (session, claim):
+            await lifecycle.report(session, self.job.id, claim.version, note)
 
-    async def recall(self, stage: str, type_: type[T]) -> T | None:
-        """Output of a stage an earlier attempt finished."""
-        async with self.services.database.transaction() as session:
-            row = await session.get(JobCheckpoint, (self.job.id, stage))
-        return None if row is None else TypeAdapter(type_).validate_python(row.output)
-
-    async def remember(self, stage: str, output: object) -> None:
-        """Keep a finished stage."""
+    async def save_checkpoint(self, stage: str, output: object) -> None:
+        """Keep a stage's output and renew the lease. Raises `LeaseLost`."""
         values = {
             "job_id": self.job.id,
             "stage": stage,
             "output": TypeAdapter(type(output)).dump_python(output, mode="json"),
         }
-        async with self._write, self.services.database.transaction() as session:
-            await lifecycle.renew(session, self.job.id, self.version, self.services.settings.lease_s)
+        async with self.claimed() as (session, claim):
+            await lifecycle.renew_lease(session, self.job.id, claim.version, self._lease_s)
             await session.exec(insert(JobCheckpoint).values(**values).on_conflict_do_nothing())
 
-    # How it ends ------------------------------------------------------------------------------------------------
+    async def load_checkpoint(self, stage: str, type_: type[T]) -> T | None:
+        """A stage's output from an earlier attempt. None when no attempt finished it."""
+        async with self._database.transaction() as session:
+            row = await session.get(JobCheckpoint, (self.job.id, stage))
+        return None if row is None else TypeAdapter(type_).validate_python(row.output)
 
-    async def _settle(self, work: asyncio.Task[dict[str, Any]]) -> None:
-        try:
-            result = await work
-        except (JobFailure, Invalid) as failure:
-            await self._fail(failure)
-        except LeaseLost:
-            raise
-        except Exception:
-            log.exception("job %s failed in the pipeline", self.job.id)
-            await self._fail(InferenceFailed())
-        else:
-            await self._complete(result)
+    async def renew_lease_forever(self) -> None:
+        """Renew the lease until `LeaseLost` is raised. Notices a cancel within a second."""
+        while True:
+            await asyncio.sleep(min(1.0, self._lease_s / 3))
+            async with self.claimed() as (session, claim):
+                await lifecycle.renew_lease(session, self.job.id, claim.version, self._lease_s)
 
-    async def _complete(self, result: dict[str, Any]) -> None:
-        await self._enter(JobState.PROCESSING_INFERENCE, Note(), only_from=None)  # all stages came from checkpoints
-        async with self._write, self.services.database.transaction() as session:
-            await lifecycle.transition(
-                session, self.job.id, JobState.COMPLETED, seen=self.version, result=result, blob=None,
-                expires_at=lifecycle.after(self.services.settings.retention_s),
-            )  # fmt: skip
-        await self.services.blobs.delete(self._blob)
 
-    async def _fail(self, failure: RecruitScreenError) -> None:
-        async with self._write, self.services.database.transaction() as session:
-            await _requeue_or_fail(session, self.job, self.version, self.services.settings, failure)
-        if not failure.retryable:
-            await self.services.blobs.delete(self._blob)
+class _Journal:
+    """The pipeline's journal: turns the models' reports into job states and progress events."""
 
-    async def _enter(self, state: JobState, note: Note, only_from: JobState | None) -> bool:
-        async with self._write:
-            if self._state is state or (only_from and self._state is not only_from):
-                return False
-            async with self.services.database.transaction() as session:
-                self.version = await lifecycle.transition(session, self.job.id, state, seen=self.version, note=note)
-            self._state = state
-            return True
+    def __init__(self, writer: _JobWriter, expected_s: float) -> None:
+        self._writer = writer
+        self._due_at = time.monotonic() + expected_s
+        self._shares: dict[ModelRole, float] = dict.fromkeys(ROLES, 0.0)
+        self._loading: dict[ModelRole, Loading] = {}
+        self._reported_at = 0.0
 
-    async def _report_now_and_then(self, note: Note) -> None:
-        if time.monotonic() - self._reported_at >= PROGRESS_EVERY_S:
+    async def loading(self, event: Loading) -> None:
+        """Enter loading_weights with the first report. Later reports are progress."""
+        self._loading[event.role] = event
+        note = _loading_note(list(self._loading.values()))
+        if not await self._writer.enter(JobState.LOADING_WEIGHTS, note, only_from=JobState.QUEUED):
+            await self._report_if_due(note)
+
+    async def inference(self, role: ModelRole) -> None:
+        """Enter processing_inference with the first model that starts."""
+        self._loading.pop(role, None)
+        await self._writer.enter(JobState.PROCESSING_INFERENCE)
+        await self._report(self._progress_note(role, f"{STAGES[role]} started"))
+
+    async def progress(self, role: ModelRole, share: float) -> None:
+        """Report progress, at most once a second. `share` is the finished part of the role's work, 0 to 1."""
+        self._shares[role] = max(self._shares[role], min(share, 1.0))
+        await self._report_if_due(self._progress_note(role, STAGES[role]))
+
+    async def recall(self, stage: str, type_: type[T]) -> T | None:
+        """Output of a stage that an earlier attempt finished."""
+        return await self._writer.load_checkpoint(stage, type_)
+
+    async def remember(self, stage: str, output: object) -> None:
+        """Keep the output of a finished stage."""
+        await self._writer.save_checkpoint(stage, output)
+
+    async def _report_if_due(self, note: Note) -> None:
+        if time.monotonic() - self._reported_at >= PROGRESS_INTERVAL_S:
             await self._report(note)
 
     async def _report(self, note: Note) -> None:
         self._reported_at = time.monotonic()
-        async with self._write, self.services.database.transaction() as session:
-            await lifecycle.report(session, self.job.id, self.version, note)
+        await self._writer.report(note)
 
-    def _moved(self, role: ModelRole, text: str) -> Note:
-        """How far the job is, and the seconds left at the pace of the jobs before it."""
-        percent = round(100 * sum(SHARES[role] * share for role, share in self._shares.items()))
+    def _progress_note(self, role: ModelRole, detail: str) -> Note:
+        """Percent done, and the seconds left at the pace of earlier jobs."""
+        percent = round(100 * sum(PROGRESS_WEIGHTS[role] * share for role, share in self._shares.items()))
         expected_s = round(max(0.0, self._due_at - time.monotonic()), 1)
-        return Note(text, {"stage": STAGES[role], "percent": percent, "expected_s": expected_s})
-
-
-STAGES: dict[ModelRole, str] = {"asr": "transcription", "diarizer": "diarization", "assessor": "assessment"}
+        return Note(detail, {"stage": STAGES[role], "percent": percent, "expected_s": expected_s})
 
 
 def _loading_note(events: list[Loading]) -> Note:
-    """Which roles load, how far they are, and how long the slowest of them took lately."""
+    """The roles that load, the bytes loaded, and the recent load time of the slowest role."""
     loaded, total = sum(event.bytes_loaded for event in events), sum(event.bytes_total for event in events)
     expected = [event.expected_s for event in events if event.expected_s is not None]
     roles = [event.role for event in events]
-    text = f"loading {', '.join(roles)}" + (f": {loaded // MIB} of {total // MIB} MiB" if total else "")
-    text += f", about {max(expected):.0f} s" if expected else ""
+    detail = f"loading {', '.join(roles)}" + (f": {loaded // MIB} of {total // MIB} MiB" if total else "")
+    detail += f", about {max(expected):.0f} s" if expected else ""
     data = {"roles": roles, "bytes_loaded": loaded, "bytes_total": total, "expected_s": max(expected, default=None)}
-    return Note(text, {"loading": data})
+    return Note(detail, {"loading": data})
 
 
-async def _requeue_or_fail(
-    session: AsyncSession, job: Job, version: int, settings: Settings, failure: RecruitScreenError
-) -> None:
-    """Queue the job again after a back-off, or end it when trying again is pointless or was done often enough."""
-    if failure.retryable and job.attempt < settings.max_attempts:
-        back_off = 2.0**job.attempt
-        note = Note(f"{failure.code}; next attempt in {back_off:.0f} s", {"attempt": job.attempt})
-        await lifecycle.requeue(session, job.id, seen=version, after_s=back_off, note=note)
-        return
-    if failure.retryable:
-        kept = {"expires_at": lifecycle.after(settings.retry_window_s)}
-    else:  # no retry can help: refund at once
-        kept = {"expires_at": lifecycle.after(settings.retention_s), "blob": None}
-        await ledger.give_back(session, price_of(job), EntryKind.REFUND)
-    error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
-    await lifecycle.transition(
-        session, job.id, JobState.FAILED, seen=version, note=Note(failure.code, {"error": error}),
-        error_code=failure.code, error_message=failure.message, **kept,
-    )  # fmt: skip
-
-
-async def _stop(*tasks: asyncio.Task[Any]) -> None:
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,6 +1,6 @@
 """The objects that the edge and the executor receive, and the one function that builds them.
 
-Tests build them too, with fakes for what they replace.
+Tests call it too, with fakes for the dispatcher and the models.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from serve_app.jobs import queries
 from serve_app.jobs.dispatch import Dispatcher
 from serve_app.jobs.event_feed import EventFeeds
+from serve_app.jobs.submit import Submitter
 from serve_app.model_pool.status import PoolView, RosterEntry
 from serve_app.settings import Settings
 from serve_app.storage.blobs import Blobs
@@ -19,7 +20,7 @@ from serve_app.verticals.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a request or a job may need."""
+    """Everything that a request or a job may need."""
 
     settings: Settings
     database: Database
@@ -27,29 +28,32 @@ class Services:
     feeds: EventFeeds
     blobs: Blobs
     catalog: Catalog
-    queue: Dispatcher
+    dispatcher: Dispatcher
+    submitter: Submitter
     limiter: RateLimiter
     roster: list[RosterEntry]
     pool: PoolView
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close all connections."""
         await self.bus.close()
         await self.database.close()
 
 
-def build_services(settings: Settings, queue: Dispatcher, roster: list[RosterEntry]) -> Services:
-    """Connect everything. Nothing is opened before it is used."""
+def build_services(settings: Settings, dispatcher: Dispatcher, roster: list[RosterEntry]) -> Services:
+    """Build all services. No connection is opened before its first use."""
     bus = Bus(settings.redis_url)
     database = Database(settings.database_url, publish=bus.publish)
+    blobs = Blobs(settings.blob_url)
     return Services(
         settings=settings,
         database=database,
         bus=bus,
         feeds=EventFeeds(database, bus),
-        blobs=Blobs(settings.blob_url),
+        blobs=blobs,
         catalog=Catalog.read(settings.verticals_dir),
-        queue=queue,
+        dispatcher=dispatcher,
+        submitter=Submitter(database, blobs, dispatcher),
         limiter=RateLimiter(settings.redis_url),
         roster=roster,
         pool=PoolView(database, roster, queries.queue_depths),

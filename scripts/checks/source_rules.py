@@ -2,7 +2,7 @@
 
 * `.remote(` is called in `deployments/handles.py` alone.
 * The columns `state`, `version` and `last_seq` of a job are written in `serve_app/jobs/lifecycle.py` alone.
-* Credits are given back in `serve_app/jobs/settlement.py` alone.
+* Credits are returned in `serve_app/jobs/settlement.py` alone.
 * No function is longer than 60 lines, no file longer than 400.
 """
 
@@ -47,13 +47,14 @@ def _of_node(node: ast.AST, where: Path) -> Iterator[str]:
             yield f"{node.name} has {length(node)} lines; at most {MAX_FUNCTION_LINES} are allowed"
         case ast.Attribute(attr="remote", ctx=ast.Load()) if where != HANDLES:
             yield f"call .remote() in {HANDLES} only"
-        case ast.Call(func=ast.Attribute(attr="give_back")) if where.parts[0] == "serve_app" and where not in {
-            SETTLEMENT,
-            Path("serve_app/executor.py"),
-        }:
-            yield f"give credits back in {SETTLEMENT} only"
+        case ast.Call(func=ast.Attribute(attr="return_credits")) if _is_product(where) and where != SETTLEMENT:
+            yield f"return credits in {SETTLEMENT} only"
     if str(where).startswith(JOB_WRITERS) and where != LIFECYCLE and (columns := set(_written(node)) & FENCED_COLUMNS):
         yield f"write a job's {', '.join(sorted(columns))} in {LIFECYCLE} only"
+
+
+def _is_product(where: Path) -> bool:
+    return where.parts[0] == "serve_app"
 
 
 def _written(node: ast.AST) -> Iterator[str]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from serve_app.accounts.service import open_account
+from serve_app.accounts.service import create_account
 from serve_app.credits import ledger
 from serve_app.errors import Unauthorized
 from serve_app.keys import service as keys
@@ -33,7 +33,7 @@ async def _first_key(database_url: str, previous: str | None) -> str:
         if previous and await _is_valid(database, previous):
             return previous
         async with database.transaction() as session:
-            account = await open_account(session, "First account")
+            account = await create_account(session, "First account")
             await ledger.grant(session, account.id, CREDITS, "first start")
             return (await keys.issue(session, account.id, KeyTerms(ALL_SCOPES, "first key"))).secret
     finally:

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.accounts.models import Account
 
 
-async def open_account(session: AsyncSession, name: str) -> Account:
+async def create_account(session: AsyncSession, name: str) -> Account:
     """Create an account with nothing in it."""
     account = Account(name=name)
     session.add(account)
@@ -17,7 +17,7 @@ async def open_account(session: AsyncSession, name: str) -> Account:
     return account
 
 
-async def listed(session: AsyncSession) -> Sequence[Account]:
+async def list_accounts(session: AsyncSession) -> Sequence[Account]:
     """Every account, oldest first."""
     return (await session.exec(select(Account).order_by(col(Account.created_at)))).all()
 

@@ -1,7 +1,7 @@
-"""Move credits and add them up. Every function writes inside its caller's transaction.
+"""Write and sum credit movements, in the caller's transaction.
 
-Whoever spends or lets expire locks the account row first, so that of two movements that together would overdraw, the
-second one waits and then sees what the first left.
+Charges, returns and expiries lock the account row first. Of two charges that would overdraw the account together, the
+second one waits and then sees the balance that the first one left.
 """
 
 import math
@@ -36,7 +36,7 @@ def credits_for(duration_s: float, credits_per_minute: int = 1) -> int:
 
 
 async def balance(session: AsyncSession, account_id: str) -> int:
-    """Sum of an account's rows, after grants whose time is over were taken back."""
+    """Sum of an account's rows, after ended grants were taken back."""
     await _lock(session, account_id)
     await _expire(session, account_id)
     return await _sum(session, col(LedgerEntry.account_id) == account_id)
@@ -45,7 +45,7 @@ async def balance(session: AsyncSession, account_id: str) -> int:
 async def grant(
     session: AsyncSession, account_id: str, credits_: int, reason: str, expires_at: datetime | None = None
 ) -> None:
-    """Add credits, for good or until `expires_at`."""
+    """Add credits. What is left of them at `expires_at` is taken back; None keeps them."""
     entry = LedgerEntry(
         account_id=account_id, kind=EntryKind.GRANT, credits=credits_, reason=reason, expires_at=expires_at
     )
@@ -54,9 +54,9 @@ async def grant(
 
 
 async def charge(session: AsyncSession, price: Charge) -> int:
-    """Take the price of a job and return what remains.
+    """Charge the price of a job and return the remaining balance.
 
-    Raises `InsufficientCredits` or `KeyCapReached` without taking anything.
+    Raises `InsufficientCredits` or `KeyCapReached`, and then charges nothing.
     """
     remaining = await balance(session, price.account_id) - price.credits
     if remaining < 0:
@@ -68,8 +68,8 @@ async def charge(session: AsyncSession, price: Charge) -> int:
     return remaining
 
 
-async def give_back(session: AsyncSession, price: Charge, kind: EntryKind) -> None:
-    """Return a job's price, at most once however often and for whatever reason it is asked for."""
+async def return_credits(session: AsyncSession, price: Charge, kind: EntryKind) -> None:
+    """Release or refund a job's price. Does nothing when the price was returned before. For `jobs.settlement` only."""
     returned = select(LedgerEntry.id).where(
         col(LedgerEntry.job_id) == price.job_id, col(LedgerEntry.kind).in_((EntryKind.RELEASE, EntryKind.REFUND))
     )
@@ -80,7 +80,7 @@ async def give_back(session: AsyncSession, price: Charge, kind: EntryKind) -> No
     await session.flush()
 
 
-async def entries(session: AsyncSession, account_id: str, after: Position | None, limit: int) -> Page[LedgerEntry]:
+async def list_entries(session: AsyncSession, account_id: str, after: Position | None, limit: int) -> Page[LedgerEntry]:
     """A page of an account's movements, newest first."""
     older = older_than(after, col(LedgerEntry.created_at), col(LedgerEntry.id), int)
     query = (
@@ -102,22 +102,23 @@ async def _sum(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:
 
 
 async def _expire(session: AsyncSession, account_id: str) -> None:
-    """Take back what is left of grants whose time is over.
+    """Take back what is left of ended grants.
 
-    Credits that end soonest are spent first, so what a grant still holds at its end is the balance beyond the grants
-    that live on. Where a longer grant was in use before a shorter one came, this errs in the customer's favour.
+    Credits that end soonest are spent first. So an ended grant still holds the part of the balance that exceeds the
+    grants that have not ended. If a longer grant was spent before a shorter one was given, this errs in the customer's
+    favour.
     """
     ended = aliased(LedgerEntry)
     taken_back = select(ended.grant_id).where(col(ended.account_id) == account_id, col(ended.grant_id).is_not(None))
     mine = (col(LedgerEntry.account_id) == account_id, col(LedgerEntry.kind) == EntryKind.GRANT)
-    over = (*mine, col(LedgerEntry.expires_at) <= func.now(), col(LedgerEntry.id).not_in(taken_back))
-    due = (await session.exec(select(LedgerEntry).where(*over).order_by(col(LedgerEntry.expires_at)))).all()
-    for spent in due:
-        lives_on = or_(col(LedgerEntry.expires_at).is_(None), col(LedgerEntry.expires_at) > spent.expires_at)
-        beyond = await _sum(session, col(LedgerEntry.account_id) == account_id) - await _sum(session, *mine, lives_on)
-        left = min(spent.credits, max(0, beyond))
+    ended_grants = (*mine, col(LedgerEntry.expires_at) <= func.now(), col(LedgerEntry.id).not_in(taken_back))
+    due = (await session.exec(select(LedgerEntry).where(*ended_grants).order_by(col(LedgerEntry.expires_at)))).all()
+    for grant_ in due:
+        not_ended = or_(col(LedgerEntry.expires_at).is_(None), col(LedgerEntry.expires_at) > grant_.expires_at)
+        excess = await _sum(session, col(LedgerEntry.account_id) == account_id) - await _sum(session, *mine, not_ended)
+        left = min(grant_.credits, max(0, excess))
         if left:
-            entry = LedgerEntry(account_id=account_id, kind=EntryKind.EXPIRY, credits=-left, grant_id=spent.id)
+            entry = LedgerEntry(account_id=account_id, kind=EntryKind.EXPIRY, credits=-left, grant_id=grant_.id)
             session.add(entry)
             await session.flush()
 

@@ -88,7 +88,7 @@ JobId = Annotated[str, Path(description="`job_` and 20 hexadecimal digits.", exa
 async def get_owned_job(caller: CurrentCaller, services: Services, job_id: JobId) -> Job:
     """The job in the path. Raises `JobNotFound` unless the caller owns it, and `WrongScope`."""
     async with services.database.transaction() as session:
-        job = await jobs.owned(session, caller.account_id, job_id)
+        job = await jobs.get_owned(session, caller.account_id, job_id)
     if not caller.key.opens(job.vertical):
         raise WrongScope
     return job
@@ -127,7 +127,7 @@ async def get_readable_job(
     if job_tokens(request).job_id(token) != job_id:
         raise JobNotFound
     async with services.database.transaction() as session:
-        return await jobs.by_id(session, job_id)
+        return await jobs.get_job(session, job_id)
 
 
 ReadableJob = Annotated[Job, Depends(get_readable_job)]

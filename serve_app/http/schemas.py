@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from serve_app.credits.models import EntryKind, LedgerEntry
 from serve_app.jobs.models import Job, JobState
-from serve_app.jobs.queries import Accepted
+from serve_app.jobs.submit import Accepted
 from serve_app.keys.models import ApiKey
 
 T = TypeVar("T")

@@ -1,25 +1,28 @@
-"""The hint that a job is waiting. Losing one costs only time: the sweep looks at the rows."""
+"""Notify executors of jobs and uploads. A lost notification costs only time: the sweeper reads the rows."""
 
 from typing import Protocol
 
 
 class Dispatcher(Protocol):
-    """Tells executors that a job is due."""
+    """Notifies executors."""
 
-    async def hint(self, job_id: str) -> None:
-        """Ask an executor to run the job soon. Never raises, may be lost, may come twice."""
+    async def notify(self, job_id: str) -> None:
+        """Ask an executor to run one job soon. `job_id` is for logs: the executor takes the job that is next.
+
+        Never raises. A notification may be lost or arrive twice.
+        """
         ...
 
-    async def expect(self) -> None:
-        """Say that a recording is on its way, so that models load while it is uploaded. Never raises, may be lost."""
+    async def prefetch(self) -> None:
+        """Ask for the models to be loaded while a recording is uploaded. Never raises, may be lost."""
         ...
 
 
 class NoDispatcher:
-    """No hints at all: jobs wait for the sweep, or for a test to run them."""
+    """Sends nothing. Jobs wait for the sweeper, or for a test to run them."""
 
-    async def hint(self, job_id: str) -> None:
+    async def notify(self, job_id: str) -> None:
         """Do nothing."""
 
-    async def expect(self) -> None:
+    async def prefetch(self) -> None:
         """Do nothing."""

@@ -1,7 +1,7 @@
 """The only writer of a job's state.
 
-Every move is one conditional UPDATE (allowed source states, and the version the caller has seen) and one event row in
-the same transaction. The table of moves is data, so the diagram in the docs is drawn from it.
+A move is one conditional UPDATE (on the allowed source states and the version that the caller has seen) and one event
+row in the same transaction. `MOVES` is data: the state diagram in the docs is checked against it.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import IllegalTransition, LeaseLost
 from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobEvent, JobState
-from serve_app.jobs.scheduling import RUNNING, claimable, in_turn
+from serve_app.jobs.scheduling import RUNNING, claimable, queue_in_order
 from serve_app.storage.database import wake_after_commit
 
 QUEUED, LOADING, INFERENCE = JobState.QUEUED, JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE
@@ -29,14 +29,14 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     CANCELED: frozenset(),
 }
 CANDIDATES = 16
-"""Jobs to try for, one after the other: executors that look at the same moment see the same list."""
+"""Jobs that `claim_next` tries in order. Executors that look at the same moment see the same list."""
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELED})
-"""States that end a stream. A failed job may still be retried, which starts a new stretch of its history."""
+"""States that end a stream. A failed job may be retried; its history then continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What an event says beside the state: a line for people, and data for programs."""
+    """An event's content beside the state: a line for people, and data for programs."""
 
     detail: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A worker's right to run a job, valid while the job has this version."""
+    """A worker's claim on a job. Valid while the job has this version."""
 
     job: Job
     version: int
@@ -59,12 +59,12 @@ async def transition(
     note: Note = Note(),
     **changes: Any,
 ) -> int:
-    """Move a job to `to`, record it, and return its new version.
+    """Move a job to `to`, write the event, and return the new version.
 
-    `seen` is the version the caller knows; None moves whatever is there. `changes` are columns written along.
+    `seen` is the version that the caller knows; None moves any version. `changes` are further columns to write.
     Raises `LeaseLost` when the job has moved on since `seen`, `IllegalTransition` when its state does not lead to `to`.
     """
-    sources = [state for state, nexts in MOVES.items() if to in nexts]
+    sources = [state for state, targets in MOVES.items() if to in targets]
     moved = (
         await session.exec(
             update(Job)
@@ -75,7 +75,7 @@ async def transition(
         )
     ).first()
     if moved is None:
-        raise await _why_not(session, job_id, to, seen)
+        raise await _refusal(session, job_id, to, seen)
     session.add(
         JobEvent(
             job_id=job_id, seq=moved.last_seq, kind=EventKind.STATUS, status=to, detail=note.detail, data=note.data
@@ -89,7 +89,7 @@ async def transition(
 
 
 async def report(session: AsyncSession, job_id: str, seen: int, note: Note) -> None:
-    """Record progress inside the present state. Raises `LeaseLost` when it is over or has moved on since `seen`."""
+    """Write a progress event. Raises `LeaseLost` when the job is over or has moved on since `seen`."""
     row = (
         await session.exec(
             update(Job)
@@ -110,12 +110,12 @@ async def report(session: AsyncSession, job_id: str, seen: int, note: Note) -> N
 
 
 async def requeue(session: AsyncSession, job_id: str, *, seen: int | None, after_s: float, note: Note) -> int:
-    """Give a job back to the queue, not to be claimed before `after_s` seconds have passed."""
+    """Return a job to the queue. It cannot be claimed for `after_s` seconds."""
     return await transition(session, job_id, QUEUED, seen=seen, note=note, available_at=after(after_s))
 
 
 async def claim(session: AsyncSession, job_id: str, owner: str, lease_s: float) -> Claim | None:
-    """Take a queued job for `lease_s` seconds, or None when somebody else has it or it is not due."""
+    """Claim a queued job for `lease_s` seconds. None when it is leased or not due."""
     version = (
         await session.exec(
             update(Job)
@@ -137,8 +137,8 @@ async def claim(session: AsyncSession, job_id: str, owner: str, lease_s: float) 
     return Claim(job, int(version))
 
 
-async def renew(session: AsyncSession, job_id: str, seen: int, lease_s: float) -> None:
-    """Keep a claimed job for another `lease_s` seconds. Raises `LeaseLost` when it is no longer ours."""
+async def renew_lease(session: AsyncSession, job_id: str, seen: int, lease_s: float) -> None:
+    """Extend a claim to `lease_s` seconds from now. Raises `LeaseLost` when the job has moved on since `seen`."""
     kept = await session.exec(
         update(Job)
         .where(col(Job.id) == job_id, *_fence(seen))
@@ -150,42 +150,42 @@ async def renew(session: AsyncSession, job_id: str, seen: int, lease_s: float) -
         raise LeaseLost
 
 
-async def expired(session: AsyncSession, limit: int = 100) -> Sequence[Job]:
-    """Jobs whose worker fell silent."""
+async def expired_leases(session: AsyncSession, limit: int = 100) -> Sequence[Job]:
+    """Running jobs whose worker did not renew its lease."""
     query = select(Job).where(col(Job.state).in_(RUNNING), col(Job.lease_until) < func.now()).limit(limit)
     return (await session.exec(query)).all()
 
 
 async def claim_next(session: AsyncSession, owner: str, lease_s: float) -> Claim | None:
-    """Take the job whose turn it is, or None when none is due."""
-    for job_id in await due(session, limit=CANDIDATES):
+    """Claim the next job in scheduling order. None when none is due."""
+    for job_id in await due_jobs(session, limit=CANDIDATES):
         if taken := await claim(session, job_id, owner, lease_s):
             return taken
     return None
 
 
-async def due(session: AsyncSession, limit: int = 100) -> Sequence[str]:
-    """Jobs that wait, in the order of their turns."""
-    jobs = in_turn()
-    query = select(jobs.c.id).order_by(jobs.c.place).limit(limit)
+async def due_jobs(session: AsyncSession, limit: int = 100) -> Sequence[str]:
+    """Ids of the claimable jobs, in scheduling order."""
+    queue = queue_in_order()
+    query = select(queue.c.id).order_by(queue.c.position).limit(limit)
     return (await session.exec(query)).all()
 
 
-async def outlived(session: AsyncSession, limit: int = 100) -> Sequence[Job]:
-    """Finished jobs whose time to be retried or read is over, locked for the rest of the transaction."""
+async def past_retention(session: AsyncSession, limit: int = 100) -> Sequence[Job]:
+    """Finished jobs whose retention or retry window has ended, locked until the transaction ends."""
     query = select(Job).where(col(Job.expires_at) < func.now(), col(Job.erased_at).is_(None)).limit(limit)
     return (await session.exec(query.with_for_update(skip_locked=True))).all()
 
 
-async def erase(session: AsyncSession, job_id: str) -> None:
-    """Delete all content of a job that is over; what remains is a receipt of state, times and credits."""
-    gone: dict[str, Any] = {"inputs": {}, "labels": {}, "result": None, "blob": None, "erased_at": func.now()}
-    await session.exec(update(Job).where(col(Job.id) == job_id, col(Job.state).in_(TERMINAL)).values(**gone))
+async def erase_content(session: AsyncSession, job_id: str) -> None:
+    """Delete all content of a job that is over. State, times and credits remain as a receipt."""
+    cleared: dict[str, Any] = {"inputs": {}, "labels": {}, "result": None, "blob": None, "erased_at": func.now()}
+    await session.exec(update(Job).where(col(Job.id) == job_id, col(Job.state).in_(TERMINAL)).values(**cleared))
     await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
 
 
 def topic(job_id: str) -> str:
-    """What readers of a job's events listen to."""
+    """The bus topic of a job's events."""
     return f"job:{job_id}"
 
 
@@ -202,12 +202,12 @@ def _stamps(to: JobState) -> dict[str, Any]:
 
 
 def after(seconds: float) -> Any:
-    """The database's clock in so many seconds."""
+    """The database's time `seconds` from now."""
     return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
-async def _why_not(session: AsyncSession, job_id: str, to: JobState, seen: int | None) -> Exception:
+async def _refusal(session: AsyncSession, job_id: str, to: JobState, seen: int | None) -> Exception:
     job = (await session.exec(select(Job).where(col(Job.id) == job_id))).first()
     if job is not None and seen is not None and job.version != seen:
         return LeaseLost()
-    return IllegalTransition(f"{job_id}: {job.state if job else 'gone'} does not lead to {to}")
+    return IllegalTransition(f"{job_id}: {job.state if job else 'missing'} does not lead to {to}")

@@ -1,7 +1,7 @@
-"""Where a queued job stands: how many are before it, and when its result may be there.
+"""Report to queued jobs how many jobs are ahead of them and when their result can be expected.
 
-The place is told by events, like everything else on a stream, so early and late subscribers read the same: the first
-event has it, and the sweep writes a progress event whenever it has changed.
+Positions are events, so early and late subscribers of a stream read the same. The first event holds the position; the
+sweeper adds a progress event whenever it changes.
 """
 
 from typing import Any
@@ -14,30 +14,30 @@ from serve_app.errors import LeaseLost
 from serve_app.jobs import duration_estimate, lifecycle
 from serve_app.jobs.lifecycle import Note
 from serve_app.jobs.models import Job, JobEvent
-from serve_app.jobs.scheduling import in_turn
+from serve_app.jobs.scheduling import queue_in_order
 
-TOLD_TO = 100
-"""Jobs at the head of the queue that are told when their place changes."""
-ONE_TELLER = 7_301_992
-"""Advisory lock: of several executors one tells."""
-
-
-async def place_of(session: AsyncSession, job: Job) -> dict[str, Any]:
-    """What the first event of a job says of its place, once its row is flushed."""
-    waiting = in_turn()
-    query = select(waiting.c.place, waiting.c.audio_s).where(waiting.c.id == job.id)
-    place, audio_s = (await session.exec(query)).one()
-    return _place(place, await duration_estimate.expected_s(session, job.vertical, float(audio_s)))
+MAX_REPORTED = 100
+"""Jobs at the head of the queue whose changes of position are reported."""
+REPORT_LOCK = 7_301_992
+"""Advisory lock: only one executor reports at a time."""
 
 
-async def tell(session: AsyncSession) -> None:
-    """Report their place to waiting jobs for which it has changed. Does nothing while another process does it."""
-    if not (await session.exec(select(func.pg_try_advisory_xact_lock(ONE_TELLER)))).one():
+async def get_position(session: AsyncSession, job: Job) -> dict[str, Any]:
+    """Data of a job's first event: `queue_position` from 1 and `expected_s`. The job's row must be flushed."""
+    queue = queue_in_order()
+    query = select(queue.c.position, queue.c.audio_s).where(queue.c.id == job.id)
+    position, audio_s = (await session.exec(query)).one()
+    return _event_data(position, await duration_estimate.expected_s(session, job.vertical, float(audio_s)))
+
+
+async def report_changes(session: AsyncSession) -> None:
+    """Write an event for each queued job whose position has changed. Does nothing while another process does it."""
+    if not (await session.exec(select(func.pg_try_advisory_xact_lock(REPORT_LOCK)))).one():
         return
-    waiting = in_turn()
-    columns: Any = waiting.c
-    queue = select(*columns).where(waiting.c.place <= TOLD_TO).subquery()
-    told = (
+    ordered = queue_in_order()
+    columns: Any = ordered.c
+    queue = select(*columns).where(ordered.c.position <= MAX_REPORTED).subquery()
+    reported = (
         select(text("(data ->> 'queue_position')::int"))
         .select_from(JobEvent)
         .where(col(JobEvent.job_id) == queue.c.id, col(JobEvent.data).has_key("queue_position"))  # type: ignore[attr-defined] # JSONB's own
@@ -45,14 +45,15 @@ async def tell(session: AsyncSession) -> None:
         .limit(1)
         .scalar_subquery()
     )
-    moved: Any = select(*queue.c).where(queue.c.place.is_distinct_from(told)).order_by(queue.c.place)
-    for row in (await session.exec(moved)).all():
-        place = _place(row.place, await duration_estimate.expected_s(session, row.vertical, float(row.audio_s)))
+    changed: Any = select(*queue.c).where(queue.c.position.is_distinct_from(reported)).order_by(queue.c.position)
+    for row in (await session.exec(changed)).all():
+        expected_s = await duration_estimate.expected_s(session, row.vertical, float(row.audio_s))
+        note = Note(f"place {row.position} in the queue", _event_data(row.position, expected_s))
         try:
-            await lifecycle.report(session, row.id, row.version, Note(f"place {row.place} in the queue", place))
+            await lifecycle.report(session, row.id, row.version, note)
         except LeaseLost:
-            continue  # it was taken up or canceled meanwhile
+            continue  # a worker has claimed the job, or its owner has canceled it
 
 
-def _place(position: int, expected_s: float) -> dict[str, Any]:
+def _event_data(position: int, expected_s: float) -> dict[str, Any]:
     return {"queue_position": position, "expected_s": round(expected_s, 1)}

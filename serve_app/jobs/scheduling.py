@@ -1,7 +1,7 @@
-"""Whose turn it is: the order in which waiting jobs are taken up.
+"""The order in which queued jobs run: accounts take turns.
 
-Accounts take turns: first who has the fewest jobs at work, then who was served longest ago; within an account the
-oldest job. A thousand recordings sent at once wait for each other and not before anybody else's.
+The account with the fewest running jobs is first, then the one that was served longest ago. Within an account the
+oldest job is first. A thousand recordings sent at once delay each other, and no other account.
 """
 
 from typing import Any
@@ -15,38 +15,43 @@ RUNNING = frozenset({JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE})
 
 
 def claimable() -> list[Any]:
-    """Conditions of a job that waits, is due and is held by nobody."""
-    return [col(Job.state) == JobState.QUEUED, col(Job.available_at) <= func.now(), ~_held()]
+    """Conditions of a job that is queued, due and not leased."""
+    return [col(Job.state) == JobState.QUEUED, col(Job.available_at) <= func.now(), ~_leased()]
 
 
-def in_turn() -> Subquery:
-    """Claimable jobs as `id`, `version`, `vertical`, `place` from 1, and `audio_s`: seconds of audio up to its end."""
+def queue_in_order() -> Subquery:
+    """Claimable jobs: `id`, `version`, `vertical`, `position` from 1, `audio_s`.
+
+    `audio_s` is the seconds of audio of the job and of all jobs before it.
+    """
     nth = func.row_number().over(partition_by=col(Job.account_id), order_by=[col(Job.created_at), col(Job.id)])
     columns = map(col, (Job.id, Job.version, Job.vertical, Job.account_id, Job.duration_s, Job.created_at))
-    waiting = select(*columns, nth.label("nth")).where(*claimable()).subquery().c
-    at_work = _at_work()
-    served_at = select(func.max(Job.started_at)).where(col(Job.account_id) == waiting.account_id).scalar_subquery()
+    queued = select(*columns, nth.label("nth")).where(*claimable()).subquery().c
+    running = _running_per_account()
+    served_at = select(func.max(Job.started_at)).where(col(Job.account_id) == queued.account_id).scalar_subquery()
     turns = (
         select(
-            waiting.id, waiting.version, waiting.vertical, waiting.duration_s, waiting.created_at,
-            (func.coalesce(at_work.c.jobs, 0) + waiting.nth).label("turn"), served_at.label("served_at"),
+            queued.id, queued.version, queued.vertical, queued.duration_s, queued.created_at,
+            (func.coalesce(running.c.jobs, 0) + queued.nth).label("turn"), served_at.label("served_at"),
         )
-        .outerjoin(at_work, at_work.c.account_id == waiting.account_id)
+        .outerjoin(running, running.c.account_id == queued.account_id)
         .subquery()
         .c
     )  # fmt: skip
     order = (turns.turn, turns.served_at.asc().nulls_first(), turns.created_at, turns.id)
-    place = func.row_number().over(order_by=order).label("place")
+    position = func.row_number().over(order_by=order).label("position")
     audio_s = func.sum(turns.duration_s).over(order_by=order).label("audio_s")
-    return select(turns.id, turns.version, turns.vertical, place, audio_s).subquery()
+    return select(turns.id, turns.version, turns.vertical, position, audio_s).subquery()
 
 
-def _at_work() -> Subquery:
-    """How many jobs of each account are being worked on."""
-    busy = or_(col(Job.state).in_(RUNNING), and_(col(Job.state) == JobState.QUEUED, _held()))
-    return select(col(Job.account_id), func.count().label("jobs")).where(busy).group_by(col(Job.account_id)).subquery()
+def _running_per_account() -> Subquery:
+    """How many jobs of each account a worker holds."""
+    running = or_(col(Job.state).in_(RUNNING), and_(col(Job.state) == JobState.QUEUED, _leased()))
+    return (
+        select(col(Job.account_id), func.count().label("jobs")).where(running).group_by(col(Job.account_id)).subquery()
+    )
 
 
-def _held() -> Any:
+def _leased() -> Any:
     """Whether a worker's lease on the job is valid."""
     return func.coalesce(col(Job.lease_until) > func.now(), false())

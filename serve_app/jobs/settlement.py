@@ -1,4 +1,16 @@
-"""What an owner may do to a job of theirs: cancel, retry, erase."""
+"""Every way a job ends, and every credit that is returned for one.
+
+| Ending | Credits |
+|---|---|
+| `complete` | kept |
+| `requeue_or_fail` | kept while the job can still run; refunded at once when a retry cannot help |
+| `cancel` | released if no attempt had started |
+| `erase_expired`, `erase` | refunded if the job failed, because it can then no longer be retried |
+
+A job's price is returned at most once. `retry` reopens a failed job without a charge.
+"""
+
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import col, select
@@ -6,37 +18,72 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.credits import ledger
 from serve_app.credits.models import EntryKind
-from serve_app.errors import Conflict, JobNotFound
+from serve_app.errors import Conflict, JobNotFound, RecruitScreenError
 from serve_app.jobs import lifecycle
-from serve_app.jobs.lifecycle import TERMINAL, Note
+from serve_app.jobs.lifecycle import TERMINAL, Claim, Note
 from serve_app.jobs.models import Job, JobState, price_of
+from serve_app.settings import Settings
+
+
+async def complete(session: AsyncSession, claim: Claim, result: dict[str, Any], retention_s: float) -> None:
+    """Store the result, and keep it for `retention_s` seconds. Raises `LeaseLost`."""
+    await lifecycle.transition(
+        session, claim.job.id, JobState.COMPLETED, seen=claim.version, result=result, blob=None,
+        expires_at=lifecycle.after(retention_s),
+    )  # fmt: skip
+
+
+async def requeue_or_fail(
+    session: AsyncSession, claim: Claim, settings: Settings, failure: RecruitScreenError
+) -> str | None:
+    """Queue the job again after a back-off, or fail it when a retry cannot help or no attempt is left.
+
+    Returns the input to delete. None keeps the input: an attempt or the owner's retry may follow.
+    Raises `LeaseLost`.
+    """
+    job = claim.job
+    if failure.retryable and job.attempt < settings.max_attempts:
+        back_off_s = 2.0**job.attempt
+        note = Note(f"{failure.code}; next attempt in {back_off_s:.0f} s", {"attempt": job.attempt})
+        await lifecycle.requeue(session, job.id, seen=claim.version, after_s=back_off_s, note=note)
+        return None
+    if failure.retryable:
+        changes: dict[str, Any] = {"expires_at": lifecycle.after(settings.retry_window_s)}
+    else:
+        changes = {"expires_at": lifecycle.after(settings.retention_s), "blob": None}
+        await _return_credits(session, job, EntryKind.REFUND)
+    error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+    await lifecycle.transition(
+        session, job.id, JobState.FAILED, seen=claim.version, note=Note(failure.code, {"error": error}),
+        error_code=failure.code, error_message=failure.message, **changes,
+    )  # fmt: skip
+    return None if failure.retryable else job.blob
 
 
 async def cancel(session: AsyncSession, job: Job, retention_s: float) -> str | None:
-    """End a job that is not over; its worker notices within a second. Returns the input to delete.
+    """Cancel a job that is not over. Returns the input to delete. Its worker notices within a second.
 
-    Credits are released when no work had begun. A job that is canceled already stays so.
-    Raises `Conflict` when the job is over otherwise.
+    Does nothing to a canceled job. Raises `Conflict` when the job has completed or failed.
     """
-    job = await _locked(session, job.id)
+    job = await _lock(session, job.id)
     if job.state is JobState.CANCELED:
         return None
     if job.state in TERMINAL:
-        raise Conflict(f"The job is {job.state}; only a job that is not over can be canceled.")
+        raise Conflict(f"The job is {job.state}. Only a job that is not over can be canceled.")
     if job.started_at is None:
-        await ledger.give_back(session, price_of(job), EntryKind.RELEASE)
-    expires = lifecycle.after(retention_s)
-    await lifecycle.transition(session, job.id, JobState.CANCELED, blob=None, expires_at=expires)
+        await _return_credits(session, job, EntryKind.RELEASE)
+    expires_at = lifecycle.after(retention_s)
+    await lifecycle.transition(session, job.id, JobState.CANCELED, blob=None, expires_at=expires_at)
     return job.blob
 
 
 async def retry(session: AsyncSession, job: Job) -> None:
-    """Queue a failed job again, without charge. Raises `Conflict` when it did not fail or its window has closed."""
-    job = await _locked(session, job.id)
+    """Queue a failed job again without a charge. Raises `Conflict` when it did not fail or its window has closed."""
+    job = await _lock(session, job.id)
     if job.state is not JobState.FAILED:
-        raise Conflict(f"The job is {job.state}; only a failed job can be retried.")
-    if job.blob is None or job.erased_at is not None or await _expired(session, job):
-        raise Conflict("The recording is no longer kept, and the job was refunded. Submit it again.")
+        raise Conflict(f"The job is {job.state}. Only a failed job can be retried.")
+    if job.blob is None or job.erased_at is not None or await _is_expired(session, job):
+        raise Conflict("The recording is no longer kept and the job was refunded. Submit the recording again.")
     await lifecycle.transition(
         session, job.id, JobState.QUEUED, note=Note("retried"), attempt=0, error_code=None, error_message=None,
         available_at=func.now(),
@@ -44,21 +91,36 @@ async def retry(session: AsyncSession, job: Job) -> None:
 
 
 async def erase(session: AsyncSession, job: Job) -> str | None:
-    """Delete a finished job's content and keep a receipt. Returns the input to delete.
+    """Erase the content of a job that is over, and keep a receipt. Returns the input to delete.
 
-    A failed job is refunded, since it can then no longer be retried. Raises `Conflict` when the job is not over.
+    Raises `Conflict` when the job is not over.
     """
-    job = await _locked(session, job.id)
+    job = await _lock(session, job.id)
     if job.state not in TERMINAL:
-        raise Conflict(f"The job is {job.state}; cancel it before you delete it.")
+        raise Conflict(f"The job is {job.state}. Cancel it before you delete it.")
+    return await _erase(session, job)
+
+
+async def erase_expired(session: AsyncSession) -> list[str]:
+    """Erase jobs past their retention or retry window. Returns the inputs to delete."""
+    blobs = [await _erase(session, job) for job in await lifecycle.past_retention(session)]
+    return [blob for blob in blobs if blob]
+
+
+async def _erase(session: AsyncSession, job: Job) -> str | None:
     blob = job.blob
     if job.state is JobState.FAILED:
-        await ledger.give_back(session, price_of(job), EntryKind.REFUND)
-    await lifecycle.erase(session, job.id)
+        await _return_credits(session, job, EntryKind.REFUND)
+    await lifecycle.erase_content(session, job.id)
     return blob
 
 
-async def _locked(session: AsyncSession, job_id: str) -> Job:
+async def _return_credits(session: AsyncSession, job: Job, kind: EntryKind) -> None:
+    """Release (no work was done) or refund (the work failed) the price of a job."""
+    await ledger.return_credits(session, price_of(job), kind)
+
+
+async def _lock(session: AsyncSession, job_id: str) -> Job:
     query = select(Job).where(col(Job.id) == job_id).with_for_update().execution_options(populate_existing=True)
     job = (await session.exec(query)).first()
     if job is None:
@@ -66,6 +128,6 @@ async def _locked(session: AsyncSession, job_id: str) -> Job:
     return job
 
 
-async def _expired(session: AsyncSession, job: Job) -> bool:
+async def _is_expired(session: AsyncSession, job: Job) -> bool:
     now = (await session.exec(select(func.now()))).one()
     return job.expires_at is not None and job.expires_at < now

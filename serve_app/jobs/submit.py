@@ -1,22 +1,31 @@
-"""Take an upload in: store it, probe it, then accept and charge. What is refused leaves nothing behind."""
+"""Turn an upload into a job: store it, probe it, then accept and charge it. A refused upload leaves nothing behind."""
 
 import asyncio
+import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from serve_app.credits import ledger
 from serve_app.credits.ledger import credits_for
-from serve_app.jobs import queries
+from serve_app.errors import Invalid
+from serve_app.jobs import queue_position
 from serve_app.jobs.dispatch import Dispatcher
-from serve_app.jobs.queries import Accepted, Submission
+from serve_app.jobs.lifecycle import topic
+from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, price_of
 from serve_app.pipeline import audio
 from serve_app.storage.blobs import Blobs, StoredBlob
-from serve_app.storage.database import Database
+from serve_app.storage.database import Database, wake_after_commit
 from serve_app.verticals.spec import VerticalSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A submit as its caller sent it, before the recording was looked at."""
+class Submission:
+    """What the caller sent, apart from the recording."""
 
     account_id: str
     key_id: str | None
@@ -25,61 +34,131 @@ class Draft:
     labels: dict[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
 
+    def fingerprint(self, blob_sha256: str) -> str:
+        """SHA-256 over product, inputs, labels and recording: equal for repeats of one request."""
+        parts = [self.spec.slug, self.inputs, self.labels, blob_sha256]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it came in, and what its sender calls it."""
+    """An uploaded file, and its name on the sender's machine."""
 
     source: BinaryIO
     filename: str
 
 
-class Intake:
-    """Where uploads become jobs."""
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a submit. `replayed` marks the repeat of an earlier answer, which needs no second upload."""
 
-    def __init__(self, database: Database, blobs: Blobs, queue: Dispatcher) -> None:
+    job_id: str
+    credits_charged: int
+    credits_remaining: int
+    replayed: bool = False
+
+
+class Submitter:
+    """Stores, probes and accepts uploads."""
+
+    def __init__(self, database: Database, blobs: Blobs, dispatcher: Dispatcher) -> None:
         self._database = database
         self._blobs = blobs
-        self._queue = queue
+        self._dispatcher = dispatcher
 
-    async def take(self, draft: Draft, upload: Upload) -> Accepted:
-        """Accept a recording, or raise `Invalid` or `InsufficientCredits` with nothing charged and nothing kept."""
+    async def submit(self, submission: Submission, upload: Upload) -> Accepted:
+        """Accept a recording. Raises `Invalid` or `InsufficientCredits`, and then charges and keeps nothing."""
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
-            accepted = await self._accept(draft, blob)
+            accepted = await self._accept(submission, blob)
         except BaseException:
             await self._blobs.delete(blob.key)
             raise
         if accepted.replayed:
             await self._blobs.delete(blob.key)
         else:
-            await self._queue.hint(accepted.job_id)
+            await self._dispatcher.notify(accepted.job_id)
         return accepted
 
-    async def measure(self, spec: VerticalSpec, upload: Upload) -> float:
-        """Length of a recording in seconds, keeping nothing of it. Raises `Invalid`."""
+    async def probe_duration(self, spec: VerticalSpec, upload: Upload) -> float:
+        """Length of a recording in seconds. Keeps nothing of the recording. Raises `Invalid`."""
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
             return await asyncio.to_thread(self._duration_s, spec, blob)
         finally:
             await self._blobs.delete(blob.key)
 
-    async def _accept(self, draft: Draft, blob: StoredBlob) -> Accepted:
-        duration_s = await asyncio.to_thread(self._duration_s, draft.spec, blob)
-        submission = Submission(
-            account_id=draft.account_id,
-            key_id=draft.key_id,
-            vertical=draft.spec.slug,
-            inputs=draft.inputs,
-            labels=draft.labels,
-            duration_s=duration_s,
-            credits=credits_for(duration_s, draft.spec.price.credits_per_minute),
-            blob=blob,
-            idempotency_key=draft.idempotency_key,
-        )
+    async def _accept(self, submission: Submission, blob: StoredBlob) -> Accepted:
+        duration_s = await asyncio.to_thread(self._duration_s, submission.spec, blob)
+        credits_ = credits_for(duration_s, submission.spec.price.credits_per_minute)
         async with self._database.transaction() as session:
-            return await queries.accept(session, submission)
+            return await accept(session, submission, blob, duration_s, credits_)
 
     def _duration_s(self, spec: VerticalSpec, blob: StoredBlob) -> float:
         with self._blobs.local(blob.key) as path:
             return audio.probe(path, spec.input.max_duration_s).duration_s
+
+
+async def accept(
+    session: AsyncSession, submission: Submission, blob: StoredBlob, duration_s: float, credits_: int
+) -> Accepted:
+    """Charge and queue a job, or repeat the answer given under the same idempotency key.
+
+    Idempotency key, charge, job row and first event are written in the caller's transaction, all or none.
+    Raises `InsufficientCredits`, or `Invalid` when the key was used for another request.
+    """
+    job = Job(
+        account_id=submission.account_id,
+        key_id=submission.key_id,
+        vertical=submission.spec.slug,
+        inputs=submission.inputs,
+        labels=submission.labels,
+        duration_s=duration_s,
+        credits=credits_,
+        blob=blob.key,
+        blob_sha256=blob.sha256,
+        blob_bytes=blob.size,
+    )
+    if earlier := await _reserve_key(session, submission, job):
+        return earlier
+    remaining = await ledger.charge(session, price_of(job))
+    session.add(job)
+    await session.flush()
+    position = await queue_position.get_position(session, job)
+    session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state, data=position))
+    accepted = Accepted(job.id, job.credits, remaining)
+    await _store_answer(session, submission, accepted)
+    wake_after_commit(session, topic(job.id))
+    return accepted
+
+
+async def _reserve_key(session: AsyncSession, submission: Submission, job: Job) -> Accepted | None:
+    """Reserve the idempotency key, or return the answer given under it.
+
+    The insert waits until a concurrent holder of the same key commits, so duplicates in flight become one job.
+    """
+    if submission.idempotency_key is None:
+        return None
+    fingerprint = submission.fingerprint(job.blob_sha256)
+    reserve = insert(IdempotencyKey).values(
+        account_id=submission.account_id, key=submission.idempotency_key, fingerprint=fingerprint, job_id=job.id
+    )
+    reserved = await session.exec(reserve.on_conflict_do_nothing().returning(col(IdempotencyKey.key)))
+    if reserved.first() is not None:
+        return None
+    earlier = await session.get_one(IdempotencyKey, (submission.account_id, submission.idempotency_key))
+    if earlier.fingerprint != fingerprint:
+        raise Invalid("This Idempotency-Key was used for a different request. Use a new key.")
+    return Accepted(**(earlier.response or {}), replayed=True)
+
+
+async def _store_answer(session: AsyncSession, submission: Submission, accepted: Accepted) -> None:
+    if submission.idempotency_key is None:
+        return
+    row = await session.get_one(IdempotencyKey, (submission.account_id, submission.idempotency_key))
+    row.response = {
+        "job_id": accepted.job_id,
+        "credits_charged": accepted.credits_charged,
+        "credits_remaining": accepted.credits_remaining,
+    }
+    session.add(row)

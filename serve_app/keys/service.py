@@ -58,7 +58,7 @@ async def issue(session: AsyncSession, account_id: str, terms: KeyTerms) -> Issu
     return IssuedKey(key, secret)
 
 
-async def listed(session: AsyncSession, account_id: str) -> Sequence[ApiKey]:
+async def list_keys(session: AsyncSession, account_id: str) -> Sequence[ApiKey]:
     """All keys of an account, newest first, ended ones included."""
     query = select(ApiKey).where(col(ApiKey.account_id) == account_id).order_by(col(ApiKey.created_at).desc())
     return (await session.exec(query)).all()

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-import serve_app.executor as executor_module
 from deployments.replica.local_pool import LocalPool
 from serve_app.credits import ledger
 from serve_app.executor import Executor
@@ -15,19 +14,18 @@ from serve_app.http.upload import SubmitFields
 from serve_app.jobs import queries
 from serve_app.jobs.lifecycle import transition
 from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobState
-from serve_app.jobs.submit import Draft, Intake, Upload
+from serve_app.jobs.submit import Submission, Upload
 from serve_app.pipeline.types import ROLES
 from serve_app.services import Services
 from tests.support.fakes import Silence, local_pool
-from tests.support.world import Customer, tone
+from tests.support.world import RECRUITSCREEN, Customer, tone
 
 
 async def submit(services: Services, customer: Customer, seconds: float = 2.0, **inputs: bool) -> str:
     """A job for a recording of that length."""
-    told = {"role_title": "Engineer", **inputs}
-    draft = Draft(customer.account_id, None, services.catalog.get("recruitscreen"), told)
-    intake = Intake(services.database, services.blobs, services.queue)
-    return (await intake.take(draft, Upload(io.BytesIO(tone(seconds)), "call.wav"))).job_id
+    submission = Submission(customer.account_id, None, RECRUITSCREEN, {"role_title": "Engineer", **inputs})
+    upload = Upload(io.BytesIO(tone(seconds)), "call.wav")
+    return (await services.submitter.submit(submission, upload)).job_id
 
 
 async def job_of(services: Services, job_id: str) -> Job:
@@ -53,8 +51,8 @@ async def test_words_come_with_times_and_confidence_when_asked_for(
     """The form's `words` puts every word under its utterance; without it there are none."""
     asked = SubmitFields.model_validate({"role_title": "Engineer", "words": "true"}).inputs()["words"]
     job_ids = [await submit(services, customer, words=asked), await submit(services, customer)]
-    for job_id in job_ids:
-        await Executor(services, pool).run(job_id)
+    for _ in job_ids:
+        await Executor(services, pool).run_next()
     with_words, without = [(await job_of(services, job_id)).result for job_id in job_ids]
     assert with_words
     assert without
@@ -69,7 +67,7 @@ async def test_a_cold_job_goes_through_every_state(services: Services, pool: Loc
     blob = (await job_of(services, job_id)).blob
     assert blob
     assert await services.blobs.exists(blob)
-    assert await Executor(services, pool).run(job_id)
+    assert await Executor(services, pool).run_next()
     job = await job_of(services, job_id)
     assert await history(services, job_id) == ["queued", "loading_weights", "processing_inference", "completed"]
     assert job.result
@@ -79,35 +77,22 @@ async def test_a_cold_job_goes_through_every_state(services: Services, pool: Loc
     assert await balance(services, customer) == 99
 
 
-async def test_an_upload_that_a_crash_left_behind_is_deleted(
-    services: Services, pool: LocalPool, customer: Customer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And that of a job which still needs it is not."""
-    monkeypatch.setattr(executor_module, "ORPHANED_AFTER_S", 0.0)
-    blob = (await job_of(services, await submit(services, customer))).blob
-    orphan = (await services.blobs.put(io.BytesIO(b"left behind"))).key
-    await Executor(services, pool).delete_orphans()
-    assert blob
-    assert await services.blobs.exists(blob)
-    assert not await services.blobs.exists(orphan)
-
-
 async def test_a_warm_job_skips_loading(services: Services, pool: LocalPool, customer: Customer) -> None:
     """Nobody is told of a load that does not happen."""
     for role in ROLES:
         await pool.warm(role, Silence())
     job_id = await submit(services, customer)
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     assert await history(services, job_id) == ["queued", "processing_inference", "completed"]
 
 
-async def test_a_job_is_run_once_however_often_it_is_hinted(
+async def test_a_job_is_run_once_however_often_executors_are_notified(
     services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """Hints may come twice; the claim decides."""
-    job_id = await submit(services, customer)
+    """Notifications may arrive twice. Only one call claims the job."""
+    await submit(services, customer)
     executor = Executor(services, pool)
-    ran = await asyncio.gather(*(executor.run(job_id) for _ in range(5)))
+    ran = await asyncio.gather(*(executor.run_next() for _ in range(5)))
     assert sum(ran) == 1
 
 
@@ -116,7 +101,7 @@ async def test_a_broken_model_fails_the_job_in_clean_words(services: Services, c
     services.settings.max_attempts = 1
     pool = local_pool(services.database, asr={"fail": "inference"})
     job_id = await submit(services, customer)
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     job = await job_of(services, job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, "inference_failed")
     assert "secret" not in (job.error_message or "")
@@ -130,11 +115,11 @@ async def test_saturated_memory_is_retried_and_then_fails_as_promised(services: 
     pool = local_pool(services.database, diarizer={"fail": "vram"})
     executor = Executor(services, pool)
     job_id = await submit(services, customer)
-    await executor.run(job_id)
+    await executor.run_next()
     assert (await job_of(services, job_id)).state is JobState.QUEUED
-    assert not await executor.run(job_id)
+    assert not await executor.run_next()
     await make_due(services, job_id)
-    await executor.run(job_id)
+    await executor.run_next()
     job = await job_of(services, job_id)
     assert (job.state, job.error_code, job.attempt) == (JobState.FAILED, "vram_unavailable", 2)
     async with services.database.transaction() as session:
@@ -149,10 +134,10 @@ async def test_a_second_attempt_does_not_repeat_finished_stages(services: Servic
     services.settings.max_attempts = 2
     first = local_pool(services.database, assessor={"fail": "inference"})
     job_id = await submit(services, customer)
-    await Executor(services, first).run(job_id)
+    await Executor(services, first).run_next()
     await make_due(services, job_id)
     second = local_pool(services.database, asr={"fail": "inference"}, diarizer={"fail": "inference"})
-    await Executor(services, second).run(job_id)
+    await Executor(services, second).run_next()
     assert (await job_of(services, job_id)).state is JobState.COMPLETED
     async with services.database.transaction() as session:
         assert await session.get(JobCheckpoint, (job_id, "transcription")) is None
@@ -164,55 +149,12 @@ async def test_a_canceled_job_stops_its_worker(services: Services, customer: Cus
     """Within two seconds the worker notices, and writes nothing more."""
     pool = local_pool(services.database, asr={"work_s": 30.0})
     job_id = await submit(services, customer)
-    running = asyncio.create_task(Executor(services, pool).run(job_id))
+    running = asyncio.create_task(Executor(services, pool).run_next())
     await until_state(services, job_id, JobState.PROCESSING_INFERENCE)
     async with services.database.transaction() as session:
         await transition(session, job_id, JobState.CANCELED)
     await asyncio.wait_for(running, 2)
     assert (await history(services, job_id))[-1] == "canceled"
-    await pool.close()
-
-
-async def test_a_dropped_job_is_taken_up_again(services: Services, pool: LocalPool, customer: Customer) -> None:
-    """A worker dies in the middle: when its lease has run out, the sweep queues the job and it completes."""
-    job_id = await submit(services, customer)
-    slow = local_pool(services.database, asr={"work_s": 60.0})
-    dying = asyncio.create_task(Executor(services, slow).run(job_id))
-    await until_state(services, job_id, JobState.PROCESSING_INFERENCE)
-    dying.cancel()
-    await asyncio.gather(dying, return_exceptions=True)
-    executor = Executor(services, pool)
-    assert await executor.sweep() == []
-    async with services.database.transaction() as session:
-        await session.exec(update(Job).where(col(Job.id) == job_id).values(lease_until=Job.created_at))
-    await executor.sweep()
-    await make_due(services, job_id)
-    assert await executor.sweep() == [job_id]
-    await executor.run(job_id)
-    assert await history(services, job_id) == [
-        "queued", "loading_weights", "processing_inference", "queued",
-        "loading_weights", "processing_inference", "completed",
-    ]  # fmt: skip
-    await slow.close()
-
-
-async def test_a_failed_job_is_refunded_when_its_window_closes(services: Services, customer: Customer) -> None:
-    """The input is kept until then, and deleted with the refund."""
-    services.settings.max_attempts = 1
-    pool = local_pool(services.database, asr={"fail": "inference"})
-    executor = Executor(services, pool)
-    job_id = await submit(services, customer)
-    await executor.run(job_id)
-    await executor.sweep()
-    blob = (await job_of(services, job_id)).blob
-    assert blob
-    assert await balance(services, customer) == 99
-    async with services.database.transaction() as session:
-        await session.exec(update(Job).where(col(Job.id) == job_id).values(expires_at=Job.created_at))
-    await executor.sweep()
-    await executor.sweep()
-    assert await balance(services, customer) == 100
-    assert not await services.blobs.exists(blob)
     await pool.close()
 
 

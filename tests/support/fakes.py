@@ -28,14 +28,14 @@ class RecordedNotifications:
     """A job queue that only remembers."""
 
     def __init__(self) -> None:
-        self.hinted: list[str] = []
-        self.expected = 0
+        self.notified: list[str] = []
+        self.prefetches = 0
 
-    async def hint(self, job_id: str) -> None:
-        self.hinted.append(job_id)
+    async def notify(self, job_id: str) -> None:
+        self.notified.append(job_id)
 
-    async def expect(self) -> None:
-        self.expected += 1
+    async def prefetch(self) -> None:
+        self.prefetches += 1
 
 
 class Silence:

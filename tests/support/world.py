@@ -7,15 +7,18 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
-from serve_app.accounts.service import open_account
+from serve_app.accounts.service import create_account
 from serve_app.credits import ledger
 from serve_app.keys import service as keys
 from serve_app.keys.service import KeyTerms
+from serve_app.settings import Paths
 from serve_app.storage.database import Database
+from serve_app.verticals.catalog import Catalog
 
 ROOT = Path(__file__).resolve().parents[2]
 EVAL = ROOT.parent / "shared" / "eval"
 SAMPLE = ROOT / "config" / "sample" / "interview.ogg"
+RECRUITSCREEN = Catalog.read(Paths().verticals_dir).get("recruitscreen")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Customer:
 async def new_customer(database: Database, credits_: int = 100, scope: str = "all") -> Customer:
     """Open an account, give it credits and a key."""
     async with database.transaction() as session:
-        account = await open_account(session, "A customer")
+        account = await create_account(session, "A customer")
         if credits_:
             await ledger.grant(session, account.id, credits_, "test")
         issued = await keys.issue(session, account.id, KeyTerms(scope))

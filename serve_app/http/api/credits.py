@@ -29,7 +29,7 @@ async def list_ledger(
 ) -> ListPage[LedgerRow]:
     """List every change of the balance, newest first. The balance is their sum."""
     async with services.database.transaction() as session:
-        page = await ledger.entries(session, caller.account_id, Position.read(cursor), limit)
+        page = await ledger.list_entries(session, caller.account_id, Position.read(cursor), limit)
     return ListPage(
         data=[LedgerRow.of(entry) for entry in page.rows],
         has_more=page.next_cursor is not None,

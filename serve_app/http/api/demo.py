@@ -12,7 +12,7 @@ from serve_app.http.deps import Services, client_address, job_tokens
 from serve_app.http.openapi import refusals
 from serve_app.http.schemas import SubmittedJob
 from serve_app.http.upload import OPENAPI_FORM, submit_form
-from serve_app.jobs.submit import Draft, Intake
+from serve_app.jobs.submit import Submission
 
 router = APIRouter(prefix="/v1/demo", tags=["demo"])
 
@@ -39,9 +39,8 @@ async def submit_demo_job(request: Request, vertical: str, services: Services) -
     async with services.database.transaction() as session:
         account_id = await demo_account(session)
     async with submit_form(request, spec.as_demo()) as form:
-        draft = Draft(account_id, None, spec.as_demo(), form.fields.inputs())
-        intake = Intake(services.database, services.blobs, services.queue)
-        accepted = await asyncio.shield(intake.take(draft, form.upload))
+        submission = Submission(account_id, None, spec.as_demo(), form.fields.inputs())
+        accepted = await asyncio.shield(services.submitter.submit(submission, form.upload))
     token = job_tokens(request).issue(accepted.job_id)
     job = SubmittedJob.of(accepted)
     urls = {"status_url": f"{job.status_url}?token={token}", "events_url": f"{job.events_url}?token={token}"}

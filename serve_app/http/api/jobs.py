@@ -37,8 +37,8 @@ from serve_app.jobs import queries as jobs
 from serve_app.jobs import settlement
 from serve_app.jobs.lifecycle import TERMINAL
 from serve_app.jobs.models import JobState
-from serve_app.jobs.queries import Accepted, Filter
-from serve_app.jobs.submit import Draft, Intake
+from serve_app.jobs.queries import Filter
+from serve_app.jobs.submit import Accepted, Submission
 from serve_app.storage.pagination import Limit, Position
 from serve_app.storage.text import Storable
 
@@ -77,13 +77,14 @@ async def submit_job(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
     """Upload a recording. Returns at once; the work is asynchronous. Send an `Idempotency-Key` to retry safely."""
-    await services.queue.expect()
+    await services.dispatcher.prefetch()
     async with submit_form(request, spec) as form:
         fields = form.fields
-        draft = Draft(caller.account_id, caller.key.id, spec, fields.inputs(), fields.metadata or {}, idempotency_key)
-        intake = Intake(services.database, services.blobs, services.queue)
+        submission = Submission(
+            caller.account_id, caller.key.id, spec, fields.inputs(), fields.metadata or {}, idempotency_key
+        )
         # Shielded: Serve cancels the handler when the client disconnects. Charge and job must not be separated.
-        return SubmittedJob.of(await asyncio.shield(intake.take(draft, form.upload)))
+        return SubmittedJob.of(await asyncio.shield(services.submitter.submit(submission, form.upload)))
 
 
 @router.get("/jobs", responses=refusals(InvalidField))
@@ -95,7 +96,7 @@ async def list_jobs(
     """List the account's jobs, newest first."""
     scope = None if caller.key.opens_all else caller.key.scope
     async with services.database.transaction() as session:
-        page = await jobs.listed(
+        page = await jobs.list_jobs(
             session,
             caller.account_id,
             Filter(query.status, scope or query.vertical),
@@ -119,7 +120,7 @@ async def get_job(
     if wait:
         await services.feeds.until_over(job.id, wait)
         async with services.database.transaction() as session:
-            job = await jobs.owned(session, job.account_id, job.id)
+            job = await jobs.get_owned(session, job.account_id, job.id)
     return JobView.of(job)
 
 
@@ -174,7 +175,7 @@ async def cancel_job(job: OwnedJob, services: Services) -> JobView:
         blob = await settlement.cancel(session, job, services.settings.retention_s)
     await services.blobs.delete(blob)
     async with services.database.transaction() as session:
-        return JobView.of(await jobs.owned(session, job.account_id, job.id))
+        return JobView.of(await jobs.get_owned(session, job.account_id, job.id))
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202, responses=JOB_ERRORS | refusals(Conflict))
@@ -183,7 +184,7 @@ async def retry_job(job: OwnedJob, caller: CurrentCaller, services: Services) ->
     async with services.database.transaction() as session:
         await settlement.retry(session, job)
         remaining = await ledger.balance(session, caller.account_id)
-    await services.queue.hint(job.id)
+    await services.dispatcher.notify(job.id)
     return SubmittedJob.of(Accepted(job.id, 0, remaining))
 
 

@@ -45,7 +45,7 @@ class RotationRequest(BaseModel):
 async def list_keys(caller: AccountCaller, services: Services) -> list[KeyView]:
     """List the account's keys, newest first, with revoked and expired ones."""
     async with services.database.transaction() as session:
-        return [KeyView.of(key) for key in await keys.listed(session, caller.account_id)]
+        return [KeyView.of(key) for key in await keys.list_keys(session, caller.account_id)]
 
 
 @router.post("", status_code=201, responses=refusals(InvalidField, FileTooLarge))

@@ -10,7 +10,6 @@ from serve_app.http.openapi import refusals
 from serve_app.http.schemas import QuoteView
 from serve_app.http.upload import OPENAPI_QUOTE, quote_form
 from serve_app.jobs import duration_estimate
-from serve_app.jobs.submit import Intake
 from serve_app.model_pool.models import ModelState
 
 router = APIRouter(
@@ -24,8 +23,7 @@ router = APIRouter(
 async def quote_job(request: Request, spec: PermittedVertical, services: Services) -> QuoteView:
     """Get the price and the expected duration of a job. Send `duration_s` or the recording, which is not kept."""
     async with quote_form(request, spec) as upload:
-        intake = Intake(services.database, services.blobs, services.queue)
-        duration_s = upload if isinstance(upload, float) else await intake.measure(spec, upload)
+        duration_s = upload if isinstance(upload, float) else await services.submitter.probe_duration(spec, upload)
     status = await services.pool.status()
     async with services.database.transaction() as session:
         work_s = await duration_estimate.expected_s(session, spec.slug, duration_s)

@@ -174,7 +174,7 @@ async def _keys_page(
     session: AsyncSession, services: Services, visitor: Visitor, message: str = "", status: int = 200
 ) -> HTMLResponse:
     account_id = visitor.key.account_id
-    listed = await keys.listed(session, account_id)
+    listed = await keys.list_keys(session, account_id)
     context = {
         "message": message,
         "form_token": visitor.form_token,

@@ -4,31 +4,27 @@ import asyncio
 
 import pytest
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.credits import ledger
 from serve_app.credits.ledger import Charge
 from serve_app.credits.models import EntryKind, LedgerEntry
 from serve_app.errors import InsufficientCredits, Invalid
-from serve_app.jobs import queries
+from serve_app.jobs import submit
 from serve_app.jobs.models import Job
-from serve_app.jobs.queries import Submission
+from serve_app.jobs.submit import Accepted, Submission
 from serve_app.storage.blobs import StoredBlob
 from serve_app.storage.database import Database
-from tests.support.world import Customer, new_customer
+from tests.support.world import RECRUITSCREEN, Customer, new_customer
 
 
-def submission(customer: Customer, credits_: int = 1, key: str | None = None, sha256: str = "0" * 64) -> Submission:
-    """A submit of one recording."""
-    return Submission(
-        account_id=customer.account_id,
-        key_id=None,
-        vertical="recruitscreen",
-        inputs={"role_title": "Engineer"},
-        duration_s=60.0 * credits_,
-        credits=credits_,
-        blob=StoredBlob("blob", sha256, 1),
-        idempotency_key=key,
-    )
+async def accept(
+    session: AsyncSession, customer: Customer, credits_: int = 1, key: str | None = None, sha256: str = "0" * 64
+) -> Accepted:
+    """Accept a recording of that price."""
+    inputs = {"role_title": "Engineer"}
+    submission = Submission(customer.account_id, None, RECRUITSCREEN, inputs, idempotency_key=key)
+    return await submit.accept(session, submission, StoredBlob("blob", sha256, 1), 60.0 * credits_, credits_)
 
 
 async def balance(database: Database, customer: Customer) -> int:
@@ -40,15 +36,15 @@ async def test_parallel_submits_never_overdraw(database: Database) -> None:
     """Fifty at once on a balance for seven: seven jobs, forty-three refusals, balance zero."""
     customer = await new_customer(database, credits_=7)
 
-    async def submit() -> bool:
+    async def try_to_submit() -> bool:
         try:
             async with database.transaction() as session:
-                await queries.accept(session, submission(customer))
+                await accept(session, customer)
         except InsufficientCredits:
             return False
         return True
 
-    accepted = await asyncio.gather(*(submit() for _ in range(50)))
+    accepted = await asyncio.gather(*(try_to_submit() for _ in range(50)))
     assert sum(accepted) == 7
     assert await balance(database, customer) == 0
     async with database.transaction() as session:
@@ -60,12 +56,12 @@ async def test_a_refused_job_charges_nothing_and_leaves_nothing(database: Databa
     customer = await new_customer(database, credits_=6)
     with pytest.raises(InsufficientCredits) as refusal:
         async with database.transaction() as session:
-            await queries.accept(session, submission(customer, credits_=7, key="k"))
+            await accept(session, customer, credits_=7, key="k")
     assert refusal.value.credits_needed == 7
     assert await balance(database, customer) == 6
     async with database.transaction() as session:
         assert (await session.exec(select(Job))).all() == []
-        accepted = await queries.accept(session, submission(customer, credits_=6, key="k"))
+        accepted = await accept(session, customer, credits_=6, key="k")
     assert not accepted.replayed
 
 
@@ -73,10 +69,10 @@ async def test_a_price_is_given_back_once(database: Database) -> None:
     """However often a refund is asked for."""
     customer = await new_customer(database, credits_=10)
     async with database.transaction() as session:
-        job_id = (await queries.accept(session, submission(customer, credits_=4))).job_id
+        job_id = (await accept(session, customer, credits_=4)).job_id
     for _ in range(3):
         async with database.transaction() as session:
-            await ledger.give_back(session, Charge(customer.account_id, job_id, 4), EntryKind.REFUND)
+            await ledger.return_credits(session, Charge(customer.account_id, job_id, 4), EntryKind.REFUND)
     assert await balance(database, customer) == 10
     async with database.transaction() as session:
         rows = await session.exec(select(LedgerEntry).where(col(LedgerEntry.job_id) == job_id))
@@ -87,11 +83,11 @@ async def test_concurrent_duplicates_under_one_key_become_one_job(database: Data
     """Ten identical submits in flight: one charge, ten times the same answer."""
     customer = await new_customer(database, credits_=10)
 
-    async def submit() -> queries.Accepted:
+    async def submit_once() -> Accepted:
         async with database.transaction() as session:
-            return await queries.accept(session, submission(customer, credits_=2, key="same"))
+            return await accept(session, customer, credits_=2, key="same")
 
-    answers = await asyncio.gather(*(submit() for _ in range(10)))
+    answers = await asyncio.gather(*(submit_once() for _ in range(10)))
     assert len({(a.job_id, a.credits_charged, a.credits_remaining) for a in answers}) == 1
     assert sum(not answer.replayed for answer in answers) == 1
     assert await balance(database, customer) == 8
@@ -101,10 +97,10 @@ async def test_a_key_used_for_another_file_is_refused(database: Database) -> Non
     """The fingerprint includes the file's digest."""
     customer = await new_customer(database)
     async with database.transaction() as session:
-        await queries.accept(session, submission(customer, key="k"))
+        await accept(session, customer, key="k")
     with pytest.raises(Invalid, match="Idempotency-Key"):
         async with database.transaction() as session:
-            await queries.accept(session, submission(customer, key="k", sha256="1" * 64))
+            await accept(session, customer, key="k", sha256="1" * 64)
 
 
 async def test_two_accounts_may_use_the_same_idempotency_key(database: Database) -> None:
@@ -113,5 +109,5 @@ async def test_two_accounts_may_use_the_same_idempotency_key(database: Database)
     for _ in range(2):
         customer = await new_customer(database)
         async with database.transaction() as session:
-            answers.append(await queries.accept(session, submission(customer, key="k")))
+            answers.append(await accept(session, customer, key="k"))
     assert answers[0].job_id != answers[1].job_id

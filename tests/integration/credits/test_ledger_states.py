@@ -12,9 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.credits import ledger
 from serve_app.credits.models import EntryKind, LedgerEntry
 from serve_app.errors import InsufficientCredits
-from serve_app.jobs import lifecycle, queries, settlement
+from serve_app.jobs import lifecycle, settlement
 from serve_app.jobs.models import Job, JobState, price_of
-from tests.integration.credits.test_ledger import submission
+from tests.integration.credits.test_ledger import accept
 from tests.support.stateful import OnDatabase, explore
 from tests.support.world import new_customer
 
@@ -44,7 +44,7 @@ class Ledger(OnDatabase):
     def submit(self, amount: int) -> object:
         """Accepted if and only if the balance covers it."""
         try:
-            accepted = self.transact(lambda session: queries.accept(session, submission(self.customer, amount)))
+            accepted = self.transact(lambda session: accept(session, self.customer, amount))
         except InsufficientCredits:
             assert amount > self.balance
             return multiple()
@@ -61,7 +61,7 @@ class Ledger(OnDatabase):
         async def one() -> str | None:
             try:
                 async with self.database.transaction() as session:
-                    return (await queries.accept(session, submission(self.customer, amount))).job_id
+                    return (await accept(session, self.customer, amount)).job_id
             except InsufficientCredits:
                 return None
 
@@ -109,7 +109,7 @@ class Ledger(OnDatabase):
         """A price comes back once, however often it is asked for."""
 
         async def again(session: AsyncSession) -> None:
-            await ledger.give_back(session, price_of(await session.get_one(Job, job_id)), kind)
+            await ledger.return_credits(session, price_of(await session.get_one(Job, job_id)), kind)
 
         self.transact(again)
         self._comes_back(job_id)

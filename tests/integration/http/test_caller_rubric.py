@@ -24,7 +24,7 @@ async def test_a_job_is_scored_by_its_callers_rubric(
     """The result holds the caller's competencies, version and rubric, and the usage of the models."""
     sent = await submit(client, customer, rubric=json.dumps(OWN | {"version": "sql-1"}))
     assert sent.status_code == 202, sent.text
-    await Executor(services, pool).run(sent.json()["job_id"])
+    await Executor(services, pool).run_next()
     result = (await client.get(sent.json()["status_url"], headers=customer.headers)).json()["result"]
     assert list(result["assessment"]["scores"]) == ["sql"]
     assert result["assessment"]["rubric_version"] == result["rubric"]["version"] == "sql-1"

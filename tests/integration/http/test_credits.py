@@ -76,8 +76,8 @@ async def test_a_quote_says_whether_models_are_cold_and_how_long_it_takes(
     quoted = await client.post("/v1/recruitscreen/quote", data={"duration_s": "60"}, headers=customer.headers)
     assert quoted.json() == {"credits": 1, "duration_s": 60.0, "expected_s": 30.0, "cold": True}
     pool = local_pool(services.database)
-    job_id = (await submit(client, customer)).json()["job_id"]
-    await Executor(services, pool).run(job_id)
+    await submit(client, customer)
+    await Executor(services, pool).run_next()
     for replica in pool.replicas.values():
         await replica.heartbeat()
     warm = await client.post("/v1/recruitscreen/quote", data={"duration_s": "60"}, headers=customer.headers)

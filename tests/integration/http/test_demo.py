@@ -22,7 +22,7 @@ async def test_anonymous_demos_are_limited_and_free(
     assert int(answers[3].headers["retry-after"]) > 0
     demo = answers[0].json()
     assert demo["credits_charged"] == 0
-    await Executor(services, pool).run(demo["job_id"])
+    await Executor(services, pool).run_next()
     assert (await client.get(demo["status_url"])).json()["status"] == "completed"
     assert (await client.get(f"/v1/jobs/{demo['job_id']}")).status_code == 401
 

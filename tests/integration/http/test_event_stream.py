@@ -22,7 +22,7 @@ async def test_the_stream_replays_the_whole_history(
 ) -> None:
     """Late subscribers get every event in order, ending with the terminal one."""
     job_id = (await submit(client, customer)).json()["job_id"]
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     first, second = [await stream(client, customer, job_id) for _ in range(2)]
     assert first == second
     states = [data["status"] for name, _, data in first if name == "status"]
@@ -36,7 +36,7 @@ async def test_the_stream_resumes_after_the_last_event_id(
 ) -> None:
     """Only newer events are sent; 204 after the last one; an invalid id replays everything."""
     job_id = (await submit(client, customer)).json()["job_id"]
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     whole = await stream(client, customer, job_id)
     assert await stream(client, customer, job_id, last_event_id="2") == whole[2:]
     headers = customer.headers | {"Last-Event-ID": str(len(whole))}
@@ -97,7 +97,7 @@ async def test_a_silent_stream_is_kept_alive_by_comments(
 async def finished(client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer) -> str:
     """A completed job."""
     job_id = str((await submit(client, customer)).json()["job_id"])
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     return job_id
 
 

@@ -12,6 +12,7 @@ from deployments.replica.local_pool import LocalPool
 from serve_app.executor import Executor
 from serve_app.jobs.models import Job, JobState
 from serve_app.services import Services
+from serve_app.sweeper import Sweeper
 from tests.support.calls import error, stream, submit
 from tests.support.fakes import local_pool
 from tests.support.world import Customer, new_customer
@@ -22,7 +23,7 @@ async def test_a_finished_job_shows_its_result(
 ) -> None:
     """The result has the documented fields."""
     job_id = (await submit(client, customer)).json()["job_id"]
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
     assert job["status"] == "completed"
     assert job["result"].keys() >= {"duration_s", "transcript", "metrics", "assessment"}
@@ -37,7 +38,7 @@ async def test_a_finished_job_shows_its_result(
 async def finished(client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer) -> str:
     """A completed job."""
     job_id = str((await submit(client, customer)).json()["job_id"])
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     return job_id
 
 
@@ -99,7 +100,7 @@ async def test_a_long_poll_returns_when_the_job_is_over(
     waiting = asyncio.create_task(client.get(f"/v1/jobs/{job_id}?wait=30", headers=customer.headers))
     await asyncio.sleep(0.2)
     assert not waiting.done()
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     assert (await asyncio.wait_for(waiting, 3)).json()["status"] == "completed"
     short = await client.get(
         f"/v1/jobs/{(await submit(client, customer)).json()['job_id']}?wait=1", headers=customer.headers
@@ -117,7 +118,7 @@ async def test_canceling_a_queued_job_releases_its_credits(
         response = await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
         assert (response.status_code, response.json()["status"]) == (200, "canceled")
     assert await balance(client, customer) == {"balance": 100, "held": 0}
-    assert not await Executor(services, pool).run(job_id)
+    assert not await Executor(services, pool).run_next()
 
 
 async def test_a_finished_job_cannot_be_canceled(
@@ -138,7 +139,7 @@ async def test_a_failed_job_is_retried_without_charge(
     assert await balance(client, customer) == {"balance": 99, "held": 1}
     response = await client.post(f"/v1/jobs/{job_id}/retry", headers=customer.headers)
     assert (response.status_code, response.json()["credits_charged"]) == (202, 0)
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     assert await balance(client, customer) == {"balance": 99, "held": 0}
     events = [data for name, _, data in await stream(client, customer, job_id) if name == "status"]
     assert [event["status"] for event in events] == [
@@ -211,7 +212,7 @@ async def test_a_running_job_is_canceled_and_its_models_stop_within_two_seconds(
     """After a cancel, worker and models stop within 2 s, and the credits stay charged."""
     pool = local_pool(services.database, asr={"work_s": 10}, diarizer={"work_s": 10})
     job_id = (await submit(client, customer)).json()["job_id"]
-    running = asyncio.create_task(Executor(services, pool).run(job_id))
+    running = asyncio.create_task(Executor(services, pool).run_next())
     while await state_of(services, job_id) is not JobState.PROCESSING_INFERENCE:  # noqa: ASYNC110 - a row, no event
         await asyncio.sleep(0.05)
     began = time.monotonic()
@@ -239,12 +240,12 @@ async def test_a_failed_job_that_is_not_retried_in_its_window_is_refunded(
     pool = local_pool(services.database, asr={"fail": "vram"})
     job_id = (await submit(client, customer)).json()["job_id"]
     executor = Executor(services, pool)
-    await executor.run(job_id)
+    await executor.run_next()
     job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
     assert (job["status"], job["detail"], job["error"]["code"]) == ("failed", "vram_unavailable", "vram_unavailable")
     async with services.database.transaction() as session:
         await session.exec(update(Job).where(col(Job.id) == job_id).values(expires_at=Job.created_at))
-    await executor.sweep()
+    await Sweeper(services, executor.run_next).sweep()
     moved = (await client.get("/v1/credits/ledger", headers=customer.headers)).json()["data"]
     assert [(row["kind"], row["credits"]) for row in moved] == [("refund", 1), ("charge", -1), ("grant", 100)]
     await pool.close()

@@ -36,7 +36,7 @@ async def test_an_accepted_job_is_dispatched_to_the_executor(
 ) -> None:
     """The dispatcher is notified once, after the commit."""
     job_id = (await submit(client, customer)).json()["job_id"]
-    assert services.queue.hinted == [job_id]  # type: ignore[attr-defined]
+    assert services.dispatcher.notified == [job_id]  # type: ignore[attr-defined]
 
 
 async def test_an_empty_balance_gets_the_402_of_the_reference(client: httpx.AsyncClient, services: Services) -> None:
@@ -131,20 +131,20 @@ async def test_models_are_prefetched_while_the_recording_is_uploaded(
     client: httpx.AsyncClient, services: Services, customer: Customer
 ) -> None:
     """Prefetching starts after the key check and before the body arrives."""
-    queue = services.queue
-    assert isinstance(queue, RecordedNotifications)
+    dispatcher = services.dispatcher
+    assert isinstance(dispatcher, RecordedNotifications)
     seen: list[int] = []
 
     async def body() -> AsyncIterator[bytes]:
         yield b"--x\r\n"
         for _ in range(3):
             await asyncio.sleep(0)
-            seen.append(queue.expected)
+            seen.append(dispatcher.prefetches)
             yield b'Content-Disposition: form-data; name="role_title"\r\n\r\nEngineer\r\n--x\r\n'
 
     headers = {"content-type": "multipart/form-data; boundary=x"}
     await client.post("/v1/recruitscreen/jobs", headers=headers, content=body())
-    assert (queue.expected, seen) == (0, [])
+    assert (dispatcher.prefetches, seen) == (0, [])
     await client.post("/v1/recruitscreen/jobs", headers=headers | customer.headers, content=body())
     assert seen == [1, 1, 1]
 

@@ -45,7 +45,7 @@ async def test_readers_of_one_job_share_the_questions_to_the_database(
     job_id = (await submit(client, customer)).json()["job_id"]
     early = [asyncio.create_task(read(services, job_id)) for _ in range(300)]
     await asyncio.sleep(0.2)
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     histories = await asyncio.wait_for(asyncio.gather(*early), 20)
     late = await read(services, job_id)
     assert all(history == late for history in histories)
@@ -81,7 +81,7 @@ async def test_a_reader_from_the_middle_gets_the_rest_alone(
     whole = asyncio.create_task(read(services, job_id))
     await asyncio.sleep(0.1)
     rest = asyncio.create_task(read(services, job_id, after=1))
-    await Executor(services, pool).run(job_id)
+    await Executor(services, pool).run_next()
     assert [told.seq for told in await rest] == [told.seq for told in await whole if told.seq > 1]
     assert await asyncio.wait_for(read(services, job_id, after=10_000), 2) == []
 

@@ -13,7 +13,7 @@ from serve_app.errors import Conflict, IllegalTransition, LeaseLost
 from serve_app.jobs import lifecycle, queries, settlement
 from serve_app.jobs.lifecycle import MOVES, RUNNING, TERMINAL, Note, transition
 from serve_app.jobs.models import EventKind, Job, JobEvent, JobState
-from tests.integration.credits.test_ledger import submission
+from tests.integration.credits.test_ledger import accept
 from tests.support.stateful import OnDatabase, explore
 from tests.support.world import new_customer
 
@@ -25,9 +25,9 @@ class JobLife(OnDatabase):
     """One job. The model knows its state, its version, and which version each worker believes in."""
 
     @initialize()
-    def accept(self) -> None:
+    def accept_job(self) -> None:
         customer = self.wait(new_customer(self.database, credits_=100))
-        self.job_id = self.transact(lambda session: queries.accept(session, submission(customer))).job_id
+        self.job_id = self.transact(lambda session: accept(session, customer)).job_id
         self.state, self.version, self.lease = JobState.QUEUED, 1, None
         self.seen: dict[str, int] = {}
         self.events = 1
@@ -80,7 +80,7 @@ class JobLife(OnDatabase):
             await session.exec(update(Job).where(held).values(lease_until=past))
 
         async def sweep(session: AsyncSession) -> bool:
-            found = [job for job in await lifecycle.expired(session) if job.id == self.job_id]
+            found = [job for job in await lifecycle.expired_leases(session) if job.id == self.job_id]
             for job in found:
                 await lifecycle.requeue(session, job.id, seen=job.version, after_s=0, note=Note("silent"))
             return bool(found)

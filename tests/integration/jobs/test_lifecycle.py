@@ -8,20 +8,19 @@ from serve_app.errors import IllegalTransition, LeaseLost
 from serve_app.jobs import lifecycle, queries
 from serve_app.jobs.lifecycle import MOVES, Note, transition
 from serve_app.jobs.models import Job, JobState
-from serve_app.jobs.queries import Submission
+from serve_app.jobs.submit import Submission, accept
 from serve_app.storage.blobs import StoredBlob
 from serve_app.storage.database import Database
-from tests.support.world import new_customer
+from tests.support.world import RECRUITSCREEN, new_customer
 
 
-async def submit(database: Database, **changes: object) -> str:
-    """A queued job of a new customer."""
+async def submit(database: Database, account_id: str | None = None) -> str:
+    """A queued job of this account, by default of a new customer."""
     customer = await new_customer(database)
     blob = StoredBlob("blob", "0" * 64, 1)
-    values = {"account_id": customer.account_id, "key_id": None, "vertical": "recruitscreen", "inputs": {},
-              "duration_s": 61.0, "credits": 2, "blob": blob} | changes  # fmt: skip
+    submission = Submission(account_id or customer.account_id, None, RECRUITSCREEN, inputs={})
     async with database.transaction() as session:
-        return (await queries.accept(session, Submission(**values))).job_id  # type: ignore[arg-type]
+        return (await accept(session, submission, blob, duration_s=61.0, credits_=2)).job_id
 
 
 async def put(database: Database, job_id: str, state: JobState) -> int:
@@ -95,7 +94,7 @@ async def test_a_lease_that_is_lost_cannot_be_renewed(database: Database) -> Non
         await transition(session, job_id, JobState.CANCELED)
     async with database.transaction() as session:
         with pytest.raises(LeaseLost):
-            await lifecycle.renew(session, job_id, claim.version, 30)
+            await lifecycle.renew_lease(session, job_id, claim.version, 30)
 
 
 async def test_events_are_numbered_without_gaps(database: Database) -> None:
@@ -133,5 +132,5 @@ async def test_a_requeued_job_waits_out_its_back_off(database: Database) -> None
     async with database.transaction() as session:
         await lifecycle.requeue(session, job_id, seen=1, after_s=60, note=Note("later"))
     async with database.transaction() as session:
-        assert await lifecycle.due(session) == []
+        assert await lifecycle.due_jobs(session) == []
         assert await lifecycle.claim(session, job_id, "worker", 30) is None

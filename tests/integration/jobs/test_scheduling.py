@@ -69,8 +69,8 @@ async def test_what_is_due_is_listed_in_the_order_of_turns(database: Database) -
     _, [a1, a2, a3] = await bulk(database, 3)
     _, [b1] = await bulk(database, 1)
     async with database.transaction() as session:
-        assert await lifecycle.due(session) == [a1, b1, a2, a3]
-        assert await lifecycle.due(session, limit=2) == [a1, b1]
+        assert await lifecycle.due_jobs(session) == [a1, b1, a2, a3]
+        assert await lifecycle.due_jobs(session, limit=2) == [a1, b1]
 
 
 async def test_workers_at_the_same_moment_take_different_jobs(database: Database) -> None:
@@ -95,7 +95,7 @@ async def test_hints_bring_jobs_and_no_places_in_the_line(services: Services, po
     sent = [await send(services, bulky, 0.5) for _ in range(6)]
     sent.append(await send(services, other, 0.5))
     executor = Executor(services, pool)
-    assert all(await asyncio.gather(*(executor.run(job_id) for job_id in sent)))
+    assert all(await asyncio.gather(*(executor.run_next() for _ in sent)))
     jobs = [await job_of(services, job_id) for job_id in sent]
     assert {job.state for job in jobs} == {JobState.COMPLETED}
     starts = sorted(jobs, key=lambda job: job.started_at or job.created_at)

@@ -24,7 +24,7 @@ LONG_FUNCTION = "def f():\n" + "    x = 1\n" * MAX_FUNCTION_LINES
         ("update(Job).values({Job.last_seq: 2})", "serve_app/jobs/queries.py"),
         ("update(Job).values(**{'state': state})", "serve_app/jobs/queries.py"),
         ("update(Job).where(x == 1).values(blob=None, state=state)", "serve_app/http/api/jobs.py"),
-        ("await ledger.give_back(session, price, kind)", "serve_app/sweeper.py"),
+        ("await ledger.return_credits(session, price, kind)", "serve_app/sweeper.py"),
         (LONG_FUNCTION, "tests/unit/test_x.py"),
         ("\n" * (MAX_FILE_LINES + 1), "scripts/launcher/stack.py"),
     ],
@@ -44,7 +44,7 @@ def test_a_violation_is_found(source: str, where: str) -> None:
         ("update(ModelReplica).values(state=state)", "serve_app/model_pool/registry.py"),
         ("self.version = claim.version", "serve_app/executor.py"),
         ("self.state = ModelState.WARM", "deployments/replica/lifecycle.py"),
-        ("await ledger.give_back(session, price, kind)", "serve_app/jobs/settlement.py"),
+        ("await ledger.return_credits(session, price, kind)", "serve_app/jobs/settlement.py"),
     ],
 )
 def test_what_is_allowed_is_not_reported(source: str, where: str) -> None:

@@ -1,0 +1,74 @@
+"""Every few seconds: requeue lost jobs, erase expired ones, report queue positions, run jobs without a notification.
+
+Every ten minutes: delete uploads that belong to no job. Several sweepers may run at once.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from serve_app.errors import Interrupted
+from serve_app.jobs import lifecycle, queries, queue_position, settlement
+from serve_app.jobs.lifecycle import Claim
+from serve_app.services import Services
+
+log = logging.getLogger(__name__)
+
+ORPHAN_AGE_S = 3600.0
+"""An upload gets its job within a minute of being stored. One without a job after an hour was left by a crash."""
+RunNext = Callable[[], Awaitable[bool]]
+
+
+class Sweeper:
+    """Finds the work that no notification announces. `run_next` runs one due job (`Executor.run_next`)."""
+
+    def __init__(self, services: Services, run_next: RunNext) -> None:
+        self._services = services
+        self._run_next = run_next
+        self._running: set[asyncio.Future[bool]] = set()
+
+    async def run_forever(self) -> None:
+        """Sweep every `sweep_s` seconds. A sweep that fails is logged; the next one tries again."""
+        orphans_deleted_at = 0.0
+        while True:
+            await asyncio.sleep(self._services.settings.sweep_s)
+            try:
+                if time.monotonic() - orphans_deleted_at > ORPHAN_AGE_S / 6:
+                    await self.delete_orphaned_blobs()
+                    orphans_deleted_at = time.monotonic()
+                self._run_due(await self.sweep())
+            except Exception:
+                log.exception("sweep failed; the next one tries again")
+
+    async def sweep(self) -> list[str]:
+        """Sweep once. Returns the due jobs, at most `jobs_per_executor`."""
+        database, settings = self._services.database, self._services.settings
+        async with database.transaction() as session:
+            for job in await lifecycle.expired_leases(session):
+                await settlement.requeue_or_fail(session, Claim(job, job.version), settings, Interrupted())
+        await self._erase_expired()
+        async with database.transaction() as session:
+            await queue_position.report_changes(session)
+        async with database.transaction() as session:
+            return list(await lifecycle.due_jobs(session, limit=settings.jobs_per_executor))
+
+    async def delete_orphaned_blobs(self) -> None:
+        """Delete uploads that a crash left without a job: between storing and accepting, or settling and deleting."""
+        old = await self._services.blobs.older_than(ORPHAN_AGE_S)
+        async with self._services.database.transaction() as session:
+            orphans = await queries.blobs_without_job(session, old) if old else set()
+        for blob in orphans:
+            await self._services.blobs.delete(blob)
+
+    async def _erase_expired(self) -> None:
+        async with self._services.database.transaction() as session:
+            blobs = await settlement.erase_expired(session)
+        for blob in blobs:
+            await self._services.blobs.delete(blob)
+
+    def _run_due(self, due: list[str]) -> None:
+        for _ in due[len(self._running) :]:  # at most as many as the executor has slots
+            task = asyncio.ensure_future(self._run_next())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)

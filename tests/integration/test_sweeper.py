@@ -1,0 +1,90 @@
+"""Sweeps over a real PostgreSQL: lost jobs, closed retry windows, orphaned uploads, due jobs."""
+
+import asyncio
+import io
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import col
+
+from deployments.replica.local_pool import LocalPool
+from serve_app import sweeper
+from serve_app.executor import Executor
+from serve_app.jobs.models import Job, JobState
+from serve_app.services import Services
+from serve_app.sweeper import Sweeper
+from tests.integration.test_executor import balance, history, job_of, make_due, submit, until_state
+from tests.support.fakes import local_pool
+from tests.support.world import Customer
+
+
+async def no_job() -> bool:
+    """A `run_next` that finds nothing."""
+    return False
+
+
+async def test_an_upload_that_a_crash_left_behind_is_deleted(
+    services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upload of a job is kept."""
+    monkeypatch.setattr(sweeper, "ORPHAN_AGE_S", 0.0)
+    blob = (await job_of(services, await submit(services, customer))).blob
+    orphan = (await services.blobs.put(io.BytesIO(b"left behind"))).key
+    await Sweeper(services, no_job).delete_orphaned_blobs()
+    assert blob
+    assert await services.blobs.exists(blob)
+    assert not await services.blobs.exists(orphan)
+
+
+async def test_a_dropped_job_is_taken_up_again(services: Services, pool: LocalPool, customer: Customer) -> None:
+    """A worker dies in the middle: when its lease has run out, the sweep queues the job and it completes."""
+    job_id = await submit(services, customer)
+    slow = local_pool(services.database, asr={"work_s": 60.0})
+    dying = asyncio.create_task(Executor(services, slow).run_next())
+    await until_state(services, job_id, JobState.PROCESSING_INFERENCE)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    executor = Executor(services, pool)
+    sweeps = Sweeper(services, executor.run_next)
+    assert await sweeps.sweep() == []
+    async with services.database.transaction() as session:
+        await session.exec(update(Job).where(col(Job.id) == job_id).values(lease_until=Job.created_at))
+    await sweeps.sweep()
+    await make_due(services, job_id)
+    assert await sweeps.sweep() == [job_id]
+    await executor.run_next()
+    assert await history(services, job_id) == [
+        "queued", "loading_weights", "processing_inference", "queued",
+        "loading_weights", "processing_inference", "completed",
+    ]  # fmt: skip
+    await slow.close()
+
+
+async def test_a_failed_job_is_refunded_when_its_window_closes(services: Services, customer: Customer) -> None:
+    """The input is kept until then, and deleted with the refund."""
+    services.settings.max_attempts = 1
+    pool = local_pool(services.database, asr={"fail": "inference"})
+    executor = Executor(services, pool)
+    sweeps = Sweeper(services, executor.run_next)
+    job_id = await submit(services, customer)
+    await executor.run_next()
+    await sweeps.sweep()
+    blob = (await job_of(services, job_id)).blob
+    assert blob
+    assert await balance(services, customer) == 99
+    async with services.database.transaction() as session:
+        await session.exec(update(Job).where(col(Job.id) == job_id).values(expires_at=Job.created_at))
+    await sweeps.sweep()
+    await sweeps.sweep()
+    assert await balance(services, customer) == 100
+    assert not await services.blobs.exists(blob)
+    await pool.close()
+
+
+async def test_a_due_job_runs_without_a_notification(services: Services, pool: LocalPool, customer: Customer) -> None:
+    """The sweeper calls the executor for every due job."""
+    job_id = await submit(services, customer)
+    running = asyncio.create_task(Sweeper(services, Executor(services, pool).run_next).run_forever())
+    await until_state(services, job_id, JobState.COMPLETED)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
