@@ -1,5 +1,6 @@
 """Credits over the API: ledger, balance, expiring grants, quotes."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -9,6 +10,7 @@ from sqlmodel import col
 from serve_app.credits import ledger
 from serve_app.credits.models import LedgerEntry
 from serve_app.executor import Executor
+from serve_app.model_pool.status import CACHE_S
 from serve_app.services import Services
 from tests.support.calls import submit
 from tests.support.fakes import local_pool
@@ -80,6 +82,7 @@ async def test_a_quote_says_whether_models_are_cold_and_how_long_it_takes(
     await Executor(services, pool).run_next()
     for replica in pool.replicas.values():
         await replica.heartbeat()
+    await asyncio.sleep(CACHE_S)  # quotes read the cached status of the pool
     warm = await client.post("/v1/recruitscreen/quote", data={"duration_s": "60"}, headers=customer.headers)
     assert warm.json()["cold"] is False
     assert warm.json()["expected_s"] != 30.0
