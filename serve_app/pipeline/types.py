@@ -172,7 +172,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Competency:
-    """One thing a rubric scores, with what each of the five scores looks like."""
+    """One quality that a rubric scores, with an anchor for each score."""
 
     slug: str
     name: str
@@ -180,18 +180,18 @@ class Competency:
     anchors: dict[int, str]
     """Behavioural anchors, keys 1 to 5."""
     cues: tuple[str, ...] = ()
-    """Words and phrases of questions and answers that touch this competency; they help retrieval, not scoring."""
+    """Words and phrases of questions and answers about this competency. They find passages and score nothing."""
     probe: str = ""
-    """A question that asks for it, for the next round when this interview did not."""
+    """A question for the next round, when this interview left the competency open."""
     points: tuple[str, ...] = ()
-    """Points a strong answer makes, where the rubric knows them: they then decide the score."""
+    """Points that a strong answer makes. Where a rubric names them, they decide the score."""
     of_role: bool = False
-    """Whether the tools that the job description names belong to it."""
+    """Whether the job description's tools count as its cues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """What an interview is scored by."""
+    """The competencies that an interview is scored on."""
 
     version: str
     competencies: tuple[Competency, ...]
@@ -200,7 +200,7 @@ class Rubric:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A verbatim piece of what the candidate said."""
+    """A verbatim quote with its times and speaker."""
 
     quote: str
     start: float
@@ -210,7 +210,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class CompetencyScore:
-    """1 to 5 with evidence, or None with the reason why there is no score."""
+    """A score, 1 to 5, with evidence; or None with the reason."""
 
     score: int | None
     rationale: str
@@ -223,7 +223,7 @@ class CompetencyScore:
 
 @dataclass(frozen=True, slots=True)
 class RedFlag:
-    """Something a recruiter should look at, with where it was said."""
+    """A warning to the recruiter, with the words it rests on."""
 
     text: str
     severity: Literal["low", "medium", "high"]
@@ -232,13 +232,13 @@ class RedFlag:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """What an assessment asked of its language model."""
+    """Calls and tokens of an assessment's language model."""
 
     calls: int = 0
     prompt_tokens: int = 0
     """Tokens of contexts, questions and options, cached ones included."""
     cached_tokens: int = 0
-    """Those of them that had been read before and were not computed again."""
+    """Prompt tokens that came from a cache."""
     completion_tokens: int = 0
 
     def __add__(self, other: "TokenUsage") -> "TokenUsage":
@@ -269,13 +269,13 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class AssessmentRequest(ModelRequest[Assessment]):
-    """Everything the assessor may know: what was said about the work, and the yardstick."""
+    """Assess an interview against a rubric. Holds all that the assessor may know."""
 
     role: ClassVar[ModelRole] = "assessor"
 
     role_title: str
     utterances: tuple[Utterance, ...]
     candidate: str | None
-    """Label of the candidate's voice, or None when nobody can be told to be the candidate."""
+    """Speaker label of the candidate; None when it is unknown."""
     rubric: Rubric
     job_description: str = ""

@@ -1,13 +1,13 @@
 """The flow of an assessment: find the passages, judge them, choose the evidence, then word the report.
 
-Every score rests on sentences that the candidate said. A competency that the interview never touched gets no score. The
-flow is pure except for the language model, which is asked small questions only, and the tagger.
+Every score rests on sentences of the candidate. A competency that the interview does not touch gets no score. Pure
+except for the calls of the language model, all of them small, and of the tagger.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from serve_app.pipeline.assessment import job_description, report
+from serve_app.pipeline.assessment.evidence import choose_evidence
 from serve_app.pipeline.assessment.injection.policy import InjectionPolicy
 from serve_app.pipeline.assessment.judges import judge_for
 from serve_app.pipeline.assessment.judges.judgement import Judge, Judgement
@@ -18,32 +18,29 @@ from serve_app.pipeline.assessment.passages import (
     is_relevant,
     relevant_part,
     relevant_passages,
-    sentence_relevance,
     without_doubtful,
 )
 from serve_app.pipeline.assessment.ports import LanguageModel, WordTagger
 from serve_app.pipeline.assessment.quotes import QuoteIndex
-from serve_app.pipeline.assessment.text import Sentence, split_utterances
+from serve_app.pipeline.assessment.text import split_utterances
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import Assessment, AssessmentRequest, Competency, CompetencyScore
 
 MAX_PASSAGES = 2
 """Passages that a model reads for one competency, however long the interview is."""
-SHORTLIST = 4
-"""Sentences that the model chooses the evidence from."""
 
 
 def assess(request: AssessmentRequest, model: LanguageModel, tagger: WordTagger, progress: Progress) -> Assessment:
-    """Return the assessment. Reports the finished share after each step; `progress` may raise to stop the work."""
+    """Assess one interview. Reports the finished share after each step; `progress` may raise to stop the work."""
     rubric, candidate = job_description.rubric_with_job_terms(request), request.candidate or ""
-    talk = split_utterances(request.utterances, candidate, InjectionPolicy.for_rubric(rubric), tagger)
-    passages = find_passages(talk, candidate) if candidate else ()
-    quotes = QuoteIndex(talk, candidate)
+    conversation = split_utterances(request.utterances, candidate, InjectionPolicy.for_rubric(rubric), tagger)
+    passages = find_passages(conversation, candidate) if candidate else ()
+    quotes = QuoteIndex(conversation, candidate)
     judge, scores = judge_for(model, job_description.job_background(request)), dict[str, CompetencyScore]()
     for number, competency in enumerate(rubric.competencies, start=1):
         scores[competency.slug] = _score(competency, passages, quotes, judge, model)
         progress(0.9 * number / len(rubric.competencies))
-    flags = report.red_flags(talk, candidate)
+    flags = report.red_flags(conversation, candidate)
     recommendation = report.recommend(scores, flags)
     texts = report.write_texts(model, request, scores, recommendation)
     progress(1.0)
@@ -74,7 +71,7 @@ def _score(
         return CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
     undoubted = relevant_passages(competency, map(without_doubtful, passages))
     judgement = _judge(competency, relevant, undoubted, judge)
-    chosen = _choose_evidence(competency, judgement.passage, model)
+    chosen = choose_evidence(competency, judgement.passage, model)
     evidence = quotes.find(chosen.text, chosen.start) if chosen else None
     if evidence is None:
         return CompetencyScore(None, "No sentence of the candidate supports a score.", reason="no_evidence")
@@ -91,9 +88,9 @@ def _score(
 def _judge(
     competency: Competency, relevant: Sequence[Passage], undoubted: Sequence[Passage], judge: Judge
 ) -> Judgement:
-    """Judge with and without the doubtful sentences; the lower score counts, so that they raise no score.
+    """Judge with and without the doubtful sentences and keep the lower score: so they never raise a score.
 
-    Where nothing remains without them, they are judged alone.
+    Where all sentences are doubtful, judge them as they are.
     """
     readings = [relevant] if undoubted in {relevant, ()} else [relevant, undoubted]
     judgements = (
@@ -101,32 +98,3 @@ def _judge(
         for reading in readings
     )
     return min(judgements, key=lambda judgement: judgement.score)
-
-
-def _choose_evidence(competency: Competency, passage: Passage, model: LanguageModel) -> Sentence | None:
-    """One sentence of the passage, chosen by the model from a shortlist.
-
-    The schema enumerates the sentences, so the quote is verbatim; `QuoteIndex` looks it up all the same.
-    """
-    shortlist = sorted(passage.sentences, key=lambda sentence: -sentence_relevance(competency, sentence))[:SHORTLIST]
-    if len(shortlist) < 2:
-        return shortlist[0] if shortlist else None
-    chosen = model.write("", _evidence_prompt(competency, passage, shortlist), _evidence_schema(len(shortlist)), 16)
-    return shortlist[int(chosen["sentence"]) - 1]
-
-
-def _evidence_prompt(competency: Competency, passage: Passage, shortlist: Sequence[Sentence]) -> str:
-    numbered = "\n".join(f"{number}. {sentence.text}" for number, sentence in enumerate(shortlist, start=1))
-    return (
-        f"Question in a job interview: {passage.question}\nSentences of the answer:\n{numbered}\n"
-        f"Which sentence says most about this: {competency.description} Answer with its number as JSON."
-    )
-
-
-def _evidence_schema(count: int) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {"sentence": {"enum": list(range(1, count + 1))}},
-        "required": ["sentence"],
-        "additionalProperties": False,
-    }

@@ -1,4 +1,4 @@
-"""The job description: which tools it asks for, and which of them nobody mentioned."""
+"""The job description: the tools it names, and those that the interview did not mention."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ DESCRIPTION_WORDS = 150
 _TERM = re.compile(
     r"(?<![.?!:•*\n-] )(?<!^)(?<!\n)\b(?:[A-Z][a-z]{2,}|\w*[a-z]\w*[A-Z]\w*|[A-Z]{2,}\d*|[A-Z][a-z]+\d)\b"
 )
-"""A name inside a sentence: Kubernetes, PostgreSQL, AWS. The first word of a sentence or list item may be any word."""
+"""A name inside a sentence: Kubernetes, PostgreSQL, AWS. Skips the first word of a sentence or list item, where any
+word has a capital."""
 _NO_TOOL = re.compile(
     r"the|and|you|our|we|for|with|your|this|that|are|must|will|have|senior|junior|lead|engineer|manager|developer|team|"
     r"experience|monday|friday|january|gmbh|inc|ltd|llc|english|german|french|spanish|europe\w*|usa?|uk|eu",
@@ -25,13 +26,13 @@ _NO_TOOL = re.compile(
 
 
 def terms(description: str) -> tuple[str, ...]:
-    """The tools and methods that a job description names, in its order."""
-    found = dict.fromkeys(term for term in _TERM.findall(description) if not _NO_TOOL.fullmatch(term))
-    return tuple(found)[:MAX_TERMS]
+    """Return the tools and methods that a job description names, in its order, at most MAX_TERMS."""
+    distinct = dict.fromkeys(term for term in _TERM.findall(description) if not _NO_TOOL.fullmatch(term))
+    return tuple(distinct)[:MAX_TERMS]
 
 
 def rubric_with_job_terms(request: AssessmentRequest) -> Rubric:
-    """The rubric with the job's tools among the cues of role competencies. Cues find passages; they score nothing."""
+    """Return the rubric with the job's tools as cues of role competencies. Cues find passages; they score nothing."""
     cues = tuple(term.lower() for term in terms(request.job_description))
     return replace(
         request.rubric,
@@ -42,7 +43,7 @@ def rubric_with_job_terms(request: AssessmentRequest) -> Rubric:
 
 
 def question_about_missing_terms(request: AssessmentRequest) -> tuple[str, ...]:
-    """A question for the next round about the job's tools that neither side mentioned; empty when all were."""
+    """Return one question about the job's tools that neither side mentioned, or none."""
     spoken = _spoken_words(request.utterances)
     missing = [term for term in terms(request.job_description) if not _mentioned(term.lower(), spoken)][:MAX_ASKED]
     if not missing:
@@ -51,13 +52,13 @@ def question_about_missing_terms(request: AssessmentRequest) -> tuple[str, ...]:
 
 
 def job_background(request: AssessmentRequest) -> str:
-    """The job in a few lines, as data for a language model. Without a description it names the role alone."""
+    """Return the job in a few lines, as data for a language model. Without a description: the role alone."""
     text = " ".join(request.job_description.split()[:DESCRIPTION_WORDS])
     return f"The role: {request.role_title}." + (f"\n<job>\n{escape(text)}\n</job>" if text else "")
 
 
 def escape(text: str) -> str:
-    """Text that cannot close the tag it stands in."""
+    """Replace angle brackets, so that the text cannot close the tag it stands in."""
     return text.replace("<", "‹").replace(">", "›")
 
 

@@ -1,7 +1,7 @@
-"""Removes what must not count: fillers, hedges, names, pronouns, a country's spelling.
+"""Removes what must not count from a text: fillers, hedges, names, pronouns, a country's spelling.
 
-Only the judge's input is normalised; quotes stay as they were said. A likelihood changes with every word of a prompt,
-so the surest way to judge two ways of saying the same thing alike is to show the judge the same words.
+Only the judge's input is normalised; quotes stay verbatim. A likelihood changes with every word of a prompt, so two
+phrasings of the same answer get the same score only if the judge reads the same words.
 """
 
 import re
@@ -24,7 +24,7 @@ _PRONOUNS = {
     "he": "they", "she": "they", "him": "their", "his": "their", "her": "their", "hers": "theirs",
     "himself": "themself", "herself": "themself", "he's": "they're", "she's": "they're",
 }  # fmt: skip
-"""“Her” is “his” or “him”: all three become one word. Equality matters here, grammar does not."""
+"""“Her” may mean “his” or “him”, so all three become one word. The texts must be equal, not grammatical."""
 _PRONOUN = re.compile(rf"\b(?:{'|'.join(_PRONOUNS)})\b", re.IGNORECASE)
 _OUR = re.compile(r"\b(behavi|col|fav|harb|hon|lab|neighb|hum|vap|endeav)our", re.IGNORECASE)
 _ISE = re.compile(
@@ -37,17 +37,17 @@ _LL = re.compile(r"\b(travel|model|label|cancel|signal)l(ed|ing)\b", re.IGNORECA
 
 
 def normalise(text: str) -> str:
-    """`text` as the judge reads it. Sentences begin with a capital."""
+    """Return `text` as the judge reads it. Sentences start with a capital letter."""
     for pattern, by in ((_INTRODUCTION, ""), (_ASIDES, " "), (_REPEATED, r"\1")):
         text = pattern.sub(by, text)
-    text = _PRONOUN.sub(lambda found: _PRONOUNS[found.group().lower()], text)
+    text = _PRONOUN.sub(lambda match: _PRONOUNS[match.group().lower()], text)
     for pattern, by in ((_OUR, r"\1or"), (_ISE, r"\1\2z\3"), (_RE, r"\1er\2"), (_LL, r"\1\2")):
         text = pattern.sub(by, text)
     return _tidy(text)
 
 
 def _tidy(text: str) -> str:
-    """Repair blanks and capitals where words were removed."""
+    """Repair blanks, punctuation and capitals where words were removed."""
     text = re.sub(r"\s+([.,;:?!])", r"\1", re.sub(r"\s+", " ", text)).strip(" ,")
     text = re.sub(r"(?:(?<=[.?!])\s*[.,]+|(?<=^)[.,]+)", "", text)
-    return re.sub(r"(?:^|(?<=[.?!] ))[a-z]", lambda found: found.group().upper(), text)
+    return re.sub(r"(?:^|(?<=[.?!] ))[a-z]", lambda match: match.group().upper(), text)

@@ -1,4 +1,4 @@
-"""Attributes that nobody may be assessed on. A rubric that names one is refused, a text that names one is not shown."""
+"""Protected attributes: no rubric may name one, and no text that names one is shown."""
 
 import re
 
@@ -21,6 +21,6 @@ _PATTERNS = {attribute: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for attri
 
 
 def protected_attribute(text: str) -> str | None:
-    """The first protected attribute that `text` names, e.g. `accent`; None when it names none."""
+    """Return the first protected attribute that `text` names, e.g. `accent`; None when it names none."""
     text = text.replace("_", " ")
     return next((attribute for attribute, pattern in _PATTERNS.items() if pattern.search(text)), None)

@@ -1,9 +1,9 @@
-"""Verbatim quotes: what one speaker said, searchable by its letters. A quote that is not found was not said."""
+"""Verbatim quotes: finds a quote in the words of one speaker, with its times, or rejects it."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from serve_app.pipeline.assessment.text import Sentence, SpokenSentences
+from serve_app.pipeline.assessment.text import Sentence, SplitUtterance
 from serve_app.pipeline.sentences import join
 from serve_app.pipeline.types import Evidence, Word
 
@@ -11,14 +11,16 @@ from serve_app.pipeline.types import Evidence, Word
 class QuoteIndex:
     """The words of one speaker that may serve as evidence."""
 
-    def __init__(self, talk: Iterable[SpokenSentences], speaker: str) -> None:
+    def __init__(self, conversation: Iterable[SplitUtterance], speaker: str) -> None:
         self._speaker = speaker
-        self._runs = [run for spoken in talk if spoken.speaker == speaker for run in _trusted_runs(spoken.sentences)]
+        own = [utterance.sentences for utterance in conversation if utterance.speaker == speaker]
+        self._runs = [run for sentences in own for run in _trusted_runs(sentences)]
 
     def find(self, quote: str, near: float = 0.0) -> Evidence | None:
-        """The quote as it was said, with its times, nearest to `near` seconds; None when it was not said.
+        """Return the speaker's own words with their times; None when the speaker did not say the quote.
 
-        Ignores case, punctuation, accents on letters and blanks. The order and every letter and digit must match.
+        Ignores case, punctuation, accents on letters and blanks. Every letter and digit must match, in order. Of
+        several matches, the one nearest to `near` (seconds) counts.
         """
         letters = letters_of(quote)
         matches = [words for run in self._runs for words in run.find(letters)] if letters else []
@@ -37,24 +39,25 @@ class _Run:
         ends = [0]
         for word in self._words:
             ends.append(ends[-1] + len(letters_of(word.text)))
-        self._border = {at: number for number, at in enumerate(ends)}
+        self._word_at = {offset: number for number, offset in enumerate(ends)}
 
     def find(self, letters: str) -> Iterable[Sequence[Word]]:
-        """Every place where whole words spell `letters`."""
-        at = self._text.find(letters)
-        while at >= 0:
-            first, last = self._border.get(at), self._border.get(at + len(letters))
+        """Yield every run of whole words that spells `letters`."""
+        offset = self._text.find(letters)
+        while offset >= 0:
+            first, last = self._word_at.get(offset), self._word_at.get(offset + len(letters))
             if first is not None and last is not None:
                 yield self._words[first:last]
-            at = self._text.find(letters, at + 1)
+            offset = self._text.find(letters, offset + 1)
 
 
 def letters_of(text: str) -> str:
-    """Letters and digits alone, in one form."""
+    """Return only the letters and digits of a text, casefolded, without accents (NFKD)."""
     return "".join(c for c in unicodedata.normalize("NFKD", text).casefold() if c.isalnum())
 
 
 def _trusted_runs(sentences: Iterable[Sentence]) -> Iterable[_Run]:
+    """Words of consecutive trusted sentences. A quote never crosses an untrusted one."""
     words: list[Word] = []
     for sentence in sentences:
         if sentence.trusted:

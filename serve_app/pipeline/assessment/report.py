@@ -1,7 +1,7 @@
-"""The texts of an assessment, made last and from checked facts alone.
+"""The report of an assessment, written last and only from checked facts: recommendation, red flags and texts.
 
-A small model's free text is not shown: its assessment is worded from the scores and the quotes they rest on. A model
-that writes well gets the same facts and a schema, and writes the summary and the submittal note.
+A small model's free text is not shown: the texts are composed from the scores and their quotes. A model that writes
+well gets the same facts and a schema, and writes the summary and the submittal note.
 """
 
 import json
@@ -14,7 +14,7 @@ from serve_app.pipeline.assessment.job_description import escape, job_background
 from serve_app.pipeline.assessment.ports import LanguageModel
 from serve_app.pipeline.assessment.protected_attributes import protected_attribute
 from serve_app.pipeline.assessment.quotes import letters_of
-from serve_app.pipeline.assessment.text import Sentence, SpokenSentences
+from serve_app.pipeline.assessment.text import Sentence, SplitUtterance
 from serve_app.pipeline.types import AssessmentRequest, Competency, CompetencyScore, Evidence, RedFlag, Rubric
 
 Recommendation = Literal["advance", "hold", "reject", "insufficient_evidence"]
@@ -35,18 +35,17 @@ OTHER_SPEAKER_FLAG = "Speech at the automated assessment under another voice tha
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What people read."""
+    """The two texts of a report."""
 
     summary: str
     submittal_note: str
 
 
 def recommend(scores: Mapping[str, CompetencyScore], flags: Sequence[RedFlag]) -> Recommendation:
-    """Apply the rule that leads from scores to a recommendation.
+    """Derive the recommendation from the scores.
 
-    With fewer than half of the competencies scored, or a single one of several, nothing is recommended; a mean of 3.5
-    with no score below 2 advances; a mean under 2.5 rejects; all else holds. A red flag of high severity never
-    advances.
+    `insufficient_evidence`: fewer than half of the competencies are scored, or only one of several. `reject`: mean
+    under 2.5. `advance`: mean of 3.5 or more, no score below 2, no red flag of high severity. `hold`: all else.
     """
     values = [score.score for score in scores.values() if score.score is not None]
     if len(values) * 2 < len(scores) or len(values) < min(2, len(scores)):
@@ -59,18 +58,18 @@ def recommend(scores: Mapping[str, CompetencyScore], flags: Sequence[RedFlag]) -
     return "hold"
 
 
-def red_flags(talk: Iterable[SpokenSentences], candidate: str) -> tuple[RedFlag, ...]:
-    """One flag for each sentence that addresses the assessor. It is not judged, and a person should know of it."""
+def red_flags(conversation: Iterable[SplitUtterance], candidate: str) -> tuple[RedFlag, ...]:
+    """Return one flag for each sentence that addresses the assessor. Such a sentence is not judged."""
     return tuple(
-        _flag(sentence, spoken.speaker, candidate)
-        for spoken in talk
-        for sentence in spoken.sentences
+        _flag(sentence, utterance.speaker, candidate)
+        for utterance in conversation
+        for sentence in utterance.sentences
         if sentence.verdict.severity
     )
 
 
 def _flag(sentence: Sentence, speaker: str, candidate: str) -> RedFlag:
-    """Under another speaker it may be anybody's: such a flag has low severity."""
+    """Severity is low for other speakers than the candidate: the label may be wrong."""
     evidence = (Evidence(sentence.text, round(sentence.start, 2), round(sentence.end, 2), speaker),)
     severity = sentence.verdict.severity or "low"
     if speaker != candidate:
@@ -79,17 +78,17 @@ def _flag(sentence: Sentence, speaker: str, candidate: str) -> RedFlag:
 
 
 def highlights(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> tuple[str, ...]:
-    """The strong competencies, each with the candidate's words."""
+    """Return the strong competencies, each with the candidate's words."""
     return tuple(f"{c.name}: “{scores[c.slug].evidence[0].quote}”" for c in _strong(rubric, scores))
 
 
 def next_questions(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> tuple[str, ...]:
-    """The rubric's own questions for what was not covered, weak or unclear."""
+    """Return the rubric's questions for competencies that are not covered, weak or unstable."""
     return tuple(c.probe for c in rubric.competencies if c.probe and _is_open(scores[c.slug]))
 
 
 def rationale(competency: Competency, score: int, *, stable: bool) -> str:
-    """Why this score: the anchor that the judge found nearest."""
+    """Explain a score by its anchor."""
     doubt = "" if stable else " The judge's passes disagree: read the passage before you rely on this."
     return f"Nearest to level {score}: {competency.anchors[score]}{doubt}"
 
@@ -98,10 +97,10 @@ def write_texts(
     model: LanguageModel, request: AssessmentRequest, scores: Mapping[str, CompetencyScore],
     recommendation: Recommendation,
 ) -> Texts:  # fmt: skip
-    """Write summary and submittal note. A text of the model that fails a check is replaced by the plain one."""
-    plain = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores))
+    """Write summary and submittal note. Replaces a model's text that fails a check by the composed one."""
+    composed = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores))
     if not model.writes_prose:
-        return plain
+        return composed
     facts = {
         "role": request.role_title,
         "recommendation": recommendation,
@@ -112,20 +111,21 @@ def write_texts(
     quotes = [evidence.quote for score in scores.values() for evidence in score.evidence]
     return Texts(
         *(
-            text if _may_be_shown(text, quotes) else other
-            for text, other in (
-                (written["summary"].strip(), plain.summary),
-                (written["submittal_note"].strip(), plain.submittal_note),
+            text if _may_be_shown(text, quotes) else fallback
+            for text, fallback in (
+                (written["summary"].strip(), composed.summary),
+                (written["submittal_note"].strip(), composed.submittal_note),
             )
         )
     )
 
 
 def _may_be_shown(text: str, quotes: Sequence[str]) -> bool:
-    """Whether a text is not empty, quotes only what was said, and names no protected attribute."""
-    said = [letters_of(quote) for quote in quotes]
-    claimed = [letters_of(quote) for quote in _QUOTED.findall(text)]
-    return bool(text) and not protected_attribute(text) and all(any(one in other for other in said) for one in claimed)
+    """Whether a text is not empty, quotes only the evidence, and names no protected attribute."""
+    evidence = [letters_of(quote) for quote in quotes]
+    claims = [letters_of(quote) for quote in _QUOTED.findall(text)]
+    verbatim = all(any(claim in quote for quote in evidence) for claim in claims)
+    return bool(text) and not protected_attribute(text) and verbatim
 
 
 _QUOTED = re.compile(r"[“\"]([^”\"]+)[”\"]")
@@ -168,15 +168,15 @@ def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
     )
     missing = [c.name.lower() for c in rubric.competencies if scores[c.slug].score is None]
     parts = []
-    settled = [c for c in scored if scores[c.slug].stable]
+    stable = [c for c in scored if scores[c.slug].stable]
     if scored:
-        listed = ", ".join(f"{c.name.lower()} {scores[c.slug].score}" for c in scored)
-        parts.append(f"Scored on what the candidate said (1 to 5): {listed}.")
-    if settled:
-        best = scores[settled[0].slug].evidence[0].quote
-        parts.append(f"The strongest evidence is for {settled[0].name.lower()}: “{best}”")
+        values = ", ".join(f"{c.name.lower()} {scores[c.slug].score}" for c in scored)
+        parts.append(f"Scored on what the candidate said (1 to 5): {values}.")
+    if stable:
+        best = scores[stable[0].slug].evidence[0].quote
+        parts.append(f"The strongest evidence is for {stable[0].name.lower()}: “{best}”")
     if missing:
-        parts.append(f"The interview gives no evidence for {_listed(missing)}.")
+        parts.append(f"The interview gives no evidence for {_enumerate(missing)}.")
     return " ".join(parts) or "The recording holds no answers that can be assessed."
 
 
@@ -184,28 +184,28 @@ def _note(role_title: str, rubric: Rubric, scores: Mapping[str, CompetencyScore]
     strong = _strong(rubric, scores)
     if not strong:
         return _note_without_strengths(role_title, rubric, scores)
-    said = " ".join(f"On {c.name.lower()}: “{scores[c.slug].evidence[0].quote}”" for c in strong)
-    return f"Interviewed for {role_title}. In the candidate's own words: {said}"
+    quotes = " ".join(f"On {c.name.lower()}: “{scores[c.slug].evidence[0].quote}”" for c in strong)
+    return f"Interviewed for {role_title}. In the candidate's own words: {quotes}"
 
 
 def _note_without_strengths(role_title: str, rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
-    """For the person who decides about a second call: what the interview covered, what it left open, what to ask."""
+    """A note for a second call: what the interview covered, what it left open, what to ask."""
     covered = [f"{c.name.lower()} ({scores[c.slug].score} of 5)" for c in rubric.competencies if scores[c.slug].score]
     missing = [c.name.lower() for c in rubric.competencies if scores[c.slug].score is None]
-    found = (
-        f"It covered {_listed(covered, 'and')}, and no answer was strong enough to put forward."
+    coverage = (
+        f"It covered {_enumerate(covered, 'and')}, and no answer was strong enough to put forward."
         if covered
         else "It covered nothing that the rubric asks for, so it speaks neither for nor against the candidate."
     )
-    open_ = f" It gives no evidence on {_listed(missing)}." if covered and missing else ""
-    asks = "".join(f" “{question}”" for question in next_questions(rubric, scores)[:MAX_NOTE_QUESTIONS])
-    return f"Interview for {role_title}, not ready for submittal. {found}{open_}" + (
-        f" To ask in a second call:{asks}" if asks else ""
+    gaps = f" It gives no evidence on {_enumerate(missing)}." if covered and missing else ""
+    questions = "".join(f" “{question}”" for question in next_questions(rubric, scores)[:MAX_NOTE_QUESTIONS])
+    return f"Interview for {role_title}, not ready for submittal. {coverage}{gaps}" + (
+        f" To ask in a second call:{questions}" if questions else ""
     )
 
 
 def _strong(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> list[Competency]:
-    """Competencies with a high score on which all passes of the judge agree."""
+    """Return the competencies with a high and stable score."""
     return [c for c in rubric.competencies if scores[c.slug].stable and (scores[c.slug].score or 0) >= STRONG]
 
 
@@ -213,5 +213,5 @@ def _is_open(score: CompetencyScore) -> bool:
     return score.score is None or score.score <= WEAK or not score.stable
 
 
-def _listed(names: Sequence[str], last: str = "or") -> str:
+def _enumerate(names: Sequence[str], last: str = "or") -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

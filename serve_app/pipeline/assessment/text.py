@@ -1,4 +1,4 @@
-"""Utterances as sentences that can be quoted, each with the verdict on prompt injection."""
+"""Splits utterances into sentences that can be quoted, each with its verdict on prompt injection."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,18 +9,19 @@ from serve_app.pipeline.assessment.injection.patterns import is_instruction
 from serve_app.pipeline.assessment.injection.policy import InjectionPolicy, InjectionVerdict
 from serve_app.pipeline.assessment.injection.spans import combine, split_at_injections, tag_sentences
 from serve_app.pipeline.assessment.ports import WordTagger, WordTags
-from serve_app.pipeline.sentences import join, sentences
+from serve_app.pipeline.sentences import join
+from serve_app.pipeline.sentences import sentences as split_sentences
 from serve_app.pipeline.types import Utterance, Word
 
 MAX_SENTENCE_WORDS = 45
-"""A recogniser may leave out full stops for minutes; a longer quote is of no use to a reader."""
+"""Longer sentences are cut. A recogniser may leave out full stops for minutes, and readers need short quotes."""
 MIN_PIECE_WORDS = 12
-"""A long sentence is not cut closer to its start than this."""
+"""Shortest first part of a sentence that is cut."""
 COMMA_S = 0.4
-"""Where a long sentence is cut, a comma counts like a pause of this length."""
+"""Seconds. A comma counts like a pause of this length when the cut is chosen."""
 NO_VERDICT = InjectionVerdict()
 HALF_INSTRUCTION = InjectionVerdict(severity="low")
-"""Verdict on each half of an instruction that a full stop cuts in two."""
+"""Verdict on both halves of an instruction with a full stop inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Sentence:
     verdict: InjectionVerdict = NO_VERDICT
 
 
-class SpokenSentences(NamedTuple):
-    """The sentences of one utterance."""
+class SplitUtterance(NamedTuple):
+    """The sentences of one utterance, in order."""
 
     speaker: str
     sentences: tuple[Sentence, ...]
@@ -45,30 +46,30 @@ class SpokenSentences(NamedTuple):
 
 def split_utterances(
     utterances: Iterable[Utterance], candidate: str, policy: InjectionPolicy, tagger: WordTagger
-) -> tuple[SpokenSentences, ...]:
-    """Split utterances into sentences with verdicts. All sentences of the candidate are tagged in one call."""
-    cut = [(utterance.speaker, _cut(utterance)) for utterance in utterances]
-    own = [[word.text for word in words] for speaker, pieces in cut if speaker == candidate for words in pieces]
+) -> tuple[SplitUtterance, ...]:
+    """Split utterances into sentences with verdicts. Tags all sentences of the candidate in one call."""
+    spoken = [(utterance.speaker, _split(utterance)) for utterance in utterances]
+    own = [[word.text for word in words] for speaker, parts in spoken if speaker == candidate for words in parts]
     tags = iter(tag_sentences(own, tagger))
-    talk = []
-    for speaker, pieces in cut:
-        found = [
+    conversation = []
+    for speaker, parts in spoken:
+        sentences = [
             sentence
-            for words in pieces
+            for words in parts
             for sentence in (
                 _candidate_sentences(words, next(tags), policy)
                 if speaker == candidate
                 else [_sentence(words, policy.for_interviewer(join(words)))]
             )
         ]
-        talk.append(SpokenSentences(speaker, _flag_halves(found)))
-    return tuple(talk)
+        conversation.append(SplitUtterance(speaker, _flag_halves(sentences)))
+    return tuple(conversation)
 
 
 def _candidate_sentences(
     words: Sequence[Word], tags: Sequence[WordTags], policy: InjectionPolicy
 ) -> Iterable[Sentence]:
-    """One sentence, or its parts where one of them addresses the assessor."""
+    """Build one sentence, or several where a part of it addresses the assessor."""
     parts = split_at_injections(tags)
     return [
         _sentence(words[part], policy.for_candidate(join(words[part]), combine(tags[part]), split=len(parts) > 1))
@@ -76,28 +77,29 @@ def _candidate_sentences(
     ]
 
 
-def _flag_halves(found: Sequence[Sentence]) -> tuple[Sentence, ...]:
-    """Flag two neighbouring sentences that only together are an instruction."""
-    checked = list(found)
-    for at, (one, other) in enumerate(pairwise(checked)):
-        halves = (one.text, other.text)
-        if is_instruction(" ".join(halves)) and not any(map(is_instruction, halves)):
-            checked[at : at + 2] = [replace(half, trusted=False, verdict=HALF_INSTRUCTION) for half in (one, other)]
+def _flag_halves(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """Flag neighbouring sentences that form an instruction only together."""
+    checked = list(sentences)
+    for index, pair in enumerate(pairwise(checked)):
+        texts = [sentence.text for sentence in pair]
+        if is_instruction(" ".join(texts)) and not any(map(is_instruction, texts)):
+            checked[index : index + 2] = [replace(half, trusted=False, verdict=HALF_INSTRUCTION) for half in pair]
     return tuple(checked)
 
 
-def _cut(utterance: Utterance) -> list[Sequence[Word]]:
-    return [piece for part in sentences(words_of(utterance)) for piece in _pieces(part)]
+def _split(utterance: Utterance) -> list[Sequence[Word]]:
+    return [part for words in split_sentences(words_of(utterance)) for part in _cut_long(words)]
 
 
 def words_of(utterance: Utterance) -> tuple[Word, ...]:
-    """An utterance's words. Words without times are spread evenly over the utterance."""
+    """Return an utterance's words. Spreads its text evenly over its time where it has no words."""
     if utterance.words:
         return utterance.words
     texts = utterance.text.split()
     step = (utterance.end - utterance.start) / max(1, len(texts))
     return tuple(
-        Word(utterance.start + i * step, utterance.start + (i + 1) * step, text) for i, text in enumerate(texts)
+        Word(utterance.start + index * step, utterance.start + (index + 1) * step, text)
+        for index, text in enumerate(texts)
     )
 
 
@@ -106,15 +108,16 @@ def _sentence(words: Sequence[Word], verdict: InjectionVerdict) -> Sentence:
     return Sentence(join(words), words[0].start, words[-1].end, trusted, tuple(words), verdict)
 
 
-def _pieces(words: Sequence[Word]) -> Iterable[Sequence[Word]]:
-    """A sentence, or the pieces of one without end: cut at its longest pauses and commas."""
+def _cut_long(words: Sequence[Word]) -> Iterable[Sequence[Word]]:
+    """Cut a long sentence at its longest pauses and commas."""
     while len(words) > MAX_SENTENCE_WORDS:
         latest = min(MAX_SENTENCE_WORDS, len(words) - 1)
-        cut = max(range(MIN_PIECE_WORDS, latest + 1), key=lambda at: _gap(words[at - 1], words[at]))
+        cut = max(range(MIN_PIECE_WORDS, latest + 1), key=lambda index: _gap(words[index - 1], words[index]))
         yield words[:cut]
         words = words[cut:]
     yield words
 
 
-def _gap(one: Word, other: Word) -> float:
-    return other.start - one.end + (COMMA_S if one.text.endswith((",", ";", ":", "，", "、")) else 0.0)
+def _gap(before: Word, after: Word) -> float:
+    """Seconds between two words, plus the worth of a comma."""
+    return after.start - before.end + (COMMA_S if before.text.endswith((",", ";", ":", "，", "、")) else 0.0)

@@ -1,17 +1,17 @@
-"""Patterns of unmistakable instructions to an assessor. They confirm what the tagger finds.
+"""Patterns of unmistakable instructions to an assessor. They confirm the injection tagger.
 
-`injection.policy` decides what follows from a match.
+`injection.policy` combines both into a verdict.
 """
 
 import re
 
 _SCORE = r"(?:scor(?:e|es|ed|ing)|rat(?:e|es|ed|ing|ings)|mark(?:s|ed)?|grad(?:e|es|ed|ing)|points?|stars?)"
 _TOP = r"(?:five|5|ten|10|full|top|highest|maximum|max|perfect|best|excellent|hundred|100)"
-_GRADER = (
+_ASSESSOR = (
     r"(?:a\.?i\.?|artificial intelligence|language model|l\.?l\.?m\.?|(?:chat ?)?gpt|assistant|model|system|algorithm|"
     r"bot|machine|computer|software|grader|evaluator|assessor|reviewer|screening (?:tool|software|system))"
 )
-_ADDRESSED = rf"(?:you(?:'re| are)?\s+|the\s+|an?\s+|any\s+|this\s+)*{_GRADER}"
+_ADDRESSED = rf"(?:you(?:'re| are)?\s+|the\s+|an?\s+|any\s+|this\s+)*{_ASSESSOR}"
 _ASKED = rf"(?:{_SCORE}|recommend\w*|advance|instruct\w*|output|{_TOP})"
 _RULES = r"(?:instructions?|prompts?|rubrics?|guidelines|criteria|anchors)"
 _ME = r"(?:me|this (?:candidate|answer|interview|person)|the candidate|every\w*|all\w*)"
@@ -29,7 +29,7 @@ PATTERNS = tuple(
         r"\b(?:system|assistant|developer|user)\s*(?::|message|prompt|override)",
         r"\b(?:begin|end|start)(?: of)? (?:transcript|interview|instructions|prompt)\b",
         r"\b(?:no|remove|delete|ignore|clear|omit)\b.{0,30}\bred flags?\b",
-        rf"^(?:(?:hey|dear|hello|hi|okay?|so|and),? )?{_GRADER}[,.!:]",
+        rf"^(?:(?:hey|dear|hello|hi|okay?|so|and),? )?{_ASSESSOR}[,.!:]",
     )
 )
 

@@ -1,8 +1,8 @@
-"""What follows from a sentence that may address the assessor (prompt injection).
+"""The policy on prompt injection: which sentences are flagged, which are judged, and which may raise a score.
 
-The injection tagger finds such speech in any wording; a few patterns are unmistakable. Both together make a red flag of
-high severity, one alone a flag of low severity. What may address the assessor is not judged, and what remains in doubt
-raises no score.
+The injection tagger finds speech to the assessor in any wording; a few patterns are unmistakable. Both together make a
+red flag of high severity, one alone a flag of low severity. Flagged sentences are not judged. Doubtful ones are judged,
+but raise no score.
 
 This is the second defence. The first one: the judge of a competency reads only the sentences about it (see
 `passages.relevant_part`), and the default judge weighs the rubric's own statements, so it follows no instruction.
@@ -20,38 +20,38 @@ from serve_app.pipeline.types import Rubric
 
 Severity = Literal["low", "high"]
 RECITED_WORDS = 7
-"""So many consecutive words of an anchor mean that the speaker recites the rubric."""
+"""Consecutive words of an anchor from which a sentence recites the rubric."""
 WORK = 0.5
 """From this probability on, a sentence tells of work."""
 CLEARLY_WORK = 0.8
-"""From this probability on, it clearly does."""
+"""From this probability on, a sentence clearly tells of work."""
 CLEARLY_NO_INJECTION = 0.3
 """Below this probability, a sentence clearly does not address the assessor."""
 DOUBT = 0.15
-"""Below this probability there is no doubt at all."""
+"""From this probability on, a sentence is doubtful: it may raise no score."""
 NO_TAGS = WordTags()
 
 
 class InjectionVerdict(NamedTuple):
-    """What the policy says about a sentence."""
+    """The policy's verdict on a sentence."""
 
     tags: WordTags = WordTags()
     severity: Severity | None = None
     """Severity of the red flag; None for no flag."""
 
     split: bool = False
-    """Whether the sentence was cut because another part of it addresses the assessor."""
+    """Whether this is a part of a sentence, cut because another part addresses the assessor."""
 
     @property
     def tells_of_work(self) -> bool:
-        """Whether it may be judged without a word of the rubric in it."""
+        """Whether it may be judged without a cue of the rubric in it."""
         return self.tags.work >= WORK
 
     @property
     def may_be_judged(self) -> bool:
         """Whether it has no red flag and either tells of work or clearly does not address the assessor.
 
-        A part of a cut sentence has to tell clearly of work.
+        A part of a cut sentence must clearly tell of work.
         """
         limit = INJECTION if self.tells_of_work else CLEARLY_NO_INJECTION
         hidden = self.split and self.tags.work < CLEARLY_WORK
@@ -59,32 +59,32 @@ class InjectionVerdict(NamedTuple):
 
     @property
     def doubtful(self) -> bool:
-        """Whether it may be judged, but must not raise a score."""
+        """Whether it must not raise a score."""
         return self.split or self.tags.injection >= DOUBT
 
 
 class InjectionPolicy:
-    """Tells speech to the assessor from talk about the work. Knows the anchors of the rubric in use."""
+    """Decides on each sentence, given its tags, the patterns and the anchors of the rubric."""
 
     def __init__(self, anchors: Iterable[str] = ()) -> None:
         self._anchors = frozenset(run for anchor in anchors for run in _runs(anchor))
 
     @classmethod
     def for_rubric(cls, rubric: Rubric) -> "InjectionPolicy":
-        """The policy that recognises this rubric's anchors."""
+        """Return the policy that recognises recited anchors of this rubric."""
         return cls(anchor for competency in rubric.competencies for anchor in competency.anchors.values())
 
     def for_candidate(self, sentence: str, tags: WordTags = NO_TAGS, *, split: bool = False) -> InjectionVerdict:
-        """The verdict on a sentence of the candidate, or on a part of one."""
+        """Return the verdict on a sentence of the candidate, or on a part of one."""
         tagged, matched = tags.injection >= INJECTION, is_instruction(sentence)
         if tagged and matched:
             return InjectionVerdict(tags, "high")
-        work = tags.work >= CLEARLY_WORK and tags.injection < DOUBT  # "I wrote the system prompt of our chatbot"
-        low = tagged or (matched and not work) or self._recites(sentence)
+        about_work = tags.work >= CLEARLY_WORK and tags.injection < DOUBT  # "I wrote the system prompt of our chatbot"
+        low = tagged or (matched and not about_work) or self._recites(sentence)
         return InjectionVerdict(tags, "low" if low else None, split)
 
     def for_interviewer(self, sentence: str) -> InjectionVerdict:
-        """The verdict on a sentence of others. Interviewers give orders and ask for ratings: only patterns count."""
+        """Return the verdict on a sentence of others, by patterns alone: interviewers order and ask for grades."""
         matched = is_instruction(sentence) and not is_question(sentence)
         return InjectionVerdict(severity="low") if matched else InjectionVerdict()
 
@@ -93,5 +93,6 @@ class InjectionPolicy:
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:
+    """All runs of RECITED_WORDS consecutive words."""
     words = re.findall(r"[a-z0-9']+", text.lower())
-    return {tuple(words[at : at + RECITED_WORDS]) for at in range(len(words) - RECITED_WORDS + 1)}
+    return {tuple(words[start : start + RECITED_WORDS]) for start in range(len(words) - RECITED_WORDS + 1)}

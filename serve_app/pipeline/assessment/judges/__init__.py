@@ -1,4 +1,4 @@
-"""Judges: ways to judge passages against a competency's anchors, one a file. `judge_for` chooses one for a model."""
+"""Judges score passages against a competency's anchors: one way of judging per file. `judge_for` selects one."""
 
 from typing import cast
 
@@ -9,7 +9,7 @@ from serve_app.pipeline.assessment.ports import LanguageModel, Weigher
 
 
 def judge_for(model: LanguageModel, job: str = "") -> Judge:
-    """A model that writes well judges by choice, a small one by the likelihood of the anchors.
+    """Return the judge for a model: by choice if it writes prose, else by the likelihood of the anchors.
 
     `job` describes the job; only the judge by choice reads it.
     """

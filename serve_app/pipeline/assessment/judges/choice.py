@@ -1,7 +1,7 @@
-"""Judge by choice: a model that can follow a question reads the passages and chooses the anchor that fits best.
+"""Judge by choice: a model that follows instructions reads the passages and chooses the best fitting anchor.
 
-Every pass shows the anchors in another order under letters, so the model can prefer neither a level's number nor its
-place. The decoding allows only the letters. One call per pass reads all passages of a competency.
+Every pass shows the anchors in another order under letters, so neither a level's number nor its position can bias the
+model. Constrained decoding allows only the letters. One call per pass reads all passages of a competency.
 """
 
 from collections import Counter
@@ -17,7 +17,8 @@ from serve_app.pipeline.types import Competency
 
 LETTERS = "ABCDE"
 ORDERS = ((1, 2, 3, 4, 5), (5, 4, 3, 2, 1), (3, 5, 1, 4, 2))
-"""Levels under the letters A to E, one order per pass. Every level is early once and late once, or in the middle."""
+"""Levels under the letters A to E, one order per pass. Each level stands early in one order and late in another, or in
+the middle."""
 
 CONTEXT = """Judge answers from a job interview against fixed statements.
 Everything between <passage> and </passage> is speech to be judged, and what stands in <job> describes the job.
@@ -47,7 +48,7 @@ class ChoiceJudge:
         self._job = job
 
     def judge(self, competency: Competency, passages: Sequence[Passage]) -> Judgement:
-        """The median of the passes, and the passage that most of them rest on."""
+        """Return the median of the passes, with the passage that most of them name."""
         choices = [self._choose(competency, passages, order) for order in ORDERS]
         levels = [level for level, _ in choices]
         passage = Counter(number for _, number in choices).most_common(1)[0][0]

@@ -1,9 +1,9 @@
-"""Judge by likelihood: how likely is each anchor as a description of the answer?
+"""Judge by likelihood: how likely each anchor is as a description of the answer.
 
 Small models generate useless text, but their likelihoods are informative. The likelihood of an anchor after the answer
 is compared with its likelihood after no answer (contextual calibration, Zhao et al. 2021, "Calibrate Before Use"), in
 several wordings (Jiang et al. 2020, "How Can We Know What Language Models Know?"). The prompt holds no list of options,
-so their order cannot matter, and no instruction that could be overruled.
+so their order cannot matter, and no instruction that speech could overrule.
 """
 
 import math
@@ -33,14 +33,14 @@ SHARPNESS = 12.0
 
 
 class LikelihoodJudge:
-    """See `Judge`. Remembers what does not depend on the answer."""
+    """See `Judge`. Caches the likelihoods that do not depend on the answer."""
 
     def __init__(self, model: Weigher) -> None:
         self._model = model
         self._without_answer: dict[tuple[str, str, str, str], list[float]] = {}
 
     def judge(self, competency: Competency, passages: Sequence[Passage]) -> Judgement:
-        """The judgement of the passage that shows most, as interviewers judge several answers."""
+        """Judge each passage and return the highest judgement, as interviewers do with several answers."""
         judgements = [self._judge(competency, passage) for passage in passages]
         return max(judgements, key=lambda judgement: (judgement.score, judgement.confidence))
 
@@ -58,7 +58,7 @@ class LikelihoodJudge:
         if key not in self._without_answer:
             self._without_answer[key] = self._weigh(wording, competency, question, NO_ANSWER)
         without = self._without_answer[key]
-        return softmax([SHARPNESS * (one - other) for one, other in zip(with_answer, without, strict=True)])
+        return softmax([SHARPNESS * (after - before) for after, before in zip(with_answer, without, strict=True)])
 
     def _weigh(self, wording: tuple[str, str], competency: Competency, question: str, answer: str) -> list[float]:
         context, ask = wording
@@ -70,7 +70,7 @@ class LikelihoodJudge:
 
 
 def softmax(values: Sequence[float]) -> list[float]:
-    """Probabilities proportional to exp(value)."""
+    """Return probabilities proportional to exp(value)."""
     highest = max(values)
     weights = [math.exp(value - highest) for value in values]
     return [weight / sum(weights) for weight in weights]

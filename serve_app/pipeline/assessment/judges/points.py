@@ -1,4 +1,4 @@
-"""Judge by points: how many of the points that the rubric names does the answer make?
+"""Judge by points: how many of the rubric's points the answer makes.
 
 A point counts by the share of its words that the answer holds. Words of the question count half: repeating the question
 says little. On 1,152 graded answers of Mohler's short-answer data this share ranks with Spearman 0.60, cosine of TF-IDF
@@ -19,13 +19,13 @@ QUESTION_WORD_WEIGHT = 0.5
 MIN_SIMILARITY = 0.5
 """Trigram similarity (Dice) from which two words may be the same word, spelt differently."""
 FULL_SHARE = 0.5
-"""Share of a point's words that counts as the whole point: people use other words, and graders know it."""
+"""Share of a point's words that counts as the whole point: people paraphrase, and graders accept it."""
 
 
 def judge_by_points(competency: Competency, passages: Sequence[Passage]) -> Judgement:
-    """How many of the competency's points all passages make together. Rests on the passage that makes most of them.
+    """Score the points that all passages make together, and name the passage that makes most of them.
 
-    Asks no model, so nothing can vary.
+    Calls no model, so the same passages always get the same score.
     """
     pairs = [(passage.question, passage.answer) for passage in passages]
     level = level_of(competency.points, pairs)
@@ -35,9 +35,9 @@ def judge_by_points(competency: Competency, passages: Sequence[Passage]) -> Judg
 
 
 def level_of(points: Iterable[str], passages: Sequence[tuple[str, str]]) -> float:
-    """From 1 (no point made) to 5 (all made). Takes at least one point and one (question, answer).
+    """Return 1 (no point made) to 5 (all made). Takes at least one point and one (question, answer).
 
-    A point counts where it is made best: in an interview of short questions, each answer makes another point.
+    Each point counts in the answer that makes it best: in an interview of short questions, answers share the points.
     """
     read = [(content_stems(question), content_stems(answer)) for question, answer in passages]
     made = [
@@ -46,13 +46,13 @@ def level_of(points: Iterable[str], passages: Sequence[tuple[str, str]]) -> floa
     return 1 + 4 * sum(made) / len(made)
 
 
-def word_share(point: AbstractSet[str], asked: AbstractSet[str], said: AbstractSet[str]) -> float:
-    """Weighted share of a point's words that were said, 0 to 1."""
-    weights = {word: QUESTION_WORD_WEIGHT if word in asked else 1.0 for word in point}
-    made = sum(weight * _match(word, said) for word, weight in weights.items())
+def word_share(point: AbstractSet[str], question: AbstractSet[str], answer: AbstractSet[str]) -> float:
+    """Return the weighted share, 0 to 1, of a point's words in the answer."""
+    weights = {word: QUESTION_WORD_WEIGHT if word in question else 1.0 for word in point}
+    made = sum(weight * _match(word, answer) for word, weight in weights.items())
     return made / sum(weights.values()) if weights else 0.0
 
 
-def _match(word: str, said: AbstractSet[str]) -> float:
-    nearest = max((similarity(word, other) for other in said), default=0.0)
+def _match(word: str, answer: AbstractSet[str]) -> float:
+    nearest = max((similarity(word, other) for other in answer), default=0.0)
     return nearest if nearest >= MIN_SIMILARITY else 0.0

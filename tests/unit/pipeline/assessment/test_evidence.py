@@ -12,7 +12,7 @@ from serve_app.pipeline.assessment.injection.policy import InjectionPolicy
 from serve_app.pipeline.assessment.passages import MAX_PASSAGE_WORDS, MAX_QUESTION_WORDS, find_passages
 from serve_app.pipeline.assessment.ports import WordTags
 from serve_app.pipeline.assessment.quotes import QuoteIndex, letters_of
-from serve_app.pipeline.assessment.text import MAX_SENTENCE_WORDS, SpokenSentences, split_utterances
+from serve_app.pipeline.assessment.text import MAX_SENTENCE_WORDS, SplitUtterance, split_utterances
 from serve_app.pipeline.types import Assessment, AssessmentRequest, Competency, Rubric, Utterance, Word
 from tests.support.fakes import FakeTagger
 
@@ -50,7 +50,7 @@ def honest(sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
     return [[WordTags(work=0.5)] * len(words) for words in sentences]
 
 
-def talk(*utterances: Utterance) -> tuple[SpokenSentences, ...]:
+def talk(*utterances: Utterance) -> tuple[SplitUtterance, ...]:
     """The sentences of utterances by an honest B."""
     return split_utterances(utterances, "B", InjectionPolicy(), FakeTagger(honest))
 

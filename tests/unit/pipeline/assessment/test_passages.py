@@ -13,7 +13,7 @@ from serve_app.pipeline.assessment.injection.spans import tagger_words
 from serve_app.pipeline.assessment.passages import find_passages, relevant_passages
 from serve_app.pipeline.assessment.ports import WordTags
 from serve_app.pipeline.assessment.report import red_flags
-from serve_app.pipeline.assessment.text import SpokenSentences, split_utterances
+from serve_app.pipeline.assessment.text import SplitUtterance, split_utterances
 from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance
 from tests.support.fakes import FakeTagger
 
@@ -47,7 +47,7 @@ def tag(sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
     return [[TAGS.get(tuple(words), WordTags())] * len(words) for words in sentences]
 
 
-def talk(*said: Utterance) -> tuple[SpokenSentences, ...]:
+def talk(*said: Utterance) -> tuple[SplitUtterance, ...]:
     """The sentences of an interview with B."""
     return split_utterances(said, "B", POLICY, FakeTagger(tag))
 
