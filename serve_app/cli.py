@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import OperationalError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app import migrate as schema
@@ -166,6 +167,11 @@ def _in_transaction(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
                 return await work(session)
         except RecruitScreenError as error:
             console.print(error.message, style="red")
+            raise typer.Exit(1) from None
+        except OperationalError as error:
+            reason = str(error.orig).partition("\n")[0]
+            console.print(f"Cannot use the database ({reason}).", style="red", highlight=False, markup=False)
+            console.print("Start it with `make run`, or set DATABASE_URL.", style="red")
             raise typer.Exit(1) from None
         finally:
             await database.close()

@@ -190,7 +190,7 @@ OTHER_PORTS = (
 
 def ray_environment(environment: dict[str, str]) -> dict[str, str]:
     """Environment of Ray's processes. Replicas inherit it."""
-    ours = {
+    defaults = {
         "RAY_AUTH_MODE": "disabled",  # Ray listens on loopback only; the default writes a token to the home folder
         "RAY_SERVE_LOG_TO_STDERR": "0",
         "RAY_preload_python_modules": "deployments.replica.prestart",
@@ -201,7 +201,7 @@ def ray_environment(environment: dict[str, str]) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # jobs are kept in the database; draining takes 20 s
     }
-    return {**os.environ, **ours, **environment}
+    return {**os.environ, **defaults, **environment}
 
 
 def production_environment() -> dict[str, str]:

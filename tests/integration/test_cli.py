@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -92,3 +93,23 @@ def test_a_key_of_another_account_is_not_rotated(admin: Admin, account_id: str, 
     key_id = verify(database_url, secret).id
     assert "Traceback" not in admin("rotate-key", other, key_id, exit_code=1)
     assert verify(database_url, secret).expires_at is None
+
+
+def test_a_database_that_is_not_running_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command exits with 1 and says what to do, without a traceback: `make run` leaves its URL when it stops."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("RUN_DIR", str(tmp_path))
+    (tmp_path / "database_url").write_text(f"postgresql://postgres:@/postgres?host={tmp_path}")
+    done = CliRunner().invoke(app, ["list-accounts"])
+    assert done.exit_code == 1
+    assert "Traceback" not in done.output
+    assert "Start it with `make run`, or set DATABASE_URL." in done.output
+
+
+def test_without_a_database_url_the_command_says_how_to_set_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither DATABASE_URL nor a note of `make run`: the command exits with 2."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("RUN_DIR", str(tmp_path))
+    done = CliRunner().invoke(app, ["list-accounts"])
+    assert done.exit_code == 2
+    assert "Set DATABASE_URL" in done.output
