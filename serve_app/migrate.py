@@ -1,4 +1,4 @@
-"""All tables in one place, and the migrations that make them. Above the nouns, since it must know every one."""
+"""Apply and write migrations. Imports the tables of every package."""
 
 from pathlib import Path
 from typing import Any
@@ -18,29 +18,29 @@ import serve_app.model_pool.models  # noqa: F401 - the imports fill SQLModel.met
 from serve_app.storage.database import driver_url
 
 MIGRATIONS = Path(__file__).parent / "storage" / "migrations"
-ONE_AT_A_TIME = 5_317_008_641
-"""Advisory lock: several processes may start at once, one migrates."""
+MIGRATION_LOCK = 5_317_008_641
+"""Advisory lock: of several processes that start together, one migrates at a time."""
 
 
 def metadata() -> MetaData:
-    """Every table of the product."""
+    """The metadata of all tables."""
     return SQLModel.metadata
 
 
 def migrate(database_url: str) -> None:
-    """Bring a database to the newest schema. Safe to call from several processes at once."""
+    """Migrate a database to the newest schema. Several processes may call it at once."""
     engine = create_engine(driver_url(database_url))
     with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ONE_AT_A_TIME})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()
         command.upgrade(_config(connection), "head")
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ONE_AT_A_TIME})
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()
     engine.dispose()
 
 
 def differences(database_url: str) -> list[Any]:
-    """What the tables in code say that the migrated database does not; empty when a migration exists for all of it."""
+    """Differences between the tables in code and a migrated database. Empty when no migration is missing."""
     engine = create_engine(driver_url(database_url))
     with engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata())
@@ -49,7 +49,7 @@ def differences(database_url: str) -> list[Any]:
 
 
 def write_migration(database_url: str, message: str) -> None:
-    """Write the next migration file from the differences; read it before you commit it."""
+    """Write the next migration file from the differences. Review it before you commit it."""
     engine = create_engine(driver_url(database_url))
     with engine.connect() as connection:
         command.revision(_config(connection), message, autogenerate=True)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Paths(BaseSettings):
-    """Where files lie. Every field has a default, so a process without a database can read it, too."""
+    """Where files lie. Every field has a default, so processes without a database can use it."""
 
     model_config = SettingsConfigDict(env_prefix="", extra="ignore")
 
@@ -51,7 +51,7 @@ class Settings(Paths):
     """What an operator may set. Names are upper-case in the environment, e.g. `DATABASE_URL`."""
 
     database_url: str = Field(description="PostgreSQL; `make run` starts one and sets this when it is unset.")
-    redis_url: str = Field(description="Redis or Valkey; wakes readers and counts requests, holds nothing.")
+    redis_url: str = Field(description="Redis or Valkey: wakes readers and counts requests. Holds no state.")
     blob_url: str = Field(
         default=f"file://{ROOT / '.run' / 'blobs'}",
         description="Where uploads lie until their job is done: file:///folder or s3://bucket/prefix.",
@@ -62,24 +62,28 @@ class Settings(Paths):
     public_url: str = Field(default="http://127.0.0.1:8000", description="How clients reach the API; used in links.")
     upgrade_url: str | None = Field(default=None, description="Where a 402 sends people; default PUBLIC_URL/pricing.")
 
-    rate_limit: str = Field(default="600/minute", description="Requests one key may make.")
+    rate_limit: str = Field(default="600/minute", description="Requests that one key may make.")
     trusted_proxies: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="Proxies of yours in front of the API; so many X-Forwarded-For entries are believed."
+        default=0,
+        description="Number of your proxies in front of the API: as many X-Forwarded-For entries are trusted.",
     )
-    lease_s: Annotated[float, Field(gt=0)] = Field(default=30.0, description="A job is lost when silent this long.")
-    max_attempts: Annotated[int, Field(ge=1)] = Field(default=3, description="Runs of a job before it fails.")
+    lease_s: Annotated[float, Field(gt=0)] = Field(
+        default=30.0, description="Seconds without a heartbeat after which a job is requeued."
+    )
+    max_attempts: Annotated[int, Field(ge=1)] = Field(default=3, description="Attempts at a job before it fails.")
     jobs_per_executor: Annotated[int, Field(ge=1)] = Field(default=4, description="Jobs one executor runs at once.")
-    sweep_s: Annotated[float, Field(gt=0)] = Field(default=5.0, description="Seconds between looks for stranded jobs.")
+    sweep_s: Annotated[float, Field(gt=0)] = Field(default=5.0, description="Seconds between two sweeps.")
     retry_window_s: Annotated[int, Field(ge=0)] = Field(
-        default=24 * 3600, description="How long a failed job keeps its input; then it is refunded."
+        default=24 * 3600,
+        description="Seconds that a failed job keeps its input and can be retried. Then it is refunded.",
     )
     retention_s: Annotated[int, Field(ge=0)] = Field(
-        default=30 * 24 * 3600, description="How long a finished job keeps its result; then its content is erased."
+        default=30 * 24 * 3600, description="Seconds that a finished job keeps its content. Then the content is erased."
     )
 
     @property
     def pricing_url(self) -> str:
-        """Where a caller without credits is sent."""
+        """Where the 402 answer sends a caller without credits."""
         return self.upgrade_url or f"{self.public_url.rstrip('/')}/pricing"
 
     @property

@@ -1,4 +1,4 @@
-"""Fixtures: one PostgreSQL and one Valkey for the whole run, a fresh database and a bundle of services per test."""
+"""Fixtures: one PostgreSQL and one Valkey for the whole run, a new database and new services per test."""
 
 import itertools
 import tempfile
@@ -48,7 +48,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
-    """A fresh database with the newest schema and nothing in it."""
+    """An empty database with the newest schema."""
     name = f"test_{next(NUMBERS)}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
@@ -85,15 +85,15 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def services(settings: Settings) -> AsyncIterator[Services]:
-    """Services over the test's own servers; hints are recorded, not followed."""
-    bundle = build_services(settings, RecordedNotifications(), ROSTER)
-    yield bundle
-    await bundle.close()
+    """Services over the test's own servers. Notifications are recorded and run nothing."""
+    services = build_services(settings, RecordedNotifications(), ROSTER)
+    yield services
+    await services.close()
 
 
 @pytest.fixture
 async def pool(services: Services) -> AsyncIterator[LocalPool]:
-    """Fake models in this process, cold."""
+    """Cold fake models in this process."""
     pool = local_pool(services.database)
     yield pool
     await pool.close()

@@ -1,1 +1,1 @@
-"""Who owns keys, credits and jobs."""
+"""Accounts, the owners of keys, credits and jobs."""

@@ -9,7 +9,7 @@ from serve_app.storage.database import timestamp
 
 
 class Account(SQLModel, table=True):
-    """A paying customer: keys, credits and jobs belong to one."""
+    """A customer, who owns keys, credits and jobs."""
 
     __tablename__ = "accounts"
 

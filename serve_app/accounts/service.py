@@ -1,4 +1,4 @@
-"""Open accounts and find them."""
+"""Create and list accounts."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from serve_app.accounts.models import Account
 
 
 async def create_account(session: AsyncSession, name: str) -> Account:
-    """Create an account with nothing in it."""
+    """Create an account without keys or credits."""
     account = Account(name=name)
     session.add(account)
     await session.flush()
@@ -22,10 +22,10 @@ async def list_accounts(session: AsyncSession) -> Sequence[Account]:
     return (await session.exec(select(Account).order_by(col(Account.created_at)))).all()
 
 
-DEMO = "acc_demo"
+DEMO_ACCOUNT = "acc_demo"
 
 
-async def demo_account(session: AsyncSession) -> str:
-    """The account that owns anonymous demos."""
-    await session.exec(insert(Account).values(id=DEMO, name="Anonymous demos").on_conflict_do_nothing())
-    return DEMO
+async def get_demo_account(session: AsyncSession) -> str:
+    """Id of the account that owns anonymous demos. Creates it if it does not exist."""
+    await session.exec(insert(Account).values(id=DEMO_ACCOUNT, name="Anonymous demos").on_conflict_do_nothing())
+    return DEMO_ACCOUNT

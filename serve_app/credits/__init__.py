@@ -1,1 +1,1 @@
-"""Credits: integer rows, never an edited balance."""
+"""Credits: a ledger of integer movements. The balance is their sum."""

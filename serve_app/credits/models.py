@@ -17,11 +17,11 @@ class EntryKind(StrEnum):
     CHARGE = "charge"
     """A job was accepted."""
     RELEASE = "release"
-    """A job was canceled before any work on it began."""
+    """A job was canceled before its first attempt."""
     REFUND = "refund"
     """A job failed and cannot be retried any more."""
     EXPIRY = "expiry"
-    """What was left of a grant when its time was over."""
+    """The rest of a grant was taken back at its end."""
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -40,12 +40,12 @@ class LedgerEntry(SQLModel, table=True):
     """Positive into the account, negative out of it."""
     job_id: str | None = Field(default=None, max_length=32)
     key_id: str | None = Field(default=None, foreign_key="api_keys.id", index=True)
-    """The key that spent it, for monthly caps."""
+    """The key that was charged; counts towards its monthly cap."""
     expires_at: datetime | None = optional_timestamp()
-    """Of a grant: when what is left of it is taken back."""
+    """Grants only: when the rest of the grant is taken back."""
     grant_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, ForeignKey("credit_ledger.id"), unique=True)
     )
-    """Of an expiry: the grant it ends."""
+    """Expiries only: the grant that ended."""
     reason: str = Field(default="", max_length=200)
     created_at: datetime = timestamp()

@@ -1,6 +1,6 @@
-"""Follow a job's events: replay what is committed, then wait for more until the job is over.
+"""Follow a job's events: replay the committed ones, then wait for more until the job is over.
 
-However many follow a job in this process, one task asks the database for all of them.
+One task per job reads the database for all readers in this process.
 """
 
 import asyncio
@@ -16,29 +16,29 @@ from serve_app.jobs.models import EventKind, JobEvent
 from serve_app.storage.database import Database
 from serve_app.storage.redis import Bus
 
-LOOK_EVERY_S = 15.0
-"""How long to trust the bus; a message lost by Redis is found after this. A thousand jobs that are followed ask the
-database 67 times a second; at 5 s they would 200 times."""
-LOOK_EVERY_WITHOUT_BUS_S = 0.5
+POLL_S = 15.0
+"""Longest time without a read while the bus is connected: an event whose message Redis lost is found after this. A
+thousand followed jobs then read the database 67 times a second; at 5 s they would 200 times."""
+POLL_WITHOUT_BUS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """An event as a stream carries it."""
+    """An event in the form that streams send."""
 
     seq: int
     kind: EventKind
     data: dict[str, Any]
-    """`status`, `detail` and `terminal`, which every client reads, then more for those who want it."""
+    """`status`, `detail` and `terminal` for every client, `seq` and `at`, and further fields by kind of event."""
 
     @property
     def terminal(self) -> bool:
-        """Whether the job rests after this event."""
+        """Whether the job is over with this event."""
         return bool(self.data["terminal"])
 
 
 class EventFeeds:
-    """The jobs that are followed in this process."""
+    """The feeds of all jobs that are followed in this process."""
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
@@ -46,23 +46,23 @@ class EventFeeds:
         self._open: dict[str, _Feed] = {}
 
     async def follow(self, job_id: str, after: int) -> AsyncIterator[StreamEvent]:
-        """Every event of a job newer than `after`, in order and once, ending with the event that ends the job.
+        """Yield each event of a job newer than `after` once, in order, until the job is over.
 
-        A job that is over and has nothing newer than `after` ends the stream at once.
+        Ends at once when the job is over and has no event newer than `after`.
         """
-        feed = self._joined(job_id)
+        feed = self._join(job_id)
         try:
-            await feed.look()
+            await feed.refresh()
             while True:
                 while newer := feed.newer(after):
                     for event in newer:
-                        yield _told(event, feed.events[-1])
+                        yield _to_stream_event(event, feed.events[-1])
                         after = event.seq
                 if feed.over:
                     return
                 await feed.changed()
         finally:
-            self._left(job_id, feed)
+            self._leave(job_id, feed)
 
     async def until_over(self, job_id: str, longest_s: float) -> None:
         """Return when the job is over, or after `longest_s` seconds."""
@@ -71,14 +71,14 @@ class EventFeeds:
                 async for _ in self.follow(job_id, 0):
                     pass
 
-    def _joined(self, job_id: str) -> "_Feed":
+    def _join(self, job_id: str) -> "_Feed":
         feed = self._open.get(job_id)
-        if feed is None or feed.ended:  # a job that failed may be retried: that is another feed's matter
+        if feed is None or feed.ended:  # a failed job may be retried: its next events need a new feed
             feed = self._open[job_id] = _Feed(self._database, self._bus, job_id)
         feed.readers += 1
         return feed
 
-    def _left(self, job_id: str, feed: "_Feed") -> None:
+    def _leave(self, job_id: str, feed: "_Feed") -> None:
         feed.readers -= 1
         if not feed.readers:
             feed.stop()
@@ -87,14 +87,14 @@ class EventFeeds:
 
 
 class _Feed:
-    """One job's events so far, and the task that looks for more while anybody reads."""
+    """One job's events so far, and the task that reads more while there are readers."""
 
     def __init__(self, database: Database, bus: Bus, job_id: str) -> None:
         self._database = database
         self._bus = bus
         self._job_id = job_id
         self._woken = asyncio.Event()
-        self._answered = asyncio.Event()
+        self._read_done = asyncio.Event()
         self._failure: Exception | None = None
         self.readers = 0
         self.events: list[JobEvent] = []
@@ -103,46 +103,46 @@ class _Feed:
 
     @property
     def ended(self) -> bool:
-        """Whether it looks no more."""
+        """Whether the task has stopped reading."""
         return self.over or self._failure is not None
 
     def newer(self, after: int) -> list[JobEvent]:
-        """What is known and newer than `after`."""
+        """Events read so far that are newer than `after`."""
         return self.events[bisect_right(self.events, after, key=lambda event: event.seq) :]
 
-    async def look(self) -> None:
-        """Have the database asked after this moment, once for all who call at the same time."""
+    async def refresh(self) -> None:
+        """Wait for one read of the database that starts after this call. Concurrent callers share it."""
         self._woken.set()
         await self.changed()
 
     async def changed(self) -> None:
-        """Wait until the database has been asked once more. Raises what asking it raised."""
-        await self._answered.wait()
+        """Wait for the next read of the database. Raises the error of that read."""
+        await self._read_done.wait()
         if self._failure:
             raise self._failure
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop reading."""
         self._task.cancel()
 
     async def _run(self) -> None:
         async with self._bus.waiting_for(topic(self._job_id)) as self._woken:
             while not self.ended:
                 self._woken.clear()
-                answered, self._answered = self._answered, asyncio.Event()
-                await self._look()
-                answered.set()
+                done, self._read_done = self._read_done, asyncio.Event()
+                await self._read()
+                done.set()
                 if not self.ended:
                     await self._wait()
-        self._answered.set()
+        self._read_done.set()
 
-    async def _look(self) -> None:
-        """Ask the database for what is newer than what is known."""
+    async def _read(self) -> None:
+        """Read the events that are newer than the known ones."""
         try:
             async with self._database.transaction() as session:
                 new = await queries.events_after(session, self._job_id, self.events[-1].seq if self.events else 0)
                 gone = not new and await queries.newest_event(session, self._job_id) is None
-        except Exception as error:  # noqa: BLE001 - raised to all who read
+        except Exception as error:  # noqa: BLE001 - raised in every reader
             self._failure = error
             return
         self.events += new
@@ -150,13 +150,11 @@ class _Feed:
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(
-                self._woken.wait(), LOOK_EVERY_S if self._bus.connected else LOOK_EVERY_WITHOUT_BUS_S
-            )
+            await asyncio.wait_for(self._woken.wait(), POLL_S if self._bus.connected else POLL_WITHOUT_BUS_S)
 
 
-def _told(event: JobEvent, newest: JobEvent) -> StreamEvent:
-    # A failed job that was retried went on: its failure ends nothing for those who read it later.
+def _to_stream_event(event: JobEvent, newest: JobEvent) -> StreamEvent:
+    # A failed job that was retried went on: its failure does not end a later stream.
     common = {"status": event.status, "detail": event.detail, "terminal": _ends(event) and event.seq == newest.seq}
     return StreamEvent(
         event.seq, event.kind, common | {"seq": event.seq, "at": event.created_at.isoformat()} | event.data

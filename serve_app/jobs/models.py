@@ -1,4 +1,4 @@
-"""The tables of jobs, their events, their checkpoints and the idempotency keys they were submitted under."""
+"""The tables of jobs, events, checkpoints and idempotency keys."""
 
 import secrets
 from datetime import datetime
@@ -19,22 +19,22 @@ class JobState(StrEnum):
     QUEUED = "queued"
     """Waiting for an executor."""
     LOADING_WEIGHTS = "loading_weights"
-    """A model it needs is being loaded; skipped when all are warm."""
+    """A model is being loaded for it. Skipped when all models are warm."""
     PROCESSING_INFERENCE = "processing_inference"
     """A model is working on its input."""
     COMPLETED = "completed"
-    """The result is there."""
+    """The result is available."""
     FAILED = "failed"
-    """The error is there; may be retried without charge until it expires."""
+    """It has an error, and may be retried without charge until it expires."""
     CANCELED = "canceled"
-    """Its owner gave it up."""
+    """Its owner canceled it."""
 
 
 class Job(SQLModel, table=True):
-    """One recording on its way to an assessment. `state`, `version` and `last_seq` belong to `jobs.lifecycle`."""
+    """One recording and its assessment. Only `jobs.lifecycle` writes `state`, `version` and `last_seq`."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_account_served", "account_id", "started_at"),)  # whose turn it is
+    __table_args__ = (Index("ix_jobs_account_served", "account_id", "started_at"),)  # for scheduling
 
     id: str = Field(default_factory=lambda: f"job_{secrets.token_hex(10)}", primary_key=True, max_length=32)
     account_id: str = Field(foreign_key="accounts.id", index=True)
@@ -43,19 +43,19 @@ class Job(SQLModel, table=True):
 
     state: JobState = Field(default=JobState.QUEUED, sa_type=choice(JobState, "known_job_state"), index=True)
     version: int = 1
-    """Grows with every claim and every move: the fence that keeps a worker presumed dead from writing."""
+    """Grows with every claim and every move. Stale workers cannot write, because they know an old version."""
     last_seq: int = 1
     """Sequence number of the newest event."""
     attempt: int = 0
     lease_owner: str | None = Field(default=None, max_length=64)
     lease_until: datetime | None = optional_timestamp()
     available_at: datetime = timestamp()
-    """Not to be claimed before this; moved into the future by back-off."""
+    """Cannot be claimed before this time. Back-off moves it into the future."""
 
     inputs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     """The form fields of the product, e.g. role_title."""
     labels: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
-    """The caller's own `metadata`, returned as it came."""
+    """The caller's own `metadata`, returned unchanged."""
     duration_s: float
     credits: int
     blob: str | None = None
@@ -64,11 +64,11 @@ class Job(SQLModel, table=True):
     blob_bytes: int = Field(sa_type=BigInteger)
 
     result: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
-    """JSON, not JSONB, which would sort the keys: scores stay in the order of the rubric."""
+    """JSON, because JSONB sorts keys: scores stay in the order of the rubric."""
     expires_at: datetime | None = optional_timestamp()
-    """When its content is erased; for a failed job also the end of the window in which it may be retried."""
+    """When its content is erased. For a failed job also the end of its retry window."""
     erased_at: datetime | None = optional_timestamp()
-    """Content is gone, the row stays as a receipt."""
+    """When its content was erased. The row stays as a receipt."""
     error_code: str | None = Field(default=None, max_length=64)
     error_message: str | None = Field(default=None, max_length=1000)
 
@@ -78,7 +78,7 @@ class Job(SQLModel, table=True):
 
 
 def price_of(job: Job) -> Charge:
-    """What the job cost, and whom."""
+    """The charge for the job."""
     return Charge(job.account_id, job.id, job.credits, job.key_id)
 
 
@@ -90,7 +90,7 @@ class EventKind(StrEnum):
 
 
 class JobEvent(SQLModel, table=True):
-    """One thing that happened to a job; streams replay these in order of `seq`."""
+    """One event of a job. Streams replay events in order of `seq`."""
 
     __tablename__ = "job_events"
 
@@ -104,7 +104,7 @@ class JobEvent(SQLModel, table=True):
 
 
 class JobCheckpoint(SQLModel, table=True):
-    """Output of a finished stage, so that a second attempt need not repeat it. Deleted when the job settles."""
+    """Output of a finished stage, which later attempts reuse. Deleted when the job completes or is canceled."""
 
     __tablename__ = "job_checkpoints"
 
@@ -115,7 +115,7 @@ class JobCheckpoint(SQLModel, table=True):
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """The answer that a submit under this key was given, and to what request."""
+    """An idempotency key, the fingerprint of its request, and the answer given to it."""
 
     __tablename__ = "idempotency_keys"
 

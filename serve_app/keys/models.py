@@ -18,7 +18,7 @@ class ApiKey(SQLModel, table=True):
     name: str = Field(default="", max_length=200)
     scope: str = Field(max_length=64)
     prefix: str = Field(max_length=96)
-    """What is shown in lists: scope and the first characters of the secret."""
+    """Shown in lists: the scope and the first characters of the secret."""
     sha256: str = Field(unique=True, max_length=64)
     monthly_cap: int | None = None
     """Most credits the key may spend in a calendar month (UTC); None for no cap."""

@@ -1,7 +1,7 @@
-"""Issue, verify and revoke keys.
+"""Issue, list, verify, rotate and revoke keys.
 
-The last six characters are a CRC-32 of the rest, so a mistyped key is refused without a lookup (the form GitHub
-introduced for its tokens in 2021).
+A key's last six characters are a CRC-32 of the rest, as in GitHub's tokens since 2021. A mistyped key is refused
+without a lookup.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ RANDOM_LENGTH = 26  # 26 base62 characters carry 154 bits
 CHECKSUM_LENGTH = 6
 NO_SUCH_KEY = "No live key with this id exists in your account."
 PREFIX_SHOWN = 4
-"""Characters of the secret that lists show: enough to tell keys apart, 24 bits of 154."""
+"""Characters of the secret that lists show: 24 of its 154 bits, enough to tell keys apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A key at the only moment its secret is known."""
+    """A new key with its secret, which is not stored."""
 
     key: ApiKey
     secret: str
@@ -40,7 +40,7 @@ class IssuedKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyTerms:
-    """What a key may do, and for how long."""
+    """A key's scope, name, end and monthly cap."""
 
     scope: str
     name: str = ""
@@ -49,7 +49,7 @@ class KeyTerms:
 
 
 async def issue(session: AsyncSession, account_id: str, terms: KeyTerms) -> IssuedKey:
-    """Create a key for one product or for `all`."""
+    """Create a key with scope `all` or one product's slug."""
     secret = new_secret(terms.scope)
     prefix = secret[: -(RANDOM_LENGTH + CHECKSUM_LENGTH - PREFIX_SHOWN)]
     key = ApiKey(account_id=account_id, prefix=prefix, sha256=digest(secret), **asdict(terms))
@@ -59,13 +59,13 @@ async def issue(session: AsyncSession, account_id: str, terms: KeyTerms) -> Issu
 
 
 async def list_keys(session: AsyncSession, account_id: str) -> Sequence[ApiKey]:
-    """All keys of an account, newest first, ended ones included."""
+    """All keys of an account, newest first, including expired and revoked ones."""
     query = select(ApiKey).where(col(ApiKey.account_id) == account_id).order_by(col(ApiKey.created_at).desc())
     return (await session.exec(query)).all()
 
 
 async def rotate(session: AsyncSession, account_id: str, key_id: str, overlap_s: float) -> IssuedKey:
-    """Replace a live key; the old one works for `overlap_s` seconds more. Raises `NotFound`."""
+    """Replace a live key. The old one works for another `overlap_s` seconds at most. Raises `NotFound`."""
     if not storable(key_id):
         raise NotFound(NO_SUCH_KEY)
     ends = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, overlap_s)
@@ -79,12 +79,12 @@ async def rotate(session: AsyncSession, account_id: str, key_id: str, overlap_s:
     ).scalar()
     if old is None:
         raise NotFound(NO_SUCH_KEY)
-    # The replacement outlives the old key, whose own end may have been near.
+    # The replacement has no end: the old key's own end may be near.
     return await issue(session, account_id, KeyTerms(old.scope, old.name, None, old.monthly_cap))
 
 
 async def verify(session: AsyncSession, secret: str) -> ApiKey:
-    """The live key behind `secret`. Raises `Unauthorized`, in the same words for every reason."""
+    """The live key with this secret. Raises `Unauthorized` with the same message for every reason."""
     if not well_formed(secret):
         raise Unauthorized
     key = (await session.exec(select(ApiKey).where(col(ApiKey.sha256) == digest(secret), *_live()))).first()
@@ -94,13 +94,13 @@ async def verify(session: AsyncSession, secret: str) -> ApiKey:
     return key
 
 
-async def live(session: AsyncSession, key_id: str) -> ApiKey | None:
-    """The key with this id, if it still opens anything."""
+async def get_live_key(session: AsyncSession, key_id: str) -> ApiKey | None:
+    """The key with this id; None when it does not exist, is revoked or has expired."""
     return (await session.exec(select(ApiKey).where(col(ApiKey.id) == key_id, *_live()))).first()
 
 
 async def revoke(session: AsyncSession, account_id: str, key_id: str) -> None:
-    """End a key now. Raises `NotFound` when the account has no such live key."""
+    """Revoke a key. Raises `NotFound` when the account has no such live key."""
     if not storable(key_id):
         raise NotFound(NO_SUCH_KEY)
     done = await session.exec(
@@ -114,25 +114,25 @@ async def revoke(session: AsyncSession, account_id: str, key_id: str) -> None:
 
 
 def _live() -> tuple[ColumnElement[bool], ...]:
-    """Conditions of a key that opens anything."""
+    """Conditions of a key that is neither revoked nor expired."""
     unexpired = or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now())
     return col(ApiKey.revoked_at).is_(None), unexpired
 
 
 async def _touch(session: AsyncSession, key: ApiKey) -> None:
-    # Once a minute is precise enough for people and spares a row write on every request.
+    # Written at most once a minute, to save a row write on every request.
     stale = or_(col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) < func.now() - text("interval '1 minute'"))
     await session.exec(update(ApiKey).where(col(ApiKey.id) == key.id, stale).values(last_used_at=func.now()))
 
 
 def new_secret(scope: str) -> str:
-    """A fresh raw key."""
+    """Make a new raw key."""
     body = f"lv_sk_{scope}_" + "".join(secrets.choice(BASE62) for _ in range(RANDOM_LENGTH))
     return body + checksum(body)
 
 
 def well_formed(secret: str) -> bool:
-    """Whether the shape and the checksum are right; says nothing about whether the key exists."""
+    """Whether shape and checksum are right. Does not check that the key exists."""
     return bool(SHAPE.fullmatch(secret)) and checksum(secret[:-CHECKSUM_LENGTH]) == secret[-CHECKSUM_LENGTH:]
 
 

@@ -1,1 +1,1 @@
-"""Where things are kept: PostgreSQL is the truth, blobs hold inputs while they are needed, Redis only wakes readers."""
+"""Storage: PostgreSQL holds all state, blobs hold inputs while jobs need them, Redis only wakes readers."""

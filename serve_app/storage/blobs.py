@@ -1,4 +1,4 @@
-"""Uploads, from acceptance until their job is done. Local folder or object store, through fsspec."""
+"""The store of uploads: a local folder or an object store, through fsspec."""
 
 import asyncio
 import hashlib
@@ -20,7 +20,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """What became of an upload."""
+    """A stored file: its key, SHA-256 in hex, and size in bytes."""
 
     key: str
     sha256: str
@@ -28,7 +28,7 @@ class StoredBlob:
 
 
 def plain_suffix(filename: str) -> str:
-    """`.m4a` of `Call 7.M4A`; nothing of anything that is not a short word after a dot."""
+    """The suffix of a file name: `.m4a` for `Call 7.M4A`. Empty unless it is 1 to 5 letters or digits."""
     found = re.search(r"\.([A-Za-z0-9]{1,5})$", filename)
     return f".{found[1].lower()}" if found else ""
 
@@ -42,28 +42,28 @@ class Blobs:
         self._fs.makedirs(self._root, exist_ok=True)
 
     async def put(self, source: BinaryIO, filename: str = "") -> StoredBlob:
-        """Copy `source` (from its present position) into the store, hashing on the way.
+        """Copy `source`, from its current position, into the store.
 
-        Of `filename` only a plain suffix is kept: a few formats are told by nothing else.
+        Keeps only the suffix of `filename`: a few formats can be recognised by nothing else.
         """
         return await asyncio.to_thread(self._put, source, plain_suffix(filename))
 
     async def delete(self, key: str | None) -> None:
-        """Remove a blob. Does nothing when it is gone already, or there never was one."""
+        """Delete a blob. Does nothing when it does not exist, or the key is None or empty."""
         if key:
             await asyncio.to_thread(self._delete, key)
 
     async def exists(self, key: str) -> bool:
-        """Whether the blob is still there."""
+        """Whether the blob exists."""
         return bool(await asyncio.to_thread(self._fs.exists, self._path(key)))
 
     async def older_than(self, age_s: float) -> list[str]:
-        """Keys of all blobs that were written at least `age_s` seconds ago."""
+        """Keys of all blobs written at least `age_s` seconds ago."""
         return await asyncio.to_thread(self._older_than, age_s)
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
-        """The blob as a file on this machine: itself in a local store, else a temporary copy."""
+        """Path of the blob on this machine: the blob itself in a local store, else a temporary copy."""
         if "file" in self._protocols():
             yield Path(self._path(key))
             return

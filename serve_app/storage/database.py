@@ -1,4 +1,4 @@
-"""The engine and the one way to open a transaction. Whoever opens it commits it; services only flush."""
+"""The database engine and transactions. The code that opens a transaction commits it; services only flush."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -14,19 +14,19 @@ Timestamp = DateTime(timezone=True)
 
 
 def timestamp(**kwargs: Any) -> Any:
-    """A `timestamptz` column that the database fills in with its own clock."""
+    """A `timestamptz` column that defaults to the database's current time."""
     return Field(
         default=None, sa_type=Timestamp, sa_column_kwargs={"server_default": text("now()"), "nullable": False}, **kwargs
     )
 
 
 def optional_timestamp() -> Any:
-    """A `timestamptz` column that starts empty."""
+    """A nullable `timestamptz` column."""
     return Field(default=None, sa_type=Timestamp)
 
 
 def choice(enum: type[StrEnum], name: str) -> Enum:
-    """A text column that holds one of the enum's values, checked by the database under the constraint `name`."""
+    """A text column for an enum's values, with the check constraint `name`."""
     return Enum(
         enum,
         native_enum=False,  # a native enum cannot lose a value again, and gains one only outside a transaction
@@ -38,7 +38,7 @@ def choice(enum: type[StrEnum], name: str) -> Enum:
 
 
 def driver_url(url: str) -> str:
-    """`url` with the driver we use, whatever spelling of PostgreSQL it came with."""
+    """`url` with the scheme of the psycopg driver, in place of any other PostgreSQL scheme."""
     _, _, rest = url.partition("://")
     return f"postgresql+psycopg://{rest}"
 
@@ -48,12 +48,12 @@ TOPICS = "topics to wake after commit"
 
 
 def wake_after_commit(session: AsyncSession, topic: str) -> None:
-    """Tell the readers of `topic` once, and only if, this transaction commits."""
+    """Publish `topic` after this transaction commits. Publishes nothing if it rolls back."""
     session.info.setdefault(TOPICS, []).append(topic)
 
 
 class Database:
-    """A pool of connections to PostgreSQL, and what is told to others when a transaction has committed."""
+    """A pool of connections to PostgreSQL. Publishes a transaction's topics after its commit."""
 
     def __init__(self, url: str, publish: Publish | None = None, pool_size: int = 10) -> None:
         self._publish = publish
@@ -63,12 +63,12 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session whose work is committed when the block ends and undone when it raises."""
+        """A session that commits when the block ends and rolls back when it raises."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
         if self._publish and (topics := session.info.get(TOPICS)):
             await self._publish(topics)
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         await self.engine.dispose()

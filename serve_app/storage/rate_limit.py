@@ -1,4 +1,4 @@
-"""Count requests in Redis. Losing Redis opens the gates rather than closing the API."""
+"""Rate limits, counted in Redis. Fails open without Redis."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Where a caller stands in the current window."""
+    """A caller's use of the current window."""
 
     name: str
     limit: int
@@ -40,24 +40,24 @@ class RateLimiter:
     def __init__(self, redis_url: str) -> None:
         self._limiter = FixedWindowRateLimiter(storage_from_string(f"async+{redis_url}", implementation="redispy"))
 
-    async def hit(self, name: str, limit: str, who: str) -> Window | None:
-        """Count one request of `who` against a limit such as `600/minute`; None while Redis is away.
+    async def hit(self, name: str, limit: str, caller: str) -> Window | None:
+        """Count one request of `caller` against a limit such as `600/minute`. None without Redis.
 
         Raises `RateLimited` with the seconds to wait.
         """
         item = parse(limit)
         try:
-            allowed = await self._limiter.hit(item, name, who)
-            window = await self._window(name, item, who)
+            allowed = await self._limiter.hit(item, name, caller)
+            window = await self._window(name, item, caller)
         except (RedisError, StorageError, OSError) as error:
-            log.warning("requests are not counted while Redis is away: %s", error)
+            log.warning("rate limits are off: Redis cannot be reached: %s", error)
             return None
         if not allowed:
             message = f"Too many requests: at most {item}. Try again in {window.reset_s} s."
             raise RateLimited(message, window.reset_s, window.headers())
         return window
 
-    async def _window(self, name: str, item: RateLimitItem, who: str) -> Window:
-        stats = await self._limiter.get_window_stats(item, name, who)
+    async def _window(self, name: str, item: RateLimitItem, caller: str) -> Window:
+        stats = await self._limiter.get_window_stats(item, name, caller)
         reset_s = max(1, math.ceil(stats.reset_time - time.time()))
         return Window(name, item.amount, item.get_expiry(), stats.remaining, reset_s)

@@ -1,7 +1,7 @@
-"""The bus: wakes readers in other processes. It carries no data and may lose everything without loss.
+"""The bus: wakes readers in other processes. Messages carry no data, so a lost message loses none.
 
-A reader waits on a topic, and asks the database when it wakes or when it has waited long enough. While Redis is away
-`connected` is False, readers look more often, and nothing else changes.
+A reader waits for a topic, and reads the database when it is woken or after a timeout. Without Redis `connected` is
+False and readers poll more often; nothing else changes.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Bus:
-    """Publish topics; wait for them. One connection listens for the whole process."""
+    """Publishes topics and waits for them, over one subscription per process."""
 
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url, socket_connect_timeout=2.0, health_check_interval=15)
@@ -28,14 +28,14 @@ class Bus:
         self.connected = False
 
     async def publish(self, topics: Iterable[str]) -> None:
-        """Wake everybody who waits for one of `topics`. Never raises: readers look for themselves anyway."""
+        """Wake all readers that wait for one of `topics`. Does not raise without Redis: readers also poll."""
         with suppress(RedisError, OSError):
             for topic in dict.fromkeys(topics):
                 await self._redis.publish(PREFIX + topic, b"")
 
     @asynccontextmanager
     async def waiting_for(self, topic: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever `topic` is published; clear it before looking at the database."""
+        """An event that is set when `topic` is published. Clear it before reading the database."""
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen())
         event = asyncio.Event()
@@ -60,7 +60,7 @@ class Bus:
             try:
                 await self._follow()
             except (RedisError, OSError) as error:
-                log.warning("the bus is away, readers poll until it is back: %s", error)
+                log.warning("Redis cannot be reached; readers poll until it is back: %s", error)
             self.connected = False
             await asyncio.sleep(RECONNECT_S)
 
@@ -68,7 +68,7 @@ class Bus:
         async with self._redis.pubsub() as pubsub:
             await pubsub.psubscribe(PREFIX + "*")
             self.connected = True
-            self._wake_all()  # whatever was published while nobody listened
+            self._wake_all()  # messages may have been published while the subscription was down
             async for message in pubsub.listen():
                 if message["type"] == "pmessage":
                     self._wake(message["channel"].decode()[len(PREFIX) :])

@@ -1,4 +1,4 @@
-"""What PostgreSQL stores as text: anything but NUL and halves of surrogate pairs, which JSON and forms can carry."""
+"""Text that PostgreSQL can store: no NUL, no unpaired surrogates. JSON and forms can contain both."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ from pydantic import AfterValidator
 
 
 def storable(text: str) -> bool:
-    """Whether PostgreSQL takes `text`."""
+    """Whether PostgreSQL can store `text`."""
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
@@ -17,11 +17,11 @@ def _checked(text: str) -> str:
 
 
 Storable = Annotated[str, AfterValidator(_checked)]
-"""A string that PostgreSQL takes."""
+"""A string that PostgreSQL can store."""
 
 
 def storable_json(value: Any) -> bool:
-    """Whether every string, name and number in a JSON value can be stored and given back."""
+    """Whether PostgreSQL can store and return every string, name and number of a JSON value."""
     match value:
         case str():
             return storable(value)

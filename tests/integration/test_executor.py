@@ -22,7 +22,7 @@ from tests.support.world import RECRUITSCREEN, Customer, tone
 
 
 async def submit(services: Services, customer: Customer, seconds: float = 2.0, **inputs: bool) -> str:
-    """A job for a recording of that length."""
+    """Submit a tone of `seconds` seconds. Returns the job id."""
     submission = Submission(customer.account_id, None, RECRUITSCREEN, {"role_title": "Engineer", **inputs})
     upload = Upload(io.BytesIO(tone(seconds)), "call.wav")
     return (await services.submitter.submit(submission, upload)).job_id
@@ -34,7 +34,7 @@ async def job_of(services: Services, job_id: str) -> Job:
 
 
 async def history(services: Services, job_id: str) -> list[str]:
-    """The states a job went through."""
+    """A job's states, in order."""
     async with services.database.transaction() as session:
         events = await queries.events_after(session, job_id, 0)
     return [str(event.status) for event in events if event.kind is EventKind.STATUS]
@@ -48,7 +48,7 @@ async def balance(services: Services, customer: Customer) -> int:
 async def test_words_come_with_times_and_confidence_when_asked_for(
     services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """The form's `words` puts every word under its utterance; without it there are none."""
+    """With `words` in the form each utterance lists its words; without it there are none."""
     asked = SubmitFields.model_validate({"role_title": "Engineer", "words": "true"}).inputs()["words"]
     job_ids = [await submit(services, customer, words=asked), await submit(services, customer)]
     for _ in job_ids:
@@ -62,7 +62,7 @@ async def test_words_come_with_times_and_confidence_when_asked_for(
 
 
 async def test_a_cold_job_goes_through_every_state(services: Services, pool: LocalPool, customer: Customer) -> None:
-    """Queued, loading, inference, completed: and the input is gone, the price paid once."""
+    """A cold job is queued, loads, infers and completes; its input is deleted and charged once."""
     job_id = await submit(services, customer)
     blob = (await job_of(services, job_id)).blob
     assert blob
@@ -78,7 +78,7 @@ async def test_a_cold_job_goes_through_every_state(services: Services, pool: Loc
 
 
 async def test_a_warm_job_skips_loading(services: Services, pool: LocalPool, customer: Customer) -> None:
-    """Nobody is told of a load that does not happen."""
+    """A job over warm models has no loading_weights event."""
     for role in ROLES:
         await pool.warm(role, Silence())
     job_id = await submit(services, customer)
@@ -96,8 +96,8 @@ async def test_a_job_is_run_once_however_often_executors_are_notified(
     assert sum(ran) == 1
 
 
-async def test_a_broken_model_fails_the_job_in_clean_words(services: Services, customer: Customer) -> None:
-    """After the allowed attempts; nothing of the model's own message gets out."""
+async def test_a_broken_model_fails_the_job_without_leaking_its_message(services: Services, customer: Customer) -> None:
+    """A job fails after its last attempt, and its error does not contain the model's own message."""
     services.settings.max_attempts = 1
     pool = local_pool(services.database, asr={"fail": "inference"})
     job_id = await submit(services, customer)
@@ -109,8 +109,8 @@ async def test_a_broken_model_fails_the_job_in_clean_words(services: Services, c
     await pool.close()
 
 
-async def test_saturated_memory_is_retried_and_then_fails_as_promised(services: Services, customer: Customer) -> None:
-    """The detail of the last event is `vram_unavailable`."""
+async def test_a_job_without_memory_is_retried_and_then_fails(services: Services, customer: Customer) -> None:
+    """A job without memory is retried, then fails with `vram_unavailable` as code and last detail."""
     services.settings.max_attempts = 2
     pool = local_pool(services.database, diarizer={"fail": "vram"})
     executor = Executor(services, pool)
@@ -130,7 +130,7 @@ async def test_saturated_memory_is_retried_and_then_fails_as_promised(services: 
 
 
 async def test_a_second_attempt_does_not_repeat_finished_stages(services: Services, customer: Customer) -> None:
-    """The transcription of the first attempt is used, although the ASR is broken by then."""
+    """The second attempt uses the checkpoints of the first, so it completes with a broken ASR."""
     services.settings.max_attempts = 2
     first = local_pool(services.database, assessor={"fail": "inference"})
     job_id = await submit(services, customer)
@@ -146,7 +146,7 @@ async def test_a_second_attempt_does_not_repeat_finished_stages(services: Servic
 
 
 async def test_a_canceled_job_stops_its_worker(services: Services, customer: Customer) -> None:
-    """Within two seconds the worker notices, and writes nothing more."""
+    """The worker of a canceled job stops within two seconds and writes nothing more."""
     pool = local_pool(services.database, asr={"work_s": 30.0})
     job_id = await submit(services, customer)
     running = asyncio.create_task(Executor(services, pool).run_next())
@@ -159,8 +159,8 @@ async def test_a_canceled_job_stops_its_worker(services: Services, customer: Cus
 
 
 @pytest.mark.parametrize("roles", [("asr",), ("assessor",), ROLES])
-async def test_the_model_table_shows_what_replicas_hold(services: Services, roles: tuple[str, ...]) -> None:
-    """Warm means that a replica has loaded it; all others are cold."""
+async def test_the_pool_status_shows_loaded_models(services: Services, roles: tuple[str, ...]) -> None:
+    """A model is warm when a replica has loaded it, and cold otherwise."""
     from serve_app.model_pool.status import get_status
 
     pool = local_pool(services.database)

@@ -23,10 +23,10 @@ async def no_job() -> bool:
     return False
 
 
-async def test_an_upload_that_a_crash_left_behind_is_deleted(
+async def test_an_orphaned_upload_is_deleted(
     services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The upload of a job is kept."""
+    """The sweep deletes an upload without a job and keeps the upload of a job."""
     monkeypatch.setattr(sweeper, "ORPHAN_AGE_S", 0.0)
     blob = (await job_of(services, await submit(services, customer))).blob
     orphan = (await services.blobs.put(io.BytesIO(b"left behind"))).key
@@ -36,8 +36,8 @@ async def test_an_upload_that_a_crash_left_behind_is_deleted(
     assert not await services.blobs.exists(orphan)
 
 
-async def test_a_dropped_job_is_taken_up_again(services: Services, pool: LocalPool, customer: Customer) -> None:
-    """A worker dies in the middle: when its lease has run out, the sweep queues the job and it completes."""
+async def test_a_job_of_a_dead_worker_is_requeued(services: Services, pool: LocalPool, customer: Customer) -> None:
+    """After the lease of a dead worker has expired, the sweep requeues the job and it completes."""
     job_id = await submit(services, customer)
     slow = local_pool(services.database, asr={"work_s": 60.0})
     dying = asyncio.create_task(Executor(services, slow).run_next())
@@ -61,7 +61,7 @@ async def test_a_dropped_job_is_taken_up_again(services: Services, pool: LocalPo
 
 
 async def test_a_failed_job_is_refunded_when_its_window_closes(services: Services, customer: Customer) -> None:
-    """The input is kept until then, and deleted with the refund."""
+    """A failed job keeps its input during the retry window; the sweep after it deletes the input and refunds once."""
     services.settings.max_attempts = 1
     pool = local_pool(services.database, asr={"fail": "inference"})
     executor = Executor(services, pool)

@@ -1,4 +1,4 @@
-"""Read a job's stream over a synchronous client."""
+"""Read a job's event stream with a synchronous client."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import httpx
 
 
 def events(client: httpx.Client, url: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(event name, data) of a job's stream, until the server ends it."""
+    """Yield (event name, data) until the server ends the stream."""
     with client.stream("GET", url, timeout=None) as stream:
         name = ""
         for line in stream.iter_lines():

@@ -1,4 +1,4 @@
-"""State machines of Hypothesis over the real database: synchronous rules, one event loop behind them."""
+"""Hypothesis state machines over a real database. Rules are synchronous and share one event loop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ T = TypeVar("T")
 BOUNDED = settings(
     max_examples=8,
     stateful_step_count=15,
-    phases=[Phase.explicit, Phase.generate],  # a life is short enough to read unshrunk, and shrinking takes minutes
+    phases=[Phase.explicit, Phase.generate],  # no shrinking: it takes minutes, and 15 steps can be read as they are
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -22,13 +22,13 @@ BOUNDED = settings(
 
 
 class OnDatabase(RuleBasedStateMachine):
-    """Rules that open transactions."""
+    """A state machine whose rules open transactions."""
 
     database: Database
     loop: asyncio.Runner
 
     def wait(self, work: Awaitable[T]) -> T:
-        """Run `work` to its end."""
+        """Run `work` on the event loop and return its result."""
 
         async def run() -> T:
             return await work
@@ -36,7 +36,7 @@ class OnDatabase(RuleBasedStateMachine):
         return self.loop.run(run())
 
     def transact(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Run `work` in a transaction of its own; what it raises undoes it."""
+        """Run `work` in a transaction of its own, which an error rolls back."""
 
         async def run() -> T:
             async with self.database.transaction() as session:
@@ -46,7 +46,7 @@ class OnDatabase(RuleBasedStateMachine):
 
 
 def explore(machine: type[OnDatabase], database_url: str) -> None:
-    """Take the machine through many short random lives, the same ones every time."""
+    """Run the machine through short random sequences of rules, the same ones in every run."""
     with asyncio.Runner() as loop:
         database = Database(database_url)
         attributes: dict[str, Any] = {"database": database, "loop": loop}

@@ -1,4 +1,4 @@
-"""The people and things of tests: customers, recordings, folders."""
+"""Customers, recordings and folders for tests."""
 
 import io
 import math
@@ -34,7 +34,7 @@ class Customer:
 
 
 async def new_customer(database: Database, credits_: int = 100, scope: str = "all") -> Customer:
-    """Open an account, give it credits and a key."""
+    """Create an account with credits and a key."""
     async with database.transaction() as session:
         account = await create_account(session, "A customer")
         if credits_:
@@ -44,7 +44,7 @@ async def new_customer(database: Database, credits_: int = 100, scope: str = "al
 
 
 def tone(seconds: float, rate: int = 16_000) -> bytes:
-    """A WAV file of a 440 Hz tone: a recording that decodes, with nobody in it."""
+    """A mono 16-bit WAV file of a 440 Hz tone: it decodes, and contains no speech."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from serve_app.accounts.service import demo_account
+from serve_app.accounts.service import get_demo_account
 from serve_app.errors import FileTooLarge, NotFound, RateLimited, VerticalNotFound
 from serve_app.http.api.jobs import UPLOAD_ERRORS
 from serve_app.http.deps import Services, client_address, job_tokens
@@ -37,7 +37,7 @@ async def submit_demo_job(request: Request, vertical: str, services: Services) -
     await services.limiter.hit("demo-address", spec.demo.per_address, client_address(request, services.settings))
     await services.limiter.hit("demo-total", spec.demo.total, spec.slug)
     async with services.database.transaction() as session:
-        account_id = await demo_account(session)
+        account_id = await get_demo_account(session)
     async with submit_form(request, spec.as_demo()) as form:
         submission = Submission(account_id, None, spec.as_demo(), form.fields.inputs())
         accepted = await asyncio.shield(services.submitter.submit(submission, form.upload))

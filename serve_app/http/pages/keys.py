@@ -75,7 +75,7 @@ async def get_visitor(request: Request, services: Services) -> Visitor:
     cookie = request.cookies.get(COOKIE, "")
     key_id = sessions.key_id(cookie)
     async with services.database.transaction() as session:
-        key = key_id and await keys.live(session, key_id)
+        key = key_id and await keys.get_live_key(session, key_id)
     if not key or not key.opens_all:
         raise SignedOut
     return Visitor(key, sessions.form_token(cookie))

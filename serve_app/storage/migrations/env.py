@@ -1,4 +1,4 @@
-"""Run migrations over the connection and metadata that `wiring.migrate` hands in."""
+"""Run migrations over the connection and metadata that `serve_app.migrate` hands in."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Credits in a real PostgreSQL."""
+"""Charges, refunds and idempotency keys in a real PostgreSQL."""
 
 import asyncio
 
@@ -33,7 +33,7 @@ async def balance(database: Database, customer: Customer) -> int:
 
 
 async def test_parallel_submits_never_overdraw(database: Database) -> None:
-    """Fifty at once on a balance for seven: seven jobs, forty-three refusals, balance zero."""
+    """Of fifty concurrent submits on a balance of seven, seven are accepted and the balance is zero."""
     customer = await new_customer(database, credits_=7)
 
     async def try_to_submit() -> bool:
@@ -52,7 +52,7 @@ async def test_parallel_submits_never_overdraw(database: Database) -> None:
 
 
 async def test_a_refused_job_charges_nothing_and_leaves_nothing(database: Database) -> None:
-    """The refusal says what was needed; no row of the job remains."""
+    """A refused submit names the credits needed, and leaves balance, jobs and idempotency key unchanged."""
     customer = await new_customer(database, credits_=6)
     with pytest.raises(InsufficientCredits) as refusal:
         async with database.transaction() as session:
@@ -65,8 +65,8 @@ async def test_a_refused_job_charges_nothing_and_leaves_nothing(database: Databa
     assert not accepted.replayed
 
 
-async def test_a_price_is_given_back_once(database: Database) -> None:
-    """However often a refund is asked for."""
+async def test_a_price_is_returned_once(database: Database) -> None:
+    """Three refunds of a job return its price once."""
     customer = await new_customer(database, credits_=10)
     async with database.transaction() as session:
         job_id = (await accept(session, customer, credits_=4)).job_id
@@ -80,7 +80,7 @@ async def test_a_price_is_given_back_once(database: Database) -> None:
 
 
 async def test_concurrent_duplicates_under_one_key_become_one_job(database: Database) -> None:
-    """Ten identical submits in flight: one charge, ten times the same answer."""
+    """Ten identical concurrent submits make one job, one charge and ten equal answers."""
     customer = await new_customer(database, credits_=10)
 
     async def submit_once() -> Accepted:
@@ -94,7 +94,7 @@ async def test_concurrent_duplicates_under_one_key_become_one_job(database: Data
 
 
 async def test_a_key_used_for_another_file_is_refused(database: Database) -> None:
-    """The fingerprint includes the file's digest."""
+    """A key reused with another recording raises `Invalid`."""
     customer = await new_customer(database)
     async with database.transaction() as session:
         await accept(session, customer, key="k")
@@ -104,7 +104,7 @@ async def test_a_key_used_for_another_file_is_refused(database: Database) -> Non
 
 
 async def test_two_accounts_may_use_the_same_idempotency_key(database: Database) -> None:
-    """Keys are the caller's own."""
+    """Idempotency keys of different accounts are independent."""
     answers = []
     for _ in range(2):
         customer = await new_customer(database)

@@ -1,4 +1,4 @@
-"""The ledger under every order of grants, charges, cancels, failures, retries, erasures and refunds."""
+"""Random sequences of grants, charges, cancels, failures, retries, erasures and refunds, against a model."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ credits_ = st.integers(min_value=1, max_value=12)
 
 
 class Ledger(OnDatabase):
-    """One account. `balance` is what the rows must add up to; `price` what each job cost."""
+    """One account. `balance` is the expected sum of its rows; `price` holds the price of each job."""
 
     queued = Bundle("queued")
     failed = Bundle("failed")
@@ -42,7 +42,7 @@ class Ledger(OnDatabase):
 
     @rule(target=queued, amount=credits_)
     def submit(self, amount: int) -> object:
-        """Accepted if and only if the balance covers it."""
+        """A submit is accepted if and only if the balance covers it."""
         try:
             accepted = self.transact(lambda session: accept(session, self.customer, amount))
         except InsufficientCredits:
@@ -56,19 +56,19 @@ class Ledger(OnDatabase):
 
     @rule(target=queued, count=st.integers(min_value=2, max_value=6), amount=credits_)
     def submit_at_once(self, count: int, amount: int) -> object:
-        """As many are accepted as the balance covers, whatever the order."""
+        """Of concurrent submits, as many are accepted as the balance covers."""
 
-        async def one() -> str | None:
+        async def submit_one() -> str | None:
             try:
                 async with self.database.transaction() as session:
                     return (await accept(session, self.customer, amount)).job_id
             except InsufficientCredits:
                 return None
 
-        async def all_of_them() -> list[str | None]:
-            return await asyncio.gather(*(one() for _ in range(count)))
+        async def submit_all() -> list[str | None]:
+            return await asyncio.gather(*(submit_one() for _ in range(count)))
 
-        accepted = [job_id for job_id in self.wait(all_of_them()) if job_id]
+        accepted = [job_id for job_id in self.wait(submit_all()) if job_id]
         assert len(accepted) == min(count, self.balance // amount)
         self.balance -= amount * len(accepted)
         self.price |= dict.fromkeys(accepted, amount)
@@ -77,7 +77,7 @@ class Ledger(OnDatabase):
     @rule(target=over, job_id=consumes(queued))
     def cancel_before_work(self, job_id: str) -> str:
         self.transact(lambda session: self._cancel(session, job_id))
-        self._comes_back(job_id)
+        self._expect_return(job_id)
         return job_id
 
     @rule(target=over, job_id=consumes(queued))
@@ -94,30 +94,30 @@ class Ledger(OnDatabase):
 
     @rule(target=queued, job_id=consumes(failed))
     def retry(self, job_id: str) -> str:
-        """Free."""
+        """A retry charges nothing."""
         self.transact(lambda session: self._with_job(session, job_id, settlement.retry))
         return job_id
 
     @rule(target=over, job_id=consumes(failed))
     def erase_a_failed_job(self, job_id: str) -> str:
         self.transact(lambda session: self._with_job(session, job_id, settlement.erase))
-        self._comes_back(job_id)
+        self._expect_return(job_id)
         return job_id
 
     @rule(job_id=over, kind=st.sampled_from([EntryKind.RELEASE, EntryKind.REFUND]))
-    def give_back_again(self, job_id: str, kind: EntryKind) -> None:
-        """A price comes back once, however often it is asked for."""
+    def return_again(self, job_id: str, kind: EntryKind) -> None:
+        """A price is returned at most once."""
 
         async def again(session: AsyncSession) -> None:
             await ledger.return_credits(session, price_of(await session.get_one(Job, job_id)), kind)
 
         self.transact(again)
-        self._comes_back(job_id)
+        self._expect_return(job_id)
 
     @precondition(lambda self: hasattr(self, "customer"))
     @rule(amount=credits_)
     def grant_that_ends(self, amount: int) -> None:
-        """What it takes back is at most itself, and never what was spent."""
+        """An ended grant takes back at most its own credits, and none that were spent."""
         end = datetime.now(UTC) + timedelta(hours=1)
         self.transact(lambda session: ledger.grant(session, self.customer.account_id, amount, "trial", end))
         self.transact(self._end_trials)
@@ -127,12 +127,12 @@ class Ledger(OnDatabase):
 
     @invariant()
     def rows_add_up(self) -> None:
-        """Sum, balance and model agree; nothing is overdrawn; one row per job and kind."""
+        """Rows, balance and model agree, no balance is negative, and each job has one row per kind."""
         if not hasattr(self, "customer"):
             return
         balance, rows = self.transact(self._look)
         assert sum(row.credits for row in rows) == balance >= 0
-        # What comes back after a trial has ended may belong to the trial, and then ends with it.
+        # Credits returned after a trial has ended may belong to the trial, and are then taken back with it.
         assert self.balance - self.open_trials <= balance <= self.balance
         self.balance, self.open_trials = balance, open_trials(rows)
         keys = [(row.job_id, row.kind) for row in rows if row.job_id]
@@ -141,7 +141,7 @@ class Ledger(OnDatabase):
             moved = [row.credits for row in rows if row.job_id == job_id]
             assert sorted(moved) == sorted([-price] + [price] * (job_id in self.returned))
 
-    def _comes_back(self, job_id: str) -> None:
+    def _expect_return(self, job_id: str) -> None:
         if job_id not in self.returned:
             self.returned.add(job_id)
             self.balance += self.price[job_id]
@@ -163,11 +163,11 @@ class Ledger(OnDatabase):
 
 
 def open_trials(rows: list[LedgerEntry]) -> int:
-    """Credits of ended grants that were all in use when they ended."""
+    """Credits of ended grants that were spent completely before their end."""
     ended = {row.grant_id for row in rows if row.kind is EntryKind.EXPIRY}
     return sum(row.credits for row in rows if row.reason == "trial" and row.id not in ended)
 
 
 def test_the_ledger_adds_up_in_every_order_of_events(database_url: str) -> None:
-    """Random lives of an account, against a model of four lines."""
+    """Random sequences of movements match the model."""
     explore(Ledger, database_url)

@@ -1,4 +1,4 @@
-"""Many readers of one job's events, in one process."""
+"""Readers that follow one job's events in one process."""
 
 import asyncio
 from typing import Any
@@ -16,32 +16,32 @@ from serve_app.services import Services
 from tests.support.calls import submit
 from tests.support.world import Customer
 
-Asked = list[int]
+Reads = list[int]
 
 
 async def read(services: Services, job_id: str, after: int = 0) -> list[StreamEvent]:
-    """A job's events to their end."""
-    return [told async for told in services.feeds.follow(job_id, after)]
+    """All events of a job newer than `after`."""
+    return [event async for event in services.feeds.follow(job_id, after)]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """After which event the database was asked, each time."""
-    questions: Asked = []
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """For each read of the database: the `seq` after which it asked for events."""
+    reads: Reads = []
     original = queries.events_after
 
     async def counted(session: AsyncSession, job_id: str, seq: int) -> list[JobEvent]:
-        questions.append(seq)
+        reads.append(seq)
         return await original(session, job_id, seq)
 
     monkeypatch.setattr(queries, "events_after", counted)
-    return questions
+    return reads
 
 
-async def test_readers_of_one_job_share_the_questions_to_the_database(
-    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer, asked: Asked
+async def test_readers_of_one_job_share_reads_of_the_database(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer, reads: Reads
 ) -> None:
-    """Three hundred get the identical history, and it is read about once per event, not once per event and reader."""
+    """300 readers get the identical history, and the database is read about once per event."""
     job_id = (await submit(client, customer)).json()["job_id"]
     early = [asyncio.create_task(read(services, job_id)) for _ in range(300)]
     await asyncio.sleep(0.2)
@@ -50,13 +50,13 @@ async def test_readers_of_one_job_share_the_questions_to_the_database(
     late = await read(services, job_id)
     assert all(history == late for history in histories)
     assert late[-1].terminal
-    assert len(asked) <= 3 * len(late)
+    assert len(reads) <= 3 * len(late)
 
 
-async def test_a_reader_who_joins_others_misses_nothing_that_redis_lost(
+async def test_a_new_reader_gets_events_whose_message_redis_lost(
     client: httpx.AsyncClient, services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Joining asks the database, so that a message that never arrived delays nobody who comes later."""
+    """A new reader triggers a read of the database, so it also gets events whose message was lost."""
     job_id = (await submit(client, customer)).json()["job_id"]
     first = asyncio.create_task(read(services, job_id))
     await asyncio.sleep(0.2)
@@ -73,23 +73,23 @@ async def test_a_reader_who_joins_others_misses_nothing_that_redis_lost(
     assert (await asyncio.wait_for(first, 2))[-1].terminal
 
 
-async def test_a_reader_from_the_middle_gets_the_rest_alone(
+async def test_a_reader_from_the_middle_gets_only_newer_events(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """Beside one who reads from the start."""
+    """A reader from the middle gets only newer events, beside a reader from the start."""
     job_id = (await submit(client, customer)).json()["job_id"]
     whole = asyncio.create_task(read(services, job_id))
     await asyncio.sleep(0.1)
     rest = asyncio.create_task(read(services, job_id, after=1))
     await Executor(services, pool).run_next()
-    assert [told.seq for told in await rest] == [told.seq for told in await whole if told.seq > 1]
+    assert [event.seq for event in await rest] == [event.seq for event in await whole if event.seq > 1]
     assert await asyncio.wait_for(read(services, job_id, after=10_000), 2) == []
 
 
-async def test_what_the_database_raises_reaches_every_reader(
+async def test_a_database_error_reaches_every_reader(
     client: httpx.AsyncClient, services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They end, and whoever comes afterwards starts anew."""
+    """An error of the database ends all readers; a later reader gets a new feed."""
     job_id = (await submit(client, customer)).json()["job_id"]
 
     async def broken(*_: Any) -> list[JobEvent]:
@@ -107,25 +107,25 @@ async def test_what_the_database_raises_reaches_every_reader(
     assert (await asyncio.wait_for(reader, 2))[-1].terminal
 
 
-async def test_an_end_that_comes_between_two_questions_is_told(
+async def test_a_terminal_event_between_two_reads_is_streamed(
     client: httpx.AsyncClient, services: Services, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stream once ended without its last event when that was committed between asking for news and for the newest."""
+    """A terminal event committed between the reads of new events and of the newest event is streamed."""
     job_id = (await submit(client, customer)).json()["job_id"]
     original = queries.events_after
 
     async def interrupted(session: AsyncSession, job_id: str, seq: int) -> list[JobEvent]:
-        found = await original(session, job_id, seq)
-        if not found:
+        events = await original(session, job_id, seq)
+        if not events:
             async with services.database.transaction() as other:
                 await settlement.cancel(other, await other.get_one(Job, job_id), 60)
-        return found
+        return events
 
     reader = asyncio.create_task(read(services, job_id))
     await asyncio.sleep(0.2)
     with monkeypatch.context() as patched:
         patched.setattr(queries, "events_after", interrupted)
-        joined = asyncio.create_task(read(services, job_id))  # asks, and finds nothing new
+        joined = asyncio.create_task(read(services, job_id))  # reads the database, without new events
         await asyncio.sleep(0.2)
     for history in (await asyncio.wait_for(reader, 2), await asyncio.wait_for(joined, 2)):
         assert history[-1].data["status"] == "canceled"

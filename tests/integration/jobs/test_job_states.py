@@ -1,4 +1,4 @@
-"""A job among workers that race, die and come back, owners that cancel and retry, and a sweep."""
+"""Random sequences of claims, moves, lost leases, cancels and retries of one job, against a model."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ states = st.sampled_from(list(JobState))
 
 
 class JobLife(OnDatabase):
-    """One job. The model knows its state, its version, and which version each worker believes in."""
+    """One job. The model holds its state, its version, and the version that each worker has seen."""
 
     @initialize()
     def accept_job(self) -> None:
@@ -34,7 +34,7 @@ class JobLife(OnDatabase):
 
     @rule(worker=workers)
     def claim(self, worker: str) -> None:
-        """Succeeds only for a queued job that nobody holds."""
+        """A claim succeeds only for a queued job without a live lease."""
         claim = self.transact(lambda session: lifecycle.claim(session, self.job_id, worker, 3600))
         assert (claim is not None) == (self.state is JobState.QUEUED and self.lease != "live")
         if claim is not None:
@@ -44,7 +44,7 @@ class JobLife(OnDatabase):
 
     @rule(worker=workers, to=states)
     def move(self, worker: str, to: JobState) -> None:
-        """A worker writes what it believes in; only the newest belief counts, and only along the table."""
+        """A move succeeds only with the newest version, and only if `MOVES` has it."""
         seen = self.seen.get(worker, 0)
         try:
             version = self.transact(lambda session: transition(session, self.job_id, to, seen=seen))
@@ -60,10 +60,10 @@ class JobLife(OnDatabase):
 
     @rule(worker=workers)
     def report(self, worker: str) -> None:
-        """Progress comes only from the worker that has the job."""
+        """Only the worker with the newest version can report progress."""
         seen = self.seen.get(worker, 0)
         try:
-            self.transact(lambda session: lifecycle.report(session, self.job_id, seen, Note("on it", {"percent": 5})))
+            self.transact(lambda session: lifecycle.report(session, self.job_id, seen, Note("working", {"percent": 5})))
         except LeaseLost:
             assert seen != self.version or self.state in TERMINAL
         else:
@@ -71,21 +71,21 @@ class JobLife(OnDatabase):
             self.events += 1
 
     @rule()
-    def fall_silent(self) -> None:
-        """The lease runs out: a queued job is free again, a running one is swept back to the queue."""
+    def lose_lease(self) -> None:
+        """When the lease ends, a queued job can be claimed again and a running one is requeued."""
         past = datetime.now(UTC) - timedelta(seconds=1)
 
-        async def run_out(session: AsyncSession) -> None:
+        async def end_lease(session: AsyncSession) -> None:
             held = (col(Job.id) == self.job_id) & col(Job.lease_until).is_not(None)
             await session.exec(update(Job).where(held).values(lease_until=past))
 
         async def sweep(session: AsyncSession) -> bool:
-            found = [job for job in await lifecycle.expired_leases(session) if job.id == self.job_id]
-            for job in found:
-                await lifecycle.requeue(session, job.id, seen=job.version, after_s=0, note=Note("silent"))
-            return bool(found)
+            expired = [job for job in await lifecycle.expired_leases(session) if job.id == self.job_id]
+            for job in expired:
+                await lifecycle.requeue(session, job.id, seen=job.version, after_s=0, note=Note("lease expired"))
+            return bool(expired)
 
-        self.transact(run_out)
+        self.transact(end_lease)
         swept = self.transact(sweep)
         self.lease = self.lease and "past"
         assert swept == (self.state in RUNNING and self.lease == "past")
@@ -94,7 +94,7 @@ class JobLife(OnDatabase):
 
     @rule()
     def cancel(self) -> None:
-        """The owner may, until the job is over."""
+        """The owner can cancel until the job is over."""
         try:
             self.transact(lambda session: self._act(session, settlement.cancel, 3600.0))
         except Conflict:
@@ -105,7 +105,7 @@ class JobLife(OnDatabase):
 
     @rule()
     def retry(self) -> None:
-        """The owner may, when it failed."""
+        """The owner can retry a failed job."""
         try:
             self.transact(lambda session: self._act(session, settlement.retry))
         except Conflict:
@@ -115,7 +115,7 @@ class JobLife(OnDatabase):
 
     @invariant()
     def row_and_history_agree(self) -> None:
-        """State and version as modelled; events without gaps; every step one of the table's."""
+        """State and version match the model, events have no gaps, and every step is in `MOVES`."""
         if not hasattr(self, "job_id"):
             return
         job, events = self.transact(self._look)
@@ -139,6 +139,6 @@ class JobLife(OnDatabase):
         return await session.get_one(Job, self.job_id), await queries.events_after(session, self.job_id, 0)
 
 
-def test_a_job_keeps_its_rules_whoever_does_what(database_url: str) -> None:
-    """Random lives of a job, against a model of its table and its fence."""
+def test_a_job_keeps_its_rules_in_every_order_of_operations(database_url: str) -> None:
+    """Random sequences of operations keep the rules of `MOVES` and of the version fence."""
     explore(JobLife, database_url)

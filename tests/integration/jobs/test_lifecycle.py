@@ -1,4 +1,4 @@
-"""Job states in a real PostgreSQL: only legal moves, one winner, no return of the dead."""
+"""Job states in a real PostgreSQL: only legal moves, one claim wins, stale workers cannot write."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ async def submit(database: Database, account_id: str | None = None) -> str:
 
 
 async def put(database: Database, job_id: str, state: JobState) -> int:
-    """Bring a job into `state` by legal moves."""
+    """Bring a job into `state` by legal moves. Returns its version."""
     paths = {
         JobState.QUEUED: [],
         JobState.LOADING_WEIGHTS: [JobState.LOADING_WEIGHTS],
@@ -45,7 +45,7 @@ async def put(database: Database, job_id: str, state: JobState) -> int:
 async def test_a_move_is_made_if_and_only_if_the_table_has_it(
     database: Database, source: JobState, to: JobState
 ) -> None:
-    """Every pair of states, against the table that the diagram is drawn from."""
+    """A transition succeeds exactly for the pairs of states in `MOVES`."""
     job_id = await submit(database)
     version = await put(database, job_id, source)
     async with database.transaction() as session:
@@ -56,8 +56,8 @@ async def test_a_move_is_made_if_and_only_if_the_table_has_it(
                 await transition(session, job_id, to, seen=version)
 
 
-async def test_of_many_claims_one_wins(database: Database) -> None:
-    """Twenty workers ask for the same job at once."""
+async def test_one_of_many_concurrent_claims_wins(database: Database) -> None:
+    """One of twenty concurrent claims of a job succeeds."""
     job_id = await submit(database)
 
     async def try_to_claim(name: str) -> bool:
@@ -68,8 +68,8 @@ async def test_of_many_claims_one_wins(database: Database) -> None:
     assert sum(won) == 1
 
 
-async def test_a_worker_that_comes_back_from_the_dead_changes_nothing(database: Database) -> None:
-    """The version fence refuses a late result; the new owner's is taken."""
+async def test_a_stale_worker_cannot_write(database: Database) -> None:
+    """The version fence refuses the stale worker's write and accepts the new worker's."""
     job_id = await submit(database)
     async with database.transaction() as session:
         first = await lifecycle.claim(session, job_id, "first", 0)
@@ -85,7 +85,7 @@ async def test_a_worker_that_comes_back_from_the_dead_changes_nothing(database: 
 
 
 async def test_a_lease_that_is_lost_cannot_be_renewed(database: Database) -> None:
-    """The heartbeat is how a worker learns that its job is no longer its own."""
+    """Renewing the lease of a canceled job raises `LeaseLost`."""
     job_id = await submit(database)
     async with database.transaction() as session:
         claim = await lifecycle.claim(session, job_id, "worker", 30)
@@ -98,7 +98,7 @@ async def test_a_lease_that_is_lost_cannot_be_renewed(database: Database) -> Non
 
 
 async def test_events_are_numbered_without_gaps(database: Database) -> None:
-    """States and progress share one sequence, in the order they happened."""
+    """Status and progress events share one sequence without gaps."""
     job_id = await submit(database)
     async with database.transaction() as session:
         version = await transition(session, job_id, JobState.LOADING_WEIGHTS, seen=1)
@@ -115,7 +115,7 @@ async def test_events_are_numbered_without_gaps(database: Database) -> None:
 
 
 async def test_a_failed_transaction_leaves_no_event(database: Database) -> None:
-    """State and event stand or fall together."""
+    """A rolled back transaction changes no state and writes no event."""
     job_id = await submit(database)
     with pytest.raises(RuntimeError):
         async with database.transaction() as session:
@@ -127,7 +127,7 @@ async def test_a_failed_transaction_leaves_no_event(database: Database) -> None:
 
 
 async def test_a_requeued_job_waits_out_its_back_off(database: Database) -> None:
-    """It is not due, and cannot be claimed, before its time."""
+    """A requeued job is not due and cannot be claimed during its back-off."""
     job_id = await submit(database)
     async with database.transaction() as session:
         await lifecycle.requeue(session, job_id, seen=1, after_s=60, note=Note("later"))

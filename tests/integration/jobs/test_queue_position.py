@@ -1,4 +1,4 @@
-"""What a waiting job is told of its place."""
+"""Queue positions and progress in a job's events."""
 
 from typing import Any
 
@@ -13,38 +13,38 @@ from tests.support.calls import submit
 from tests.support.world import Customer
 
 
-async def places(services: Services, job_id: str) -> list[dict[str, Any]]:
-    """Every place the job was told, in order."""
+async def positions(services: Services, job_id: str) -> list[dict[str, Any]]:
+    """Data of all events with a queue position, in order."""
     async with services.database.transaction() as session:
         events = await queries.events_after(session, job_id, 0)
     return [event.data for event in events if "queue_position" in event.data]
 
 
-async def test_a_waiting_job_is_told_its_place_and_when_it_moves_up(
+async def test_a_queued_job_reports_its_position_when_it_changes(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """Third at first; second once the job before it has been taken; nothing is said while nothing changes."""
+    """The position is reported once when it is 3, and again when it becomes 2."""
     _, _, third = [(await submit(client, customer, seconds=10)).json()["job_id"] for _ in range(3)]
     executor = Executor(services, pool)
     sweeper = Sweeper(services, executor.run_next)
     await sweeper.sweep()
-    assert [told["queue_position"] for told in await places(services, third)] == [3]
+    assert [data["queue_position"] for data in await positions(services, third)] == [3]
     await executor.run_next()
     for _ in range(3):
         await sweeper.sweep()
-    told = await places(services, third)
-    assert [one["queue_position"] for one in told] == [3, 2]
-    assert told[0]["expected_s"] > told[1]["expected_s"] > 0
+    reported = await positions(services, third)
+    assert [data["queue_position"] for data in reported] == [3, 2]
+    assert reported[0]["expected_s"] > reported[1]["expected_s"] > 0
 
 
-async def test_a_running_job_tells_percent_stage_and_seconds_left(
+async def test_a_running_job_reports_percent_stage_and_seconds_left(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """On progress events, beside the three fields that every event has."""
+    """Progress events hold stage, percent and expected seconds."""
     job_id = (await submit(client, customer)).json()["job_id"]
     await Executor(services, pool).run_next()
     async with services.database.transaction() as session:
         events = [event for event in await queries.events_after(session, job_id, 0) if event.kind == "progress"]
     shown = [event.data for event in events if "stage" in event.data]
-    assert {one["stage"] for one in shown} == {"transcription", "diarization", "assessment"}
-    assert all(0 <= one["percent"] <= 100 and one["expected_s"] >= 0 for one in shown)
+    assert {data["stage"] for data in shown} == {"transcription", "diarization", "assessment"}
+    assert all(0 <= data["percent"] <= 100 and data["expected_s"] >= 0 for data in shown)

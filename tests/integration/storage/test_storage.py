@@ -1,4 +1,4 @@
-"""The stores behind the product: bus, blobs, schema."""
+"""Bus, blobs and migrations, over real servers."""
 
 import asyncio
 import io
@@ -12,7 +12,7 @@ from serve_app.storage.redis import Bus
 
 
 async def test_a_waiting_reader_is_woken(redis_url: str) -> None:
-    """By a publish of its own topic, in another connection."""
+    """A publish of its topic from another connection wakes a reader."""
     reader, writer = Bus(redis_url), Bus(redis_url)
     async with reader.waiting_for("job:1") as woken:
         await connected(reader)
@@ -23,8 +23,8 @@ async def test_a_waiting_reader_is_woken(redis_url: str) -> None:
     await writer.close()
 
 
-async def test_a_reader_sleeps_through_other_topics(redis_url: str) -> None:
-    """A job's events wake only that job's readers."""
+async def test_other_topics_do_not_wake_a_reader(redis_url: str) -> None:
+    """A publish wakes only the readers of its topic."""
     bus = Bus(redis_url)
     async with bus.waiting_for("job:1") as woken, bus.waiting_for("job:2") as other:
         await connected(bus)
@@ -36,8 +36,8 @@ async def test_a_reader_sleeps_through_other_topics(redis_url: str) -> None:
     await bus.close()
 
 
-async def test_losing_redis_loses_nothing_but_speed() -> None:
-    """Publishing does not raise, and a reader is woken when the server is back, to look for itself."""
+async def test_the_bus_works_on_without_redis() -> None:
+    """Without Redis a publish does not raise, and `connected` is False."""
     with valkey() as url:
         bus = Bus(url)
         async with bus.waiting_for("job:1"):
@@ -63,12 +63,12 @@ async def connected(bus: Bus) -> None:
 
 @pytest.fixture(params=["file", "memory"])
 def blobs(request: pytest.FixtureRequest, tmp_path: object) -> Blobs:
-    """The same store over a local folder and over an object-store interface."""
+    """The store over a local folder, and over an in-memory object store."""
     return Blobs(f"file://{tmp_path}" if request.param == "file" else "memory://blobs")
 
 
-async def test_a_blob_comes_back_as_it_was_put(blobs: Blobs) -> None:
-    """Bytes, size and SHA-256."""
+async def test_a_blob_is_stored_unchanged(blobs: Blobs) -> None:
+    """A stored blob has the same bytes, and reports size and SHA-256."""
     stored = await blobs.put(io.BytesIO(b"abc"))
     assert stored.size == 3
     assert stored.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -77,7 +77,7 @@ async def test_a_blob_comes_back_as_it_was_put(blobs: Blobs) -> None:
 
 
 async def test_a_deleted_blob_is_gone(blobs: Blobs) -> None:
-    """And deleting it again, or deleting nothing, is no error."""
+    """A second delete, and a delete of None or an empty key, do nothing."""
     kept, gone = await blobs.put(io.BytesIO(b"1")), await blobs.put(io.BytesIO(b"2"))
     for key in (gone.key, gone.key, None, ""):
         await blobs.delete(key)
@@ -86,18 +86,18 @@ async def test_a_deleted_blob_is_gone(blobs: Blobs) -> None:
 
 
 async def test_blobs_are_listed_by_age(blobs: Blobs) -> None:
-    """What was just put is younger than an hour and at least zero seconds old."""
+    """A new blob is in the list for age 0 and not in the list for one hour."""
     kept = await blobs.put(io.BytesIO(b"1"))
     assert kept.key in await blobs.older_than(0)
     assert kept.key not in await blobs.older_than(3600)
 
 
-def test_the_migrations_make_what_the_code_says(database_url: str) -> None:
-    """No column of a table lacks its migration."""
+def test_the_migrations_match_the_tables_in_code(database_url: str) -> None:
+    """The migrated schema equals the tables in code."""
     assert schema.differences(database_url) == []
 
 
 def test_migrating_twice_changes_nothing(database_url: str) -> None:
-    """A second start finds the schema it needs."""
+    """A second migration leaves the schema unchanged."""
     schema.migrate(database_url)
     assert schema.differences(database_url) == []
