@@ -19,7 +19,7 @@ import typer
 from deployments.backends import Backend
 from deployments.profiles import ModelSpec, load_profile
 from deployments.replica.local_pool import LocalPool
-from scripts.evaluation.observed import Observed, Stages
+from scripts.evaluation.observed import MemoryJournal, ObservedBackend
 from serve_app.pipeline.interview import Interview, run
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import ROLES
@@ -34,7 +34,7 @@ class _Timed(ModelSpec):
     """A spec whose backend records the times of its reports."""
 
     def build(self) -> Backend:
-        return Observed(super().build(), ("run",), _timed)
+        return ObservedBackend(super().build(), ("run",), _timed)
 
 
 def _timed(_: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -70,7 +70,7 @@ def main(recording: Path, profile: str = "embedded") -> None:
 
 
 async def _run(recording: Path, profile: str) -> None:
-    chosen, journal = load_profile(profile), Stages()
+    chosen, journal = load_profile(profile), MemoryJournal()
     pool = LocalPool({role: _Timed.model_validate(getattr(chosen, role).model_dump()) for role in ROLES})
     for role in ROLES:
         await pool.warm(role, journal)

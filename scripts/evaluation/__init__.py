@@ -1,1 +1,1 @@
-"""Quality against references: what `make eval` does."""
+"""Measures quality against references (`make eval`): `transcript` and `assessment`."""

@@ -1,1 +1,1 @@
-"""Train the models that come with the repository."""
+"""Trains the injection tagger, the one trained model that comes with the repository."""

@@ -1,149 +1,164 @@
-"""What the ear learns from: sentences by many authors, and how they are mixed into what people say in one breath.
+"""Training examples of the injection tagger: sentences by many authors, mixed as people speak.
 
-Each folder of `cases/ear` is one author's, who knew nothing of the others' words. `attacks` are meant for the grader,
-`inside` holds them within an account, between double brackets, `accounts` tell of work (many of them in the words of
-attacks), `general` is said in interviews in general, `talk` tells of no work: courtesies, pleas, praise of oneself.
+Each folder of `data` holds the sentences of one author, who saw none of the others'. `attacks` address the assessor.
+`inside` holds attacks within an account of work, between double brackets. `accounts` tell of work, many of them in the
+words of attacks. `general` is said in interviews in general. `talk` tells of no work: courtesies, pleas, self-praise.
 """
 
 import hashlib
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.evaluation.cases import accented, lines, simple_grammar
+from scripts.training.sentences import read_lines, split_marked
+from scripts.training.speech_styles import accented, simple_grammar
 from serve_app.pipeline.assessment.injection.spans import tagger_words
 
+DATA = Path(__file__).parent / "data"
+"""One folder per author."""
 LEAD_INS = (
     "Yeah, ", "No, ", "Okay, so ", "So ", "Well, ", "And ", "Yes, ", "Like, ", "Right, ", "But ", "Then, ", "Oh, ",
     "I mean, ", "Yeah, no, ", "Um, ", "So yeah, ",
 )  # fmt: skip
-GLUE = ("and", "and", "so", "and then", "but", "also", "okay so", "because", "you know", "oh and", "well", *[""] * 4)
-"""What stands between two things said in one breath."""
-DATA = Path(__file__).parent / "data"
-"""One folder per author."""
-CUT = re.compile(r"\[\[|\]\]")
+CONJUNCTIONS = (
+    "and", "and", "so", "and then", "but", "also", "okay so", "because", "you know", "oh and", "well", *[""] * 4,
+)  # fmt: skip
+"""Words between two sentences that are said in one breath; in 4 of 15 cases there are none."""
 
 
 class Part(NamedTuple):
-    """Words in a row with what they are: 1 is so, 0 is not so, None is not to be learnt."""
+    """Consecutive words with their labels: 1 for yes, 0 for no, None where the label is unknown."""
 
     words: Sequence[str]
     injection: int | None = None
     work: int | None = None
 
 
-class Kind(NamedTuple):
-    """What all words of a file are."""
+class Labels(NamedTuple):
+    """Labels of all words of a file. See `WordTags`."""
 
     injection: int
     work: int | None
 
 
-KINDS: Mapping[str, Kind] = {
-    "attacks": Kind(1, 0),
-    "accounts": Kind(0, 1),
-    "general": Kind(0, None),
-    "talk": Kind(0, 0),
+LABELS: Mapping[str, Labels] = {
+    "attacks": Labels(1, 0),
+    "accounts": Labels(0, 1),
+    "general": Labels(0, None),
+    "talk": Labels(0, 0),
 }
-Breath = list[Part]
-"""What is said in one breath: one example."""
+"""Labels by kind of file."""
+Example = list[Part]
+"""One training example: what is said in one breath."""
 
 
-def learnt(kind: str) -> list[str]:
-    """The sentences of a kind, of all authors."""
-    folders = sorted(folder for folder in DATA.iterdir())
-    return [said for folder in folders for said in lines(folder / f"{kind}.txt")]
+def read_sentences(kind: str) -> list[str]:
+    """Return the sentences of a kind, by all authors."""
+    authors = sorted(folder for folder in DATA.iterdir())
+    return [sentence for author in authors for sentence in read_lines(author / f"{kind}.txt")]
 
 
 def digest() -> str:
-    """Of all sentences: a file of weights names what it was learnt from."""
-    texts = "\n".join(said for kind in (*KINDS, "inside") for said in learnt(kind))
+    """Return the SHA-256 of all sentences. The file of weights names the sentences it was trained on by it."""
+    texts = "\n".join(sentence for kind in (*LABELS, "inside") for sentence in read_sentences(kind))
     return hashlib.sha256(texts.encode()).hexdigest()
 
 
-def marked(line: str) -> list[tuple[str, bool]]:
-    """The pieces of a line, each with whether it stands between double brackets."""
-    return [(piece.strip(), bool(at % 2)) for at, piece in enumerate(CUT.split(line)) if piece.strip()]
-
-
-def breaths(seed: int) -> list[Breath]:
-    """Examples out of all sentences: some as they are, some stumbled, glued to others or cut off."""
-    return list(_Speaker(seed).speak())
+def training_examples(seed: int) -> list[Example]:
+    """Compose examples from all sentences: some unchanged, some with stumbles, joined to others or cut off."""
+    return list(_Composer(seed).compose())
 
 
 @cache
-def _heard(sentence: str) -> tuple[str, ...]:
+def _words(sentence: str) -> tuple[str, ...]:
     return tuple(tagger_words(sentence))
 
 
-class _Speaker:
+class _Composer:
+    """Composes examples at random. The same seed gives the same examples."""
+
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)  # noqa: S311 — the same examples every time
-        self._said = {kind: learnt(kind) for kind in KINDS}
-        self._honest = [(said, KINDS[kind]) for kind, all_ in self._said.items() for said in all_ if kind != "attacks"]
-        self._accounts = [(said, KINDS["accounts"]) for said in self._said["accounts"]]
+        self._random = random.Random(seed)  # noqa: S311 — reproducible, not secret
+        self._sentences = {kind: read_sentences(kind) for kind in LABELS}
+        self._honest = [
+            (sentence, LABELS[kind])
+            for kind, sentences in self._sentences.items()
+            for sentence in sentences
+            if kind != "attacks"
+        ]
+        self._accounts = [(sentence, LABELS["accounts"]) for sentence in self._sentences["accounts"]]
 
-    def speak(self) -> Iterator[Breath]:
-        for kind, all_ in self._said.items():
-            for said in all_:
-                part = Part(_heard(self._spoken(said)), *KINDS[kind])
-                yield _said(self._with_an_attack(part) if part.injection else self._honestly(part))
-        for line in learnt("inside"):
-            yield _said([Part(_heard(text), *KINDS["attacks" if attack else "accounts"])
-                         for text, attack in marked(line)])  # fmt: skip
+    def compose(self) -> Iterator[Example]:
+        for kind, sentences in self._sentences.items():
+            for sentence in sentences:
+                part = Part(_words(self._speak(sentence)), *LABELS[kind])
+                yield _non_empty(self._embed_attack(part) if part.injection else self._vary_honest(part))
+        for line in read_sentences("inside"):
+            yield _non_empty(
+                [
+                    Part(_words(text), *LABELS["attacks" if is_attack else "accounts"])
+                    for text, is_attack in split_marked(line)
+                ]
+            )
 
-    def _with_an_attack(self, attack: Part) -> Breath:
-        """Half of the attacks alone, the others before, after or within something honest."""
-        where = self._chance.random()
-        before, after = (self._some_of(self._one_honest()) for _ in range(2))
-        if where < 0.5:
+    def _embed_attack(self, attack: Part) -> Example:
+        """Leave half of the attacks alone; put the others before, after or within something honest."""
+        share = self._random.random()
+        before, after = (self._cut(self._choose_honest()) for _ in range(2))
+        if share < 0.5:
             return [attack]
-        if where < 0.725:
-            return [before, self._glue(), attack]
-        return [attack, self._glue(), after] if where < 0.875 else [before, self._glue(), attack, self._glue(), after]
+        if share < 0.725:
+            return [before, self._conjunction(), attack]
+        if share < 0.875:
+            return [attack, self._conjunction(), after]
+        return [before, self._conjunction(), attack, self._conjunction(), after]
 
-    def _honestly(self, part: Part) -> Breath:
-        """Recognised speech is full of scraps, and of sentences that run into each other."""
-        what = self._chance.random()
-        if what < 0.3:
-            return [self._scrap(part)]
-        return [part, self._glue(), self._one_honest(of=self._honest)] if what < 0.55 else [part]
+    def _vary_honest(self, part: Part) -> Example:
+        """Cut or join honest speech: recognised speech is full of fragments and of sentences that run on."""
+        share = self._random.random()
+        if share < 0.3:
+            return [self._fragment(part)]
+        if share < 0.55:
+            return [part, self._conjunction(), self._choose_honest(self._honest)]
+        return [part]
 
-    def _one_honest(self, of: Sequence[tuple[str, Kind]] | None = None) -> Part:
-        said, kind = self._chance.choice(of or (self._honest if self._chance.random() < 0.3 else self._accounts))
-        return Part(_heard(said), *kind)
+    def _choose_honest(self, sentences: Sequence[tuple[str, Labels]] | None = None) -> Part:
+        sentence, labels = self._random.choice(
+            sentences or (self._honest if self._random.random() < 0.3 else self._accounts)
+        )
+        return Part(_words(sentence), *labels)
 
-    def _some_of(self, part: Part) -> Part:
-        """Its beginning or its end, or the whole."""
-        if len(part.words) <= 5 or self._chance.random() < 0.6:
+    def _cut(self, part: Part) -> Part:
+        """Return the beginning, the end or the whole of a part."""
+        if len(part.words) <= 5 or self._random.random() < 0.6:
             return part
-        at = self._chance.randrange(3, len(part.words))
-        return part._replace(words=part.words[:at] if self._chance.random() < 0.5 else part.words[at:])
+        cut = self._random.randrange(3, len(part.words))
+        return part._replace(words=part.words[:cut] if self._random.random() < 0.5 else part.words[cut:])
 
-    def _scrap(self, part: Part) -> Part:
-        length = self._chance.randrange(1, 9)
-        at = self._chance.randrange(max(1, len(part.words) - length + 1))
-        return Part(part.words[at : at + length], part.injection)
+    def _fragment(self, part: Part) -> Part:
+        """Return a few words of a part. They may not tell whether it is about work."""
+        length = self._random.randrange(1, 9)
+        start = self._random.randrange(max(1, len(part.words) - length + 1))
+        return Part(part.words[start : start + length], part.injection)
 
-    def _glue(self) -> Part:
-        return Part(self._chance.choice(GLUE).split())
+    def _conjunction(self) -> Part:
+        return Part(self._random.choice(CONJUNCTIONS).split())
 
-    def _spoken(self, sentence: str) -> str:
-        """The sentence as it may be said and recognised."""
-        if self._chance.random() < 0.4:
+    def _speak(self, sentence: str) -> str:
+        """Return the sentence as it may be said and recognised."""
+        if self._random.random() < 0.4:
             return sentence
-        for way in (simple_grammar, accented):
-            sentence = way(sentence) if self._chance.random() < 0.12 else sentence
+        for style in (simple_grammar, accented):
+            sentence = style(sentence) if self._random.random() < 0.12 else sentence
         words = sentence.split()
-        if len(words) > 4 and self._chance.random() < 0.3:  # a restart
-            at, length = self._chance.randrange(len(words) - 3), self._chance.choice((1, 2, 2, 3))
-            words[at:at] = words[at : at + length]
-        lead = self._chance.choice(LEAD_INS) if self._chance.random() < 0.4 else ""
-        return lead + " ".join(words)
+        if len(words) > 4 and self._random.random() < 0.3:  # a restart
+            start, length = self._random.randrange(len(words) - 3), self._random.choice((1, 2, 2, 3))
+            words[start:start] = words[start : start + length]
+        lead_in = self._random.choice(LEAD_INS) if self._random.random() < 0.4 else ""
+        return lead_in + " ".join(words)
 
 
-def _said(breath: Breath) -> Breath:
-    return [part for part in breath if part.words]
+def _non_empty(example: Example) -> Example:
+    return [part for part in example if part.words]

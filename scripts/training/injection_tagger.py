@@ -1,7 +1,7 @@
-"""Teach the ear to mark speech at the grader: `config/injection_tagger.safetensors` out of `scripts/training/data`.
+"""Trains the injection tagger: `scripts/training/data` to `config/injection_tagger.safetensors`.
 
-Low-rank updates of every layer of a small encoder and a head that marks each word twice: meant for the grader, telling
-of work. What it is worth on the words of others, `scripts/evaluation/attacks.py` measures.
+Low-rank updates of every layer of a small encoder, and a head with two outputs per word: addresses the assessor, tells
+of work (`WordTags`). `scripts/evaluation/assessment/attacks.py` measures it on the sentences of other authors.
 """
 
 import math
@@ -18,28 +18,29 @@ from torch import nn
 from transformers import AutoTokenizer, BertModel
 
 from deployments.backends.assessor.injection_tagger import ENCODER, encode
-from scripts.training.cases import Breath, breaths, digest
+from scripts.training.cases import Example, digest, training_examples
 from serve_app.settings import Paths
 
-TAUGHT = ("query", "key", "value", "dense")
-"""Linear maps that are updated, by the last part of their names: all but the pooler's."""
+TARGET = Paths().injection_tagger_file
+TRAINED_LAYERS = ("query", "key", "value", "dense")
+"""Linear maps with updates, by the last part of their names: all but the pooler's."""
 RANK, SCALE = 16, 2
 EPOCHS = 4
 BATCH = 32
-PEAK = 1e-3
-"""Learning rate, after a warm-up over WARM_UP of the steps; it falls to FLOOR of it."""
+LEARNING_RATE = 1e-3
+"""Highest rate. It rises over WARM_UP of the steps, then falls linearly to FLOOR of this rate."""
 WARM_UP, FLOOR = 0.06, 0.02
 DROPOUT = 0.1
 SEEDS = 2
-"""Markers that learn apart, each from other first weights and examples; their mean hears more, and less wrongly."""
+"""Models to train, each with other initial weights and examples. Their mean finds more attacks, with fewer false alarms
+than each."""
 UNKNOWN = -1.0
+"""Target where a label is unknown; it adds nothing to the loss."""
 console = Console()
 
-TARGET = Paths().injection_tagger_file
 
-
-class Taught(nn.Module):
-    """A linear map with a low-rank update (LoRA, Hu et al. 2021), which starts as none."""
+class LowRankLinear(nn.Module):
+    """A frozen linear map with a trainable low-rank update (LoRA, Hu et al. 2021), zero at the start."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -49,13 +50,13 @@ class Taught(nn.Module):
         nn.init.zeros_(self.up.weight)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """The map of `states`, shape (..., in), to (..., out)."""
-        added: torch.Tensor = self.linear(states) + SCALE * self.up(self.down(states))
-        return added
+        """Map `states`, shape (..., in), to (..., out)."""
+        mapped: torch.Tensor = self.linear(states) + SCALE * self.up(self.down(states))
+        return mapped
 
 
-class Marker(nn.Module):
-    """The encoder with its updates and the head."""
+class TaggerModel(nn.Module):
+    """The encoder with its updates, and the head."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,96 +66,96 @@ class Marker(nn.Module):
         self.head = nn.Linear(self.encoder.config.hidden_size, 2)
         self.dropout = nn.Dropout(DROPOUT)
         for name, module in list(self.encoder.encoder.named_modules()):
-            if name.rpartition(".")[2] in TAUGHT:
+            if name.rpartition(".")[2] in TRAINED_LAYERS:
                 parent, _, last = name.rpartition(".")
-                setattr(self.encoder.encoder.get_submodule(parent), last, Taught(module))
+                setattr(self.encoder.encoder.get_submodule(parent), last, LowRankLinear(module))
 
-    def forward(self, read: Any) -> torch.Tensor:
-        """Logits, shape (sentences, tokens, 2)."""
-        states = self.encoder(**read).last_hidden_state
+    def forward(self, tokens: Any) -> torch.Tensor:
+        """Return logits, shape (sentences, tokens, 2)."""
+        states = self.encoder(**tokens).last_hidden_state
         logits: torch.Tensor = self.head(self.dropout(states))
         return logits.float()
 
-    def learnt(self) -> dict[str, torch.Tensor]:
-        """As `Ear` reads it."""
-        taught = {name: module for name, module in self.encoder.named_modules() if isinstance(module, Taught)}
-        kept = {"head.weight": self.head.weight, "head.bias": self.head.bias}
-        for name, module in taught.items():
-            kept |= {f"{name}.down": module.down.weight, f"{name}.up": SCALE * module.up.weight}
-        return {name: tensor.detach() for name, tensor in kept.items()}
+    def trained_tensors(self) -> dict[str, torch.Tensor]:
+        """Return the trained weights under the names that `InjectionTagger` reads."""
+        layers = {name: module for name, module in self.encoder.named_modules() if isinstance(module, LowRankLinear)}
+        tensors = {"head.weight": self.head.weight, "head.bias": self.head.bias}
+        for name, module in layers.items():
+            tensors |= {f"{name}.down": module.down.weight, f"{name}.up": SCALE * module.up.weight}
+        return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
-def taught(seed: int) -> Marker:
-    """A marker that has learnt from all authors."""
+def train(seed: int) -> TaggerModel:
+    """Train one model on the sentences of all authors."""
     torch.manual_seed(seed)
-    order = random.Random(seed)  # noqa: S311 — the same order every time
-    tokenizer, marker = AutoTokenizer.from_pretrained(ENCODER.locate(), local_files_only=True), Marker().train()
-    learning = [parameter for parameter in marker.parameters() if parameter.requires_grad]
-    steps = EPOCHS * math.ceil(len(breaths(0)) / BATCH)
-    optimizer = torch.optim.AdamW(learning, lr=PEAK)
+    order = random.Random(seed)  # noqa: S311 — reproducible, not secret
+    tokenizer, model = AutoTokenizer.from_pretrained(ENCODER.locate(), local_files_only=True), TaggerModel().train()
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    steps = EPOCHS * math.ceil(len(training_examples(0)) / BATCH)
+    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / (WARM_UP * steps)) * max(FLOOR, 1 - step / steps)
     )
     for epoch in range(EPOCHS):
-        for batch in _batches(breaths(EPOCHS * seed + epoch), order):
+        for batch in _batches(training_examples(EPOCHS * seed + epoch), order):
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                loss = _loss(marker, tokenizer, batch)
+                loss = _loss(model, tokenizer, batch)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(learning, 1.0)
+            nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
-        console.print(f"marker {seed + 1}, epoch {epoch + 1} of {EPOCHS}: loss {loss.item():.3f}", style="dim")
-    return marker.eval()
+        console.print(f"model {seed + 1}, epoch {epoch + 1} of {EPOCHS}: loss {loss.item():.3f}", style="dim")
+    return model.eval()
 
 
-def _batches(examples: Sequence[Breath], order: random.Random) -> list[list[Breath]]:
-    """Of about equal length each, in any order."""
-    by_length = sorted(examples, key=lambda breath: sum(len(part.words) for part in breath) + order.random() * 6)
-    batches = [by_length[at : at + BATCH] for at in range(0, len(by_length), BATCH)]
+def _batches(examples: Sequence[Example], order: random.Random) -> list[list[Example]]:
+    """Return batches of examples of about equal length, in random order."""
+    by_length = sorted(examples, key=lambda example: sum(len(part.words) for part in example) + order.random() * 6)
+    batches = [by_length[start : start + BATCH] for start in range(0, len(by_length), BATCH)]
     order.shuffle(batches)
     return batches
 
 
-def _loss(marker: Marker, tokenizer: Any, batch: Sequence[Breath]) -> torch.Tensor:
-    """Mean over the sentences of the mean binary cross-entropy over their words."""
-    read = encode(tokenizer, [[word for part in breath for word in part.words] for breath in batch])
-    wanted = torch.tensor([_wanted(breath, read.word_ids(at)) for at, breath in enumerate(batch)])
-    known = (wanted != UNKNOWN).float()
-    each = nn.functional.binary_cross_entropy_with_logits(marker(read), wanted.clamp(min=0), reduction="none")
-    return ((each * known).sum(1) / known.sum(1).clamp(min=1)).mean()
+def _loss(model: TaggerModel, tokenizer: Any, batch: Sequence[Example]) -> torch.Tensor:
+    """Return the mean over the sentences of the mean binary cross-entropy over their words."""
+    tokens = encode(tokenizer, [[word for part in example for word in part.words] for example in batch])
+    targets = torch.tensor([_targets(example, tokens.word_ids(number)) for number, example in enumerate(batch)])
+    known = (targets != UNKNOWN).float()
+    losses = nn.functional.binary_cross_entropy_with_logits(model(tokens), targets.clamp(min=0), reduction="none")
+    return ((losses * known).sum(1) / known.sum(1).clamp(min=1)).mean()
 
 
-def _wanted(breath: Breath, words: Sequence[int | None]) -> list[list[float]]:
-    """Of each token what its word is."""
-    marks = [
-        [UNKNOWN if mark is None else float(mark) for mark in (part.injection, part.work)]
-        for part in breath
+def _targets(example: Example, word_ids: Sequence[int | None]) -> list[list[float]]:
+    """Return the labels of each token's word."""
+    labels = [
+        [UNKNOWN if label is None else float(label) for label in (part.injection, part.work)]
+        for part in example
         for _ in part.words
     ]
-    return [[UNKNOWN, UNKNOWN] if word is None else marks[word] for word in words]
+    return [[UNKNOWN, UNKNOWN] if word is None else labels[word] for word in word_ids]
 
 
-def mixed(markers: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of what markers have learnt, as one (model soup, Wortsman et al. 2022).
+def average(models: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Return the mean of several models' weights as one (model soup, Wortsman et al. 2022), in float16.
 
     The mean of products of low rank is one product whose factors stand side by side.
     """
-    found = {}
-    for name in markers[0]:
-        each = [marker[name].float() for marker in markers]
+    averaged = {}
+    for name in models[0]:
+        tensors = [model[name].float() for model in models]
         if name.endswith(".down"):
-            found[name] = torch.cat(each, dim=0)
+            averaged[name] = torch.cat(tensors, dim=0)
         elif name.endswith(".up"):
-            found[name] = torch.cat(each, dim=1) / len(each)
+            averaged[name] = torch.cat(tensors, dim=1) / len(tensors)
         else:
-            found[name] = torch.stack(each).mean(0)
-    return {name: tensor.half().contiguous() for name, tensor in found.items()}
+            averaged[name] = torch.stack(tensors).mean(0)
+    return {name: tensor.half().contiguous() for name, tensor in averaged.items()}
 
 
 def main(out: Annotated[Path, typer.Option(help="File of the weights.")] = TARGET) -> None:
-    """Learn the weights and write them."""
-    save_file(mixed([taught(seed).learnt() for seed in range(SEEDS)]), out, {"learnt_from": digest()})
+    """Train the injection tagger and write its weights."""
+    save_file(average([train(seed).trained_tensors() for seed in range(SEEDS)]), out, {"learnt_from": digest()})
     console.print(f"{out.name}: {out.stat().st_size / 1e6:.1f} MB")
 
 

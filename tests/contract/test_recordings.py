@@ -5,14 +5,15 @@ from typing import Any
 
 import jiwer
 import pytest
+from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from deployments.backends import Backend
 from deployments.profiles import load_profile
-from scripts.evaluation.transcript_scores import Line
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.types import TranscriptionRequest, Word
 from tests.support.world import EVAL
 
+NORMALISE = EnglishTextNormalizer({})
 BASELINE = "00_baseline_pcm16_16k_mono.wav"
 FORMATS = (
     "04_mulaw_8k.wav", "07_adpcm_ima.wav", "10_cbr32.mp3", "17_opus16k.opus", "25_speex.spx", "27_video_audio.mp4",
@@ -45,7 +46,7 @@ def text(words: tuple[Word, ...]) -> str:
 
 
 def normal(spoken: str) -> str:
-    return " ".join(Line("", spoken).words)
+    return " ".join(str(NORMALISE(spoken)).split())
 
 
 @pytest.fixture(scope="module")

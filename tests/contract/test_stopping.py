@@ -1,6 +1,6 @@
-"""A cancel reaches a real model in the middle of a step, not only between two: the default's weights on the sample.
+"""A real model can be stopped within a step: the default profile's weights on the bundled sample.
 
-The diarizer's own steps are short enough: it reports every half a second of work.
+The diarizer is not tested here: it reports after every half second of work.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,19 +11,19 @@ import pytest
 from deployments.backends import Backend
 from deployments.backends import progress as progress_module
 from deployments.profiles import load_profile
-from scripts.evaluation.assessment import bundled
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.types import SAMPLE_RATE, ModelRequest, Recording, TranscriptionRequest
+from tests.support.sample import assessment_request
 from tests.support.world import SAMPLE
 
 REQUESTS: dict[str, Callable[[], ModelRequest[Any]]] = {
     "asr": lambda: TranscriptionRequest(half_a_minute(), "en"),
-    "assessor": bundled,
+    "assessor": assessment_request,
 }
 
 
 class Stop(Exception):
-    """What a caller raises to cancel."""
+    """Raised by a caller to cancel."""
 
 
 @pytest.fixture(params=REQUESTS)
@@ -38,7 +38,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[tuple[Backend, ModelReques
 def test_a_model_is_stopped_inside_its_first_step(
     model: tuple[Backend, ModelRequest[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It reports again before the first step is done; what is raised then comes out as it was."""
+    """A model reports within its first step, and an exception from that report reaches the caller."""
     monkeypatch.setattr(progress_module, "EVERY_S", 0.0)
     backend, request = model
     shares: list[float] = []
@@ -54,5 +54,5 @@ def test_a_model_is_stopped_inside_its_first_step(
 
 
 def half_a_minute() -> Recording:
-    """The sample's beginning: one window of the recogniser."""
+    """The first 30 seconds of the sample: one window of the recogniser."""
     return Recording(decode(SAMPLE, 7200).samples[: 30 * SAMPLE_RATE])

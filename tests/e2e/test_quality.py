@@ -7,9 +7,9 @@ The recordings are a phone call and two meetings of half a minute each. Measured
 import pytest
 
 from deployments.profiles import load_profile
-from scripts.evaluation.transcript import scores
-from scripts.evaluation.transcript_service import Service
-from scripts.evaluation.transcript_sets import items
+from scripts.evaluation.transcript.measure import score_sets
+from scripts.evaluation.transcript.recordings import list_recordings
+from scripts.evaluation.transcript.service import Service
 from tests.support.world import EVAL
 
 pytestmark = pytest.mark.skipif(not EVAL.is_dir(), reason="the evaluation recordings are not beside this checkout")
@@ -24,10 +24,10 @@ MIN_COVERAGE = 85  # 94.1, 91.2
 @pytest.fixture(scope="module")
 def figures() -> dict[str, dict[str, float]]:
     service = Service(load_profile("embedded"))
-    chosen = [item for item in items(EVAL, quick=True) if item.group in LIMITS]
-    read = {item.path: (item, service.read(item)) for item in chosen}
+    chosen = [item for item in list_recordings(EVAL, quick=True) if item.group in LIMITS]
+    outputs = {item.path: (item, service.transcribe(item)) for item in chosen}
     service.close()
-    return scores(read, {item.path: item.recording().duration_s for item in chosen})
+    return score_sets(outputs, {item.path: item.decode().duration_s for item in chosen})
 
 
 @pytest.mark.parametrize("group", LIMITS)

@@ -1,4 +1,4 @@
-"""The assessment flow over a language model that answers by rule."""
+"""The flow of an assessment, with a language model that answers by a fixed rule."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,12 +36,12 @@ RUBRIC = Rubric("r1", (CAUSE, TEAM), "p1")
 ANSWER = "The problem was a lock in the database. I found the cause in the traces and fixed it with an index."
 
 
-MEANT = " ".join(" ".join(tagger_words(attack)) for attack in ATTACKS)
-"""Sentences that the model tags as speech to the assessor."""
+TAGGED_WORDS = " ".join(" ".join(tagger_words(attack)) for attack in ATTACKS)
+"""Words that the model tags as injection."""
 
 
-class ByLength:
-    """Thinks an answer the better the longer its prompt, and always chooses the last sentence."""
+class LengthModel:
+    """Scores an answer by the length of its prompt, and always chooses the last sentence."""
 
     name = "by-length"
     writes_prose = False
@@ -50,7 +50,7 @@ class ByLength:
         self.prompts: list[str] = []
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
-        return [[WordTags(injection=" ".join(words) in MEANT)] * len(words) for words in sentences]
+        return [[WordTags(injection=" ".join(words) in TAGGED_WORDS)] * len(words) for words in sentences]
 
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         prompt = context + ask
@@ -64,18 +64,18 @@ class ByLength:
 
 
 def interview(answer: str = ANSWER, question: str = "Tell me about a problem and its cause.") -> AssessmentRequest:
-    """One question with its answer."""
+    """An interview of one question and its answer."""
     utterances = (Utterance(0, 4, "SPEAKER_00", question), Utterance(5, 25, "SPEAKER_01", answer))
     return AssessmentRequest("Engineer", utterances, "SPEAKER_01", RUBRIC)
 
 
-def run(request: AssessmentRequest, model: ByLength | None = None) -> Assessment:
-    model = model or ByLength()
+def run(request: AssessmentRequest, model: LengthModel | None = None) -> Assessment:
+    model = model or LengthModel()
     return assess(request, model, model, lambda _: None)
 
 
-def test_a_score_rests_on_a_verbatim_quote_of_the_candidate() -> None:
-    """With the time it was said at."""
+def test_a_score_has_a_verbatim_quote_of_the_candidate() -> None:
+    """Each piece of evidence is a substring of the answer, with its speaker and times."""
     score = run(interview()).scores["problem_solving"]
     assert score.score is not None
     assert all(quote.quote in ANSWER for quote in score.evidence)
@@ -83,33 +83,35 @@ def test_a_score_rests_on_a_verbatim_quote_of_the_candidate() -> None:
     assert all(5 <= quote.start < quote.end <= 25 for quote in score.evidence)
 
 
-def test_what_was_not_asked_gets_no_score() -> None:
-    """Null with its reason, and the rubric's question for the next round."""
+def test_a_competency_that_was_not_asked_gets_no_score() -> None:
+    """Its reason is `not_asked`, and the rubric's question is listed for the next round."""
     result = run(interview())
     assert result.scores["teamwork"] == CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
     assert "And a team?" in result.questions_for_next_round
 
 
-def test_what_was_asked_and_hardly_answered_gets_no_score() -> None:
-    """With another reason than what was never asked."""
+def test_a_competency_that_was_hardly_answered_gets_no_score() -> None:
+    """Its reason is `no_evidence`."""
     score = run(interview(answer="A lock, fixed.")).scores["problem_solving"]
     assert (score.score, score.reason) == (None, "no_evidence")
 
 
-def test_one_word_that_falls_twice_does_not_touch_a_competency() -> None:
-    """A cue in question and answer may be chance when it is the same one."""
+def test_the_same_cue_in_question_and_answer_is_not_enough() -> None:
+    """One cue may be chance, even if both speakers use it."""
     request = interview("No problem, I can start on Monday of next week.", "Is it a problem to start on Monday?")
     assert run(request).scores["problem_solving"].reason == "not_asked"
 
 
-def test_a_question_of_the_candidate_is_the_last_choice_for_a_quote() -> None:
-    """It says what they want to know, not what they did."""
-    asked = Sentence("What was the problem, and what cause was fixed?", 0, 1, trusted=True)
-    assert sentence_relevance(CAUSE, asked) < sentence_relevance(CAUSE, Sentence("I do not know.", 0, 1, trusted=True))
+def test_a_question_of_the_candidate_is_the_last_choice_for_evidence() -> None:
+    """A question ranks below any statement, even one without a cue."""
+    question = Sentence("What was the problem, and what cause was fixed?", 0, 1, trusted=True)
+    assert sentence_relevance(CAUSE, question) < sentence_relevance(
+        CAUSE, Sentence("I do not know.", 0, 1, trusted=True)
+    )
 
 
 def test_the_interviewers_words_are_no_evidence() -> None:
-    """However well they describe the work."""
+    """An answer in the interviewer's words is not quoted."""
     request = replace(interview(answer="Yes, that is right, I think so too."), candidate="SPEAKER_01")
     request = replace(request, utterances=(Utterance(0, 9, "SPEAKER_00", ANSWER), *request.utterances[1:]))
     result = run(request)
@@ -117,29 +119,29 @@ def test_the_interviewers_words_are_no_evidence() -> None:
 
 
 def test_suspect_words_are_no_evidence() -> None:
-    """What the recogniser may have invented is neither judged nor quoted."""
+    """A sentence with words that the recogniser may have invented is neither judged nor quoted."""
     texts = ANSWER.split()
     words = tuple(Word(5 + i, 5.9 + i, text, suspect=i < 8) for i, text in enumerate(texts))
     request = replace(
         interview(), utterances=(interview().utterances[0], Utterance(5, 30, "SPEAKER_01", ANSWER, words))
     )
-    model = ByLength()
+    model = LengthModel()
     result = run(request, model)
     assert [quote.quote for quote in result.scores["problem_solving"].evidence] == [" ".join(texts[8:])]
     assert not any("lock in the database" in prompt for prompt in model.prompts)
 
 
 def test_without_a_candidate_nothing_is_scored() -> None:
-    """Nobody can be told to be the candidate: no scores, and no recommendation."""
+    """Where the candidate is unknown, there are no scores and no recommendation."""
     result = run(replace(interview(), candidate=None))
     assert all(score.score is None for score in result.scores.values())
     assert result.recommendation == "insufficient_evidence"
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_spoken_instruction_changes_nothing_but_the_red_flags(attack: str) -> None:
-    """No score moves, no quote holds it, and the model never reads it."""
-    model = ByLength()
+def test_a_spoken_instruction_changes_only_the_red_flags(attack: str) -> None:
+    """No score changes, only red flags quote it, and the model never reads it."""
+    model = LengthModel()
     honest, attacked = run(interview()), run(interview(f"{ANSWER} {attack}"), model)
     assert {k: (s.score, s.confidence) for k, s in attacked.scores.items()} == {
         k: (s.score, s.confidence) for k, s in honest.scores.items()
@@ -150,18 +152,18 @@ def test_a_spoken_instruction_changes_nothing_but_the_red_flags(attack: str) -> 
 
 
 def test_the_same_input_gives_the_same_output() -> None:
-    """Nothing in the flow is random."""
+    """Two runs return equal assessments."""
     assert run(interview()) == run(interview())
 
 
 def test_the_order_of_the_rubric_does_not_matter() -> None:
-    """Each competency is judged by itself."""
-    turned = replace(interview(), rubric=replace(RUBRIC, competencies=RUBRIC.competencies[::-1]))
-    assert run(turned).scores == run(interview()).scores
+    """Reversing the competencies changes no score."""
+    reordered = replace(interview(), rubric=replace(RUBRIC, competencies=RUBRIC.competencies[::-1]))
+    assert run(reordered).scores == run(interview()).scores
 
 
-def test_the_work_can_be_stopped() -> None:
-    """The progress callback is how a cancel arrives."""
+def test_the_progress_callback_can_stop_the_work() -> None:
+    """An exception that it raises reaches the caller."""
 
     class Stop(Exception):
         pass
@@ -170,7 +172,7 @@ def test_the_work_can_be_stopped() -> None:
         raise Stop
 
     with pytest.raises(Stop):
-        assess(interview(), ByLength(), ByLength(), stop)
+        assess(interview(), LengthModel(), LengthModel(), stop)
 
 
 HIGH = RedFlag("x", "high")
@@ -194,38 +196,38 @@ HIGH = RedFlag("x", "high")
 def test_the_recommendation_follows_from_the_scores(
     scores: list[int | None], flags: list[RedFlag], expected: str
 ) -> None:
-    """By the stated rule alone."""
-    given = {str(n): CompetencyScore(score, "") for n, score in enumerate(scores)}
+    """The recommendation depends on scores and red flags alone."""
+    competency_scores = {str(n): CompetencyScore(score, "") for n, score in enumerate(scores)}
     if not scores:
-        given = {"a": CompetencyScore(None, "")}
-    assert recommend(given, flags) == expected
+        competency_scores = {"a": CompetencyScore(None, "")}
+    assert recommend(competency_scores, flags) == expected
 
 
-def test_only_a_settled_score_is_a_highlight() -> None:
-    """A score on which the judge's passes disagree is shown, and neither praised nor quoted as the strongest."""
+def test_only_a_stable_score_is_a_highlight() -> None:
+    """A score on which the judge's passes disagree is neither a highlight nor the strongest evidence."""
     quote = Evidence("I asked the team.", 1.0, 2.0, "SPEAKER_01")
-    wavering = CompetencyScore(5, "why", (Evidence("It was the cause.", 3.0, 4.0, "SPEAKER_01"),), 0.4, stable=False)
-    scores = {"problem_solving": wavering, "teamwork": CompetencyScore(4, "why", (quote,), 0.9)}
+    unstable = CompetencyScore(5, "why", (Evidence("It was the cause.", 3.0, 4.0, "SPEAKER_01"),), 0.4, stable=False)
+    scores = {"problem_solving": unstable, "teamwork": CompetencyScore(4, "why", (quote,), 0.9)}
     assert highlights(RUBRIC, scores) == ("Teamwork: “I asked the team.”",)
-    written = write_texts(ByLength(), interview(), scores, "hold")
+    written = write_texts(LengthModel(), interview(), scores, "hold")
     assert "strongest evidence is for teamwork" in written.summary
     assert "It was the cause." not in written.summary + written.submittal_note
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("values", "phrases"),
     [
         ({"problem_solving": 2}, ("It covered problem solving (2 of 5)", "no evidence on teamwork", "“And a team?”")),
         ({}, ("It covered nothing that the rubric asks for", "“Tell me about a problem.” “And a team?”")),
     ],
 )
-def test_a_note_without_strong_evidence_helps_with_the_second_call(given: dict[str, int], told: tuple[str]) -> None:
-    """What the interview covered, what it left open, and what to ask; no praise."""
+def test_a_note_without_strong_evidence_prepares_a_second_call(values: dict[str, int], phrases: tuple[str]) -> None:
+    """It names what the interview covered and left open, and what to ask."""
     quote = (Evidence("I asked the team.", 1.0, 2.0, "SPEAKER_01"),)
     scores = {
-        c.slug: CompetencyScore(given[c.slug], "why", quote) if c.slug in given else CompetencyScore(None, "why")
+        c.slug: CompetencyScore(values[c.slug], "why", quote) if c.slug in values else CompetencyScore(None, "why")
         for c in RUBRIC.competencies
     }
-    note = write_texts(ByLength(), interview(), scores, "insufficient_evidence").submittal_note
+    note = write_texts(LengthModel(), interview(), scores, "insufficient_evidence").submittal_note
     assert note.startswith("Interview for Engineer, not ready for submittal.")
-    assert all(part in note for part in told)
+    assert all(part in note for part in phrases)

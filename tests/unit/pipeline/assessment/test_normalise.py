@@ -1,42 +1,38 @@
-"""The same answer, said in another way, is judged alike; and points are made by content alone."""
-
-import json
-from pathlib import Path
+"""The judge reads the same words for the same answer, and points count content alone."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.evaluation.cases import VARIANTS
+from scripts.evaluation.assessment.variants import VARIANTS
 from serve_app.pipeline.assessment.judges.points import judge_by_points, level_of
 from serve_app.pipeline.assessment.normalise import normalise
 from serve_app.pipeline.assessment.passages import Passage
 from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import Competency
+from tests.support.sample import ANSWERS
 
-INTERVIEW = json.loads((Path(__file__).parents[4] / "config/sample/interview.json").read_text("utf-8"))
-ANSWERS = [turn["text"] for turn in INTERVIEW["turns"] if turn["speaker"] == "candidate"]
 POINT = "Compare traces, find the query that locks the table, add an index and measure the response time again."
-SAMEWORDS = ("name", "other_name", "pronoun", "fillers")
-"""Variants that leave nothing for a judge to see."""
+REMOVED_VARIANTS = ("name", "other_name", "pronoun", "fillers")
+"""Variants that normalisation removes completely."""
 
 
-@pytest.mark.parametrize("variant", SAMEWORDS)
+@pytest.mark.parametrize("variant", REMOVED_VARIANTS)
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_the_judge_reads_the_same_words(variant: str, answer: str) -> None:
-    """Whatever the name, the pronoun or the stumbles: no model can treat them differently."""
+def test_some_variants_are_removed_completely(variant: str, answer: str) -> None:
+    """Names, pronouns and fillers do not change the words that the judge reads."""
     assert normalise(VARIANTS[variant](answer)) == normalise(answer)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_expected_points_are_made_in_any_voice(variant: str, answer: str) -> None:
-    """Hedges, padding and spelling included, the score by points does not move."""
+def test_variants_do_not_change_the_score_by_points(variant: str, answer: str) -> None:
+    """No variant changes the score by points, hedges, padding and spelling included."""
     assert score(VARIANTS[variant](answer)) == score(answer)
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("text", "expected"),
     [
         ("My name is Wei Zhang. I fixed it.", "I fixed it."),
         ("Hello, this is John speaking. I fixed it.", "I fixed it."),
@@ -46,35 +42,35 @@ def test_expected_points_are_made_in_any_voice(variant: str, answer: str) -> Non
         ("You know, it was slow, I mean, really slow.", "It was slow really slow."),
     ],
 )
-def test_what_must_not_count_is_taken_out(said: str, read: str) -> None:
-    """And what is about the work stays."""
-    assert normalise(said) == read
+def test_normalise_removes_what_must_not_count(text: str, expected: str) -> None:
+    """Names, fillers, stumbles, pronouns and national spelling are removed; words about the work stay."""
+    assert normalise(text) == expected
 
 
 @given(st.text())
-def test_neutral_words_stay_as_they_are(text: str) -> None:
-    """Making neutral twice is making neutral once, at most after one more turn for what only then stood together."""
+def test_normalise_is_idempotent_after_two_passes(text: str) -> None:
+    """A third pass changes nothing. The second one may: removals can join words into a new pattern."""
     once = normalise(normalise(text))
     assert normalise(once) == once
 
 
-def test_more_of_a_point_is_never_worth_less() -> None:
-    """From nothing said to all of it."""
-    said = ["", "The weather was fine.", "I compared traces.", "I compared traces and found the query.", POINT]
-    levels = [level_of((POINT,), [("What did you do?", answer)]) for answer in said]
+def test_more_of_a_point_never_scores_less() -> None:
+    """The level rises from 1 for an empty answer to 5 for the whole point."""
+    answers = ["", "The weather was fine.", "I compared traces.", "I compared traces and found the query.", POINT]
+    levels = [level_of((POINT,), [("What did you do?", answer)]) for answer in answers]
     assert levels == sorted(levels)
     assert (levels[0], levels[-1]) == (1.0, 5.0)
 
 
-def test_repeating_the_question_is_worth_half() -> None:
-    """A point's words that were in the question are no proof of knowledge."""
+def test_words_of_the_question_count_half() -> None:
+    """Repeating the question makes less of a point than new words."""
     point = "A queue keeps messages until the consumer takes them."
     asked, unasked = (level_of((point,), [(q, "It keeps messages.")]) for q in ("What keeps messages?", "What?"))
     assert asked < unasked
 
 
-def test_points_may_be_made_in_several_answers() -> None:
-    """An interview of short questions is worth as much as one long answer."""
+def test_points_may_be_spread_over_several_answers() -> None:
+    """Several short answers score as much as one long answer."""
     points = ("Compared the traces.", "Added an index.")
     apart = [("How?", "We compared the traces."), ("And then?", "I added an index.")]
     assert (
@@ -85,5 +81,5 @@ def test_points_may_be_made_in_several_answers() -> None:
 
 def score(answer: str) -> int:
     competency = Competency("x", "X", "X.", {n: str(n) for n in range(1, 6)}, points=(POINT,))
-    exchange = Passage("How did you find it?", (Sentence(answer, 0, 1, trusted=True),))
-    return judge_by_points(competency, [exchange]).score
+    passage = Passage("How did you find it?", (Sentence(answer, 0, 1, trusted=True),))
+    return judge_by_points(competency, [passage]).score

@@ -1,9 +1,8 @@
-"""The baseline of the transcript evaluation: the same weights, used as the libraries' front pages do.
+"""The baseline of the transcript evaluation: the same weights, used as in the libraries' own examples.
 
-faster-whisper with its defaults, then pyannote's own pipeline at its own step, with the service's clustering
-threshold, then for each segment the speaker who has most of it. On a CPU that takes about as long as the talk, so
-outputs are kept in a folder, by what was heard and by what; where one is read back, its times are those of the run
-that made it.
+faster-whisper with its defaults, then pyannote's own pipeline with its own step and the service's clustering threshold,
+then for each segment the speaker with the largest share of it. On a CPU this takes about as long as the recording, so
+outputs are cached by recording, models and library versions. A cached output has the times of the run that made it.
 """
 
 import hashlib
@@ -17,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from deployments.profiles import Profile
-from scripts.evaluation.transcript_scores import Line
-from scripts.evaluation.transcript_sets import Item
+from scripts.evaluation.transcript.recordings import ReferenceRecording
+from scripts.evaluation.transcript.scores import Line
 from serve_app.pipeline.types import SAMPLE_RATE, Recording, Turn
 
 LIBRARIES = ("faster-whisper", "ctranslate2", "pyannote.audio", "torch")
@@ -26,12 +25,12 @@ PARAMETERS = {
     "segmentation": {"min_duration_off": 0.0},
     "clustering": {"method": "average", "min_cluster_size": 12, "threshold": 0.265},
 }
-"""The service's own threshold, written out: pyannote's published one belongs to other embeddings."""
+"""The service's threshold. pyannote's published one belongs to other embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """What a system made of one recording, and the seconds it took."""
+class SystemOutput:
+    """A system's transcript and speaker turns of one recording, and the seconds it took."""
 
     lines: tuple[Line, ...]
     turns: tuple[Turn, ...]
@@ -39,63 +38,64 @@ class Output:
     diarizer_s: float
     total_s: float
     overhead_s: float = 0.0
-    """Wall time in which no model worked."""
+    """Wall-clock time in which no model ran."""
     coverage: tuple[float, float] | None = None
+    """Seconds of speech that words cover, and seconds of speech."""
     kept: bool = False
-    """True where an earlier run made it."""
+    """Whether it comes from an earlier run."""
 
 
 class PlainScript:
-    """Both libraries, one after the other."""
+    """Runs both libraries, one after the other."""
 
     name = "plain script"
 
-    def __init__(self, profile: Profile, kept: Path) -> None:
-        self._profile, self._kept = profile, kept
+    def __init__(self, profile: Profile, cache: Path) -> None:
+        self._profile, self._cache = profile, cache
         self._models: tuple[Any, Any] | None = None
 
-    def known(self, item: Item) -> Output | None:
-        """Return what an earlier run made of the same recording with the same models and libraries."""
+    def cached(self, item: ReferenceRecording) -> SystemOutput | None:
+        """Return the output of an earlier run on the same recording with the same models and libraries."""
         path = self._path(item)
         if not path.is_file():
             return None
         row = json.loads(path.read_text("utf-8"))
         lines, turns = (Line(**line) for line in row.pop("lines")), (Turn(**turn) for turn in row.pop("turns"))
-        return Output(tuple(lines), tuple(turns), **{**row, "kept": True})
+        return SystemOutput(tuple(lines), tuple(turns), **{**row, "kept": True})
 
-    def run(self, item: Item) -> Output:
-        """Decode, transcribe, diarize, give each segment to whoever has most of it, and keep the output."""
-        asr, pipeline = self.loaded()
+    def transcribe(self, item: ReferenceRecording) -> SystemOutput:
+        """Decode, transcribe, diarize, assign a speaker to each segment, and cache the output."""
+        asr, pipeline = self.load()
         start = time.perf_counter()
-        audio = item.recording()
+        audio = item.decode()
         began = time.perf_counter()
         segments = list(asr.transcribe(audio.samples, language="en")[0])
         middle = time.perf_counter()
         turns = _diarize(pipeline, audio) if item.turns else ()
-        lines = tuple(Line(_majority(turns, one.start, one.end), one.text) for one in segments)
+        lines = tuple(Line(_majority(turns, segment.start, segment.end), segment.text) for segment in segments)
         ended = time.perf_counter()
-        output = Output(lines, turns, middle - began, ended - middle, ended - start)
+        output = SystemOutput(lines, turns, middle - began, ended - middle, ended - start)
         path = self._path(item)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(output)), "utf-8")
         return output
 
-    def loaded(self) -> tuple[Any, Any]:
-        """The two models, in memory from the first call on."""
+    def load(self) -> tuple[Any, Any]:
+        """Return the two models; the first call loads them."""
         if self._models is None:
             self._models = _whisper(self._profile), _pipeline(self._profile)
         return self._models
 
-    def _path(self, item: Item) -> Path:
-        told = [self._profile.asr.model_dump_json(), self._profile.diarizer.model_dump_json(), str(PARAMETERS)]
-        told += [f"{name} {version(name)}" for name in LIBRARIES]
-        key = hashlib.sha256("\n".join([*told, str(bool(item.turns)), str(item.until_s)]).encode())
+    def _path(self, item: ReferenceRecording) -> Path:
+        parts = [self._profile.asr.model_dump_json(), self._profile.diarizer.model_dump_json(), str(PARAMETERS)]
+        parts += [f"{name} {version(name)}" for name in LIBRARIES]
+        key = hashlib.sha256("\n".join([*parts, str(bool(item.turns)), str(item.until_s)]).encode())
         key.update(item.path.read_bytes())
-        return self._kept / f"{key.hexdigest()[:32]}.json"
+        return self._cache / f"{key.hexdigest()[:32]}.json"
 
 
 def _whisper(profile: Profile) -> Any:
-    from faster_whisper import WhisperModel  # noqa: PLC0415 - heavy; outputs that are kept need no model
+    from faster_whisper import WhisperModel  # noqa: PLC0415 - heavy; cached outputs need no model
 
     compute_type = profile.asr.options.get("compute_type", "int8")
     return WhisperModel(str(profile.asr.weights["model"].locate()), compute_type=compute_type)
@@ -130,12 +130,13 @@ def _diarize(pipeline: Any, audio: Recording) -> tuple[Turn, ...]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         waveform = torch.from_numpy(audio.samples)[None]
-        found = pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "recording"})
-    tracks = found.speaker_diarization.itertracks(yield_label=True)
+        diarization = pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "recording"})
+    tracks = diarization.speaker_diarization.itertracks(yield_label=True)
     return tuple(Turn(part.start, part.end, label) for part, _, label in tracks)
 
 
 def _majority(turns: tuple[Turn, ...], start: float, end: float) -> str:
+    """Return the speaker with the most time between `start` and `end`."""
     shares: defaultdict[str, float] = defaultdict(float)
     for turn in turns:
         shares[turn.speaker] += max(0.0, min(turn.end, end) - max(turn.start, start))

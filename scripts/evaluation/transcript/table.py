@@ -1,4 +1,4 @@
-"""The transcript figures as Markdown: one row for each set and system."""
+"""The figures of the transcripts as Markdown: one row per set and system."""
 
 from typing import Any
 
@@ -14,25 +14,25 @@ COLUMNS = {
     "diarizer RTFx": "diarizer_rtfx",
 }
 NOTES = """\
-The service is `pipeline.run` from the file to the result over the pool in one process: decoding, ASR beside
-diarization, alignment, metrics; without assessment, which the plain script has not either. The plain script is
-faster-whisper with its defaults, then pyannote's own pipeline, then for each segment the speaker who has most of it;
-same weights, precision and clustering threshold. Of the whole interviews it only made the words. RTFx is seconds of
-audio per second of wall clock, each part's in the service while the other one runs beside it. With a load average
-above the CPUs, other work slowed everything down, the second service run under Speed too. The script's rows come from
-earlier runs where `transcript.json` says so. DER counts overlap; its collar is 0.25 s on either side, 0.5 s for the
-interviews, whose turns were timed automatically. Nothing in the table is tuned per recording.
+The service is `pipeline.interview.run` from the file to the result, with its models in one process: decoding, ASR in
+parallel with diarization, alignment, metrics; no assessment, because the plain script has none. The plain script is
+faster-whisper with its defaults, then pyannote's own pipeline, then for each segment the speaker with the largest share
+of it; with the same weights, precision and clustering threshold. It did not diarize the whole interviews. RTFx is
+seconds of audio per second of wall-clock time; in the service, ASR and diarizer run at the same time. Where the load
+average exceeds the CPUs, other work slowed everything down, including the second service run under Speed. The script's
+rows come from earlier runs where `transcript.json` says so. DER counts overlap. Its collar is 0.25 s on either side; it
+is 0.5 s for the interviews, because their turns were timed automatically. No setting is tuned per recording.
 """
 
 
 def table(results: dict[str, Any]) -> str:
-    """Everything a reader of the benchmark needs on one page."""
+    """Return the page `docs/benchmarks/transcript.md`."""
     systems: dict[str, Any] = results.get("systems", {})
     rows = [
-        [group, name, *(str(found[group].get(key, "–")) for key in COLUMNS.values())]
+        [group, name, *(str(figures[group].get(key, "–")) for key in COLUMNS.values())]
         for group in next(iter(systems.values()), {})
-        for name, found in systems.items()
-        if group in found
+        for name, figures in systems.items()
+        if group in figures
     ]
     head = ["recordings", "system", *COLUMNS]
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
@@ -46,7 +46,7 @@ def table(results: dict[str, Any]) -> str:
             "",
             *lines,
             "",
-            f"Words heard in silence, a tone and noise: {silence}.",
+            f"Words recognised in silence, a tone and noise: {silence}.",
             "",
             "## Speed",
             "",
@@ -63,10 +63,10 @@ def _speed(speed: dict[str, Any] | None) -> list[str]:
     if not speed:
         return []
     lines = [
-        f"One interview of {speed['audio_s']} s, warm, service and script in turns in one process:",
+        f"One interview of {speed['audio_s']} s, warm; service, script, service in one process:",
         "",
-        f"* service {speed['service_s']} s: ASR {speed['service_asr_s']}, beside it {speed['service_diarizer_s']}",
-        f"* of it outside the models {speed['overhead_s']} s, **{100 * speed['overhead_share']:.1f} %**",
+        f"* service {speed['service_s']} s: ASR {speed['service_asr_s']}, in parallel {speed['service_diarizer_s']}",
+        f"* outside the models {speed['overhead_s']} s, **{100 * speed['overhead_share']:.1f} %**",
     ]
     if "script_s" in speed:
         lines += [
@@ -74,8 +74,8 @@ def _speed(speed: dict[str, Any] | None) -> list[str]:
             f"* **service over script: {speed['service_over_script']}**",
         ]
         lines += [
-            f"* {name}: " + ", ".join(f"{label[:-2]} {found[key]} %" for label, key in list(COLUMNS.items())[1:5])
-            for name, found in speed["quality"].items()
+            f"* {name}: " + ", ".join(f"{label[:-2]} {figures[key]} %" for label, key in list(COLUMNS.items())[1:5])
+            for name, figures in speed["quality"].items()
         ]
     return [*lines, ""]
 

@@ -1,7 +1,7 @@
-"""How good a transcript is: WER, cpWER, WDER and DER, summed over recordings before anything is divided.
+"""Transcript scores: WER, cpWER, WDER and DER of a set: errors and totals are summed over its recordings, then divided.
 
-WER and cpWER (meeteval) are over normalised words; WDER is that of Shafey et al. 2019, the share of aligned words with
-a wrong speaker under the best naming of speakers; DER is NIST's, with overlap scored and a collar on either side.
+WER and cpWER (meeteval) count normalised words. WDER (Shafey et al. 2019) is the share of aligned words with a wrong
+speaker, under the best mapping of speakers. DER is NIST's, with overlap scored and a collar on either side.
 """
 
 from collections import Counter, defaultdict
@@ -23,59 +23,58 @@ NORMALISE = EnglishTextNormalizer({})  # type: ignore[no-untyped-call]  # its co
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one speaker said at a stretch, in words of a reference or of a system."""
+    """Consecutive words of one speaker, from a reference or a system."""
 
     speaker: str
     text: str
 
     @property
     def words(self) -> list[str]:
-        """Normalised words: lower case, no punctuation or fillers, contractions written out."""
+        """Normalised words: lower case, without punctuation and fillers, contractions expanded."""
         return str(NORMALISE(self.text)).split()
 
 
 @dataclass(slots=True)
 class Scores:
-    """Running sums over the recordings of one set."""
+    """Sums of errors and totals over the recordings of one set."""
 
     errors: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     totals: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
-    def add_words(self, reference: list[Line], found: list[Line]) -> None:
-        """Count word errors, whoever said them."""
-        ref, hyp = _text(reference), _text(found)
-        out = jiwer.process_words(ref or " ", hyp) if ref else None
-        self._add(
-            "wer", out.substitutions + out.deletions + out.insertions if out else len(hyp.split()), len(ref.split())
-        )
+    def add_words(self, reference: list[Line], output: list[Line]) -> None:
+        """Add word errors, regardless of speakers."""
+        ref, hyp = _text(reference), _text(output)
+        counts = jiwer.process_words(ref or " ", hyp) if ref else None
+        errors = counts.substitutions + counts.deletions + counts.insertions if counts else len(hyp.split())
+        self._add("wer", errors, len(ref.split()))
 
-    def add_speakers(self, reference: list[Line], found: list[Line]) -> None:
-        """Count word errors per speaker (cpWER) and aligned words with a wrong speaker (WDER)."""
+    def add_speakers(self, reference: list[Line], output: list[Line]) -> None:
+        """Add word errors per speaker (cpWER) and aligned words with a wrong speaker (WDER)."""
         result = cp_word_error_rate(
-            _by_speaker(reference), _by_speaker(found), reference_sort=False, hypothesis_sort=False
+            _by_speaker(reference), _by_speaker(output), reference_sort=False, hypothesis_sort=False
         )
         self._add("cpwer", result.errors, result.length)
-        pairs = _aligned_speakers(reference, found)
-        self._add("wder", sum(pairs.values()) - _best_naming(pairs), sum(pairs.values()))
+        pairs = _aligned_speakers(reference, output)
+        self._add("wder", sum(pairs.values()) - _best_mapping(pairs), sum(pairs.values()))
 
-    def add_turns(self, reference: list[Turn], found: tuple[Turn, ...], length_s: float, collar_s: float) -> None:
-        """Count seconds of diarization errors. pyannote's collar is the whole of it, ours one side as in NIST's."""
+    def add_turns(self, reference: list[Turn], output: tuple[Turn, ...], length_s: float, collar_s: float) -> None:
+        """Add seconds of diarization errors. `collar_s` is one side, as in NIST's; pyannote takes both together."""
         metric = DiarizationErrorRate(collar=2 * collar_s)
         uem = Timeline([Segment(0, length_s)])
-        parts = metric.compute_components(_annotation(reference), _annotation(found), uem=uem)
+        parts = metric.compute_components(_annotation(reference), _annotation(output), uem=uem)
         self._add("der", parts["false alarm"] + parts["missed detection"] + parts["confusion"], parts["total"])
 
     def add_time(self, audio_s: float, asr_s: float, diarizer_s: float, total_s: float) -> None:
-        """Add what a recording took, by part and from file to result."""
+        """Add the seconds of one recording: per model and from file to result."""
         for name, seconds in {"audio_s": audio_s, "asr_s": asr_s, "diarizer_s": diarizer_s, "s": total_s}.items():
             self.totals[name] += seconds
 
     def add_coverage(self, covered_s: float, speech_s: float) -> None:
-        """Add the speech that words cover."""
+        """Add the seconds of speech that words cover, and those of all speech."""
         self._add("coverage", covered_s, speech_s)
 
     def report(self) -> dict[str, float]:
-        """Rates in per cent, speeds as multiples of real time, words of the references."""
+        """Return rates in per cent, speeds as multiples of real time, and the references' seconds and words."""
         rates = {
             name: round(100 * self.errors[name] / self.totals[name], 1) for name in self.errors if self.totals[name]
         }
@@ -101,22 +100,22 @@ def _by_speaker(lines: list[Line]) -> dict[str, str]:
     return {name: _text([line for line in lines if line.speaker == name]) for name in speakers} or {"nobody": ""}
 
 
-def _aligned_speakers(reference: list[Line], found: list[Line]) -> Counter[tuple[str, str]]:
-    """(reference speaker, found speaker) of every word that the two texts share or exchange for another."""
-    theirs = [line.speaker for line in reference for _ in line.words]
-    ours = [line.speaker for line in found for _ in line.words]
-    if not theirs or not ours:
+def _aligned_speakers(reference: list[Line], output: list[Line]) -> Counter[tuple[str, str]]:
+    """Count (reference speaker, output speaker) over the words that are equal or substituted."""
+    expected = [line.speaker for line in reference for _ in line.words]
+    actual = [line.speaker for line in output for _ in line.words]
+    if not expected or not actual:
         return Counter()
     pairs: Counter[tuple[str, str]] = Counter()
-    for chunk in jiwer.process_words(_text(reference), _text(found)).alignments[0]:
+    for chunk in jiwer.process_words(_text(reference), _text(output)).alignments[0]:
         if chunk.type in {"equal", "substitute"}:
-            left = theirs[chunk.ref_start_idx : chunk.ref_end_idx]
-            pairs.update(zip(left, ours[chunk.hyp_start_idx : chunk.hyp_end_idx], strict=True))
+            left = expected[chunk.ref_start_idx : chunk.ref_end_idx]
+            pairs.update(zip(left, actual[chunk.hyp_start_idx : chunk.hyp_end_idx], strict=True))
     return pairs
 
 
-def _best_naming(pairs: Counter[tuple[str, str]]) -> int:
-    """Words that agree when each found speaker stands for the best reference speaker, one to one."""
+def _best_mapping(pairs: Counter[tuple[str, str]]) -> int:
+    """Return the words that agree under the best one-to-one mapping of output speakers to reference speakers."""
     rows, columns = sorted({pair[0] for pair in pairs}), sorted({pair[1] for pair in pairs})
     counts = np.array([[pairs[row, column] for column in columns] for row in rows])
     return int(counts[linear_sum_assignment(counts, maximize=True)].sum()) if counts.size else 0

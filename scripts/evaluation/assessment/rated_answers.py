@@ -1,4 +1,4 @@
-"""Rated answers, agreement between two raters, and the plain similarity of words that a judge has to beat."""
+"""Graded short answers, agreement between two raters, and the TF-IDF baseline."""
 
 import json
 import math
@@ -17,11 +17,11 @@ from serve_app.pipeline.assessment.words import stem
 from serve_app.pipeline.types import Competency
 
 GRADES = 6
-"""Mohler's graders gave 0 to 5, some halves; halves are rounded up for QWK."""
+"""Mohler's graders gave 0 to 5, some of them halves, which are rounded up for QWK."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class RatedAnswer:
     """An answer with two human grades, 0 to 5."""
 
     question: str
@@ -35,11 +35,11 @@ class Rated:
         return sum(self.grades) / 2
 
     def passage(self) -> Passage:
-        """The answer as the judge gets one from an interview."""
+        """Return the answer as the judge gets it from an interview."""
         return Passage(self.question, (Sentence(self.answer, 0.0, 1.0, trusted=True),))
 
     def competency(self, *, with_points: bool) -> Competency:
-        """A rubric of one competency: what the question asks for. The reference answer is its point."""
+        """Return what the question asks for as a competency. The reference answer is its point."""
         anchors = {
             1: "The answer has nothing to do with the question.",
             2: "The answer touches the question and says little that is right.",
@@ -51,56 +51,56 @@ class Rated:
         return Competency("knowledge", "Knowledge", "Knows the subject.", anchors, points=points)
 
 
-def read(path: Path) -> list[Rated]:
-    """Mohler's short answers from a JSON-lines file."""
+def read_answers(path: Path) -> list[RatedAnswer]:
+    """Read Mohler's short answers from a JSON-lines file."""
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     return [
-        Rated(row["question"], row["reference_answer"], row["answer"], (row["grader1_0to5"], row["grader2_0to5"]))
+        RatedAnswer(row["question"], row["reference_answer"], row["answer"], (row["grader1_0to5"], row["grader2_0to5"]))
         for row in rows
     ]
 
 
 def spearman(one: Sequence[float], other: Sequence[float]) -> float:
-    """Rank correlation, ties shared; 0 where one side has a single value."""
+    """Return the rank correlation, ties shared; 0 where one side has a single value."""
     a, b = _ranks(one), _ranks(other)
     spread = float(a.std() * b.std())
     return round(float(((a - a.mean()) * (b - b.mean())).mean()) / spread, 3) if spread else 0.0
 
 
 def _ranks(values: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Ranks from 1; equal values share the mean of theirs."""
+    """Return ranks from 1; equal values share the mean of theirs."""
     _, group, counts = np.unique(np.asarray(values, float), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[group], np.float64)
 
 
 def qwk(one: Sequence[float], other: Sequence[float]) -> float:
-    """Cohen's kappa with quadratic weights over whole grades 0 to 5 (Cohen 1968)."""
-    seen: npt.NDArray[np.float64] = np.zeros((GRADES, GRADES))
+    """Return Cohen's kappa with quadratic weights over whole grades 0 to 5 (Cohen 1968)."""
+    counts: npt.NDArray[np.float64] = np.zeros((GRADES, GRADES))
     for a, b in zip(one, other, strict=True):
-        seen[math.floor(a + 0.5), math.floor(b + 0.5)] += 1
-    by_chance = np.outer(seen.sum(1), seen.sum(0)) / seen.sum()
+        counts[math.floor(a + 0.5), math.floor(b + 0.5)] += 1
+    expected = np.outer(counts.sum(1), counts.sum(0)) / counts.sum()
     distance = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)) ** 2
-    return round(float(1 - (distance * seen).sum() / (distance * by_chance).sum()), 3)
+    return round(float(1 - (distance * counts).sum() / (distance * expected).sum()), 3)
 
 
-def as_grade(score: int) -> float:
-    """A score of 1 to 5 on the graders' scale."""
+def to_grade(score: int) -> float:
+    """Convert a score, 1 to 5, to the graders' scale, 0 to 5."""
     return (score - 1) * 1.25
 
 
 class TfIdf:
-    """Cosine of TF-IDF vectors of stems between the reference and the answer."""
+    """Baseline: cosine of the TF-IDF vectors of reference and answer, over stems."""
 
-    def __init__(self, rated: Sequence[Rated]) -> None:
-        texts = {f"{one.question} {one.reference}" for one in rated}
+    def __init__(self, answers: Sequence[RatedAnswer]) -> None:
+        texts = {f"{answer.question} {answer.reference}" for answer in answers}
         self._texts = len(texts)
         self._holding = Counter(word for text in texts for word in set(_words(text)))
 
-    def __call__(self, one: Rated) -> float:
-        reference, answer = Counter(_words(one.reference)), Counter(_words(one.answer))
-        shared = sum(count * answer[word] * self._rarity(word) ** 2 for word, count in reference.items())
-        return shared / (self._length(reference) * self._length(answer))
+    def __call__(self, answer: RatedAnswer) -> float:
+        reference, words = Counter(_words(answer.reference)), Counter(_words(answer.answer))
+        shared = sum(count * words[word] * self._rarity(word) ** 2 for word, count in reference.items())
+        return shared / (self._length(reference) * self._length(words))
 
     def _rarity(self, word: str) -> float:
         return math.log(1 + self._texts / (1 + self._holding[word]))

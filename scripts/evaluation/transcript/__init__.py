@@ -1,0 +1,1 @@
+"""Measures transcripts: the service beside a plain script with the same weights, on the same recordings."""
