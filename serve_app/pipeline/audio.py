@@ -6,63 +6,66 @@ claims; lengths come from packets and samples. Every read checks a deadline, so 
 ends as unreadable.
 """
 
-import re
+import logging
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import av
-import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Discard, Disposition
 
-from serve_app.errors import MediaEncrypted, MediaTooLong, MediaTooShort, MediaUnreadable, NoAudioTrack
+from serve_app.errors import (
+    MediaEncrypted,
+    MediaTooLong,
+    MediaTooShort,
+    MediaUnreadable,
+    NoAudioTrack,
+    RecruitScreenError,
+)
 from serve_app.pipeline.mixdown import to_recording
 from serve_app.pipeline.resample import (
     MAX_CHANNELS,
     MAX_RATE,
     MIN_DURATION_S,
-    MIN_GAP_S,
     MIN_RATE,
     TOLERANCE_S,
     Collector,
     gap_s,
 )
-from serve_app.pipeline.types import SAMPLE_RATE, Media, Recording, Waveform
+from serve_app.pipeline.types import SAMPLE_RATE, Media, Recording
 
 if TYPE_CHECKING:
     from av.packet import Packet  # generic in the stubs only
 
+log = logging.getLogger(__name__)
+
 FORMATS = "wav,w64,aiff,caf,au,flac,mp3,aac,ac3,eac3,ogg,mov,mp4,matroska,webm,asf,amr,amrnb,amrwb,avi,flv,mpeg,mpegts"
 """Demuxers that read one file of sound. Not among them: hls, dash, concat, pls, sdp, image2 and raw formats."""
 
-_CODECS = re.compile(
-    "pcm_.*|(mp1|mp2|mp3)(float)?|aac(_latm)?|alac|flac|vorbis|opus|(lib)?speex|e?ac3|wma(v1|v2|pro|voice|lossless)"
-    "|(libopencore_)?amr(nb|wb)|gsm(_ms)?|adpcm_(ms|ima_wav|ima_qt|g722|g726)"
+NAMED_CODECS = frozenset(
+    (
+        *("mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "alac", "flac", "vorbis"),
+        *("opus", "libopus", "speex", "ac3", "eac3", "wmav1", "wmav2", "wmapro", "wmavoice", "wmalossless"),
+        *("amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb", "gsm", "gsm_ms", "ilbc", "qcelp", "nellymoser"),
+        *("g722", "g723_1", "g726", "g726le", "g729", "truespeech"),
+        *("adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_swf", "adpcm_yamaha"),
+    )
 )
-CODECS = frozenset(filter(_CODECS.fullmatch, av.codecs_available))
+"""libav's own names of decoders; beside them all of PCM."""
+CODECS = frozenset(name for name in av.codecs_available if name in NAMED_CODECS or name.startswith("pcm_"))
 """Decoders that may run. Video decoders, the larger part of libav's history of crashes, stay out."""
 
-OPUS_RATE = 48_000
-"""What Opus decodes to, whatever was recorded."""
 PROBE_DEADLINE_S = 20.0
 DECODE_DEADLINE_S = 300.0
 """Wall clock. An hour of AAC decodes in about 3 s on one core, an hour of stereo Opus in 15 s."""
-HELD_PACKETS = 200_000
-"""Packets kept in memory for decoding in halves: an hour of Opus, about 50 MiB beside its bytes."""
-FEWEST_PACKETS = 3_000
-"""Shorter tracks, below a minute, are not worth a thread."""
-SEAM_PACKETS = 50
-"""What both halves decode beyond their seam. Opus converges within 80 ms (RFC 7845, 4.6), four of its usual packets."""
 
 
 def probe(path: Path, max_duration_s: float | None = None) -> Media:
@@ -92,14 +95,8 @@ def decode(path: Path, max_duration_s: float, deadline_s: float = DECODE_DEADLIN
     time stamps become silence, so that times agree with what a player shows. Raises as `probe` does.
     """
     with _open(path, deadline_s) as track:
-        packets: Iterable[Packet[AudioStream]] = _packets(track)
-        if track.stream.codec_context.name == "opus":
-            held = list(islice(packets, HELD_PACKETS))
-            packets = chain(held, packets)
-            if len(held) < HELD_PACKETS and (halves := _in_halves(track, held, max_duration_s)):
-                return to_recording(halves)
         collected = Collector(track.tick_s, track.origin_s, max_duration_s)
-        for frame in _frames(track, packets):
+        for frame in _frames(track):
             collected.add(frame)
         return to_recording(collected.finish())
 
@@ -152,13 +149,21 @@ class _Track:
         return (self.container.start_time or 0) / 1_000_000
 
 
+class _OtherFile(Exception):
+    """The recording asked for another file."""
+
+
 def _refuse(url: str, *_: Any) -> NoReturn:
-    raise PermissionError(f"a recording may not open other files: {url!r}")
+    raise _OtherFile(url)
 
 
 @contextmanager
 def _open(path: Path, deadline_s: float) -> Iterator[_Track]:
-    """Open the file on its speech track; whatever libav raises comes out as `MediaUnreadable`."""
+    """Open the file on its speech track.
+
+    Every exception of the media library becomes `MediaUnreadable`: besides its own it raises `UnicodeDecodeError`,
+    `ValueError`, `OverflowError` and others on bytes it does not expect. An `OSError` of the storage passes through.
+    """
     options = {"format_whitelist": FORMATS, "codec_whitelist": ",".join(sorted(CODECS))}
     options["protocol_whitelist"] = ""
     try:
@@ -168,7 +173,13 @@ def _open(path: Path, deadline_s: float) -> Iterator[_Track]:
                 source, "r", options=options, metadata_errors="replace", buffer_size=1 << 18, io_open=_refuse
             ) as container:
                 yield _Track(source, container, _choose(container))
-    except (FFmpegError, PermissionError) as error:
+    except RecruitScreenError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and not isinstance(error, FFmpegError):
+            raise
+        if not isinstance(error, FFmpegError | _OtherFile):
+            log.warning("unexpected exception while reading a recording", exc_info=True)
         raise MediaUnreadable from error
 
 
@@ -185,10 +196,18 @@ def _choose(container: InputContainer) -> AudioStream:
     chosen = min(known, key=lambda stream: not stream.disposition & Disposition.default)
     for stream in container.streams:
         stream.discard = Discard.default if stream.index == chosen.index else Discard.all
-    if chosen.codec_tag in ("enca", "drms"):  # common encryption; FairPlay
+    if _tag(chosen) in ("enca", "drms"):  # common encryption; FairPlay
         raise MediaEncrypted
     _refuse_absurd(chosen)
     return chosen
+
+
+def _tag(stream: AudioStream) -> str:
+    """The container's four-character code of the codec, "" where it is a number (WAV, AVI and ASF: 0xff is AAC)."""
+    try:
+        return stream.codec_tag
+    except UnicodeDecodeError:
+        return ""
 
 
 def _refuse_absurd(stream: AudioStream) -> None:
@@ -222,9 +241,9 @@ def _decoded(track: _Track, packet: "Packet[AudioStream]") -> list[AudioFrame]:
         return []
 
 
-def _frames(track: _Track, packets: Iterable["Packet[AudioStream]"]) -> Iterator[AudioFrame]:
+def _frames(track: _Track) -> Iterator[AudioFrame]:
     """Give all frames that decode. Raises `MediaUnreadable` where most packets do not: the rest would be noise."""
-    for packet in packets:
+    for packet in _packets(track):
         yield from _decoded(track, packet)
     if track.failed > max(1, track.packets // 2):
         raise MediaUnreadable("Most of the audio in the file is damaged.")
@@ -261,58 +280,3 @@ def _padding(packet: "Packet[AudioStream]") -> float:
     start, end = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
     rate = int(packet.stream.codec_context.sample_rate or SAMPLE_RATE)
     return min(int(start + end) / rate, 0.2)
-
-
-def _in_halves(track: _Track, packets: Sequence["Packet[AudioStream]"], max_duration_s: float) -> list[Waveform] | None:
-    """Decode both halves of an Opus track side by side, or give None where anything about it is unusual.
-
-    libav has no threads for Opus, whose packets need only the sound just before them. Each half reads on beyond the
-    seam, so that neither its decoder nor its resampler has an edge there, and is cut to the sample.
-    """
-    middle = len(packets) // 2
-    if len(packets) < FEWEST_PACKETS or not _regular(track, packets):
-        return None
-    with ThreadPoolExecutor(1) as beside:
-        second = beside.submit(_half, track, packets[middle - SEAM_PACKETS :], SEAM_PACKETS, max_duration_s)
-        first = _half(track, packets[: middle + SEAM_PACKETS], middle, max_duration_s)
-    last = second.result()
-    if first is None or last is None or len(first[0]) != len(last[0]):
-        return None
-    (left, end), (right, start) = first, last
-    return [np.concatenate([one[:end], other[start:]]) for one, other in zip(left, right, strict=True)]
-
-
-def _half(
-    track: _Track, packets: Sequence["Packet[AudioStream]"], seam: int, max_duration_s: float
-) -> tuple[list[Waveform], int] | None:
-    """The channels of some packets and the sample at which packet number `seam` begins; None if one does not decode."""
-    decoder = av.AudioCodecContext.create("opus", "r")
-    decoder.extradata = track.stream.codec_context.extradata
-    collected = Collector(track.tick_s, track.origin_s, max_duration_s, _stamp_s(track, packets[0]))
-    heard = before = 0
-    try:
-        for number, packet in enumerate(packets):
-            track.source.check()
-            before = heard if number == seam else before
-            for frame in decoder.decode(packet):
-                collected.add(frame)
-                heard += frame.samples
-    except FFmpegError:
-        return None
-    at, rest = divmod(before * SAMPLE_RATE, OPUS_RATE)
-    return None if rest or collected.stretches != 1 else (collected.finish(), at)
-
-
-def _regular(track: _Track, packets: Sequence["Packet[AudioStream]"]) -> bool:
-    """Whether the first packet is stamped with the start, every other one with the end of the one before it."""
-    stamped = [packet for packet in packets if packet.size]  # the last one is empty and means the end
-    if any(packet.pts is None or packet.has_sidedata("encryption_info") for packet in stamped):
-        return False
-    stamps_s = [_stamp_s(track, packet) for packet in stamped]
-    ends_s = [0.0, *(at + (one.duration or 0) * track.tick_s for at, one in zip(stamps_s, stamped, strict=True))]
-    return all(abs(stamp_s - end_s) < MIN_GAP_S / 2 for stamp_s, end_s in zip(stamps_s, ends_s, strict=False))
-
-
-def _stamp_s(track: _Track, packet: "Packet[AudioStream]") -> float:
-    """Where a packet stands in the recording."""
-    return (packet.pts or 0) * track.tick_s - track.origin_s

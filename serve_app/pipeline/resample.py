@@ -29,12 +29,10 @@ def gap_s(stamp_s: float | None, position_s: float) -> float:
 class Collector:
     """Resampled audio of a growing recording, at most two channels of it."""
 
-    def __init__(self, tick_s: float, origin_s: float, max_duration_s: float, begins_s: float = 0.0) -> None:
-        self.stretches = 0
-        """Begun so far: two and more where the format changed or silence was put in."""
+    def __init__(self, tick_s: float, origin_s: float, max_duration_s: float) -> None:
         self._tick_s, self._origin_s = tick_s, origin_s
         self._limit_s = max_duration_s + TOLERANCE_S
-        self._heard_s = begins_s
+        self._heard_s = 0.0
         self._shape: tuple[object, ...] | None = None
         self._blocks: list[Waveform] = []  # each (channels, samples)
         self._resampler = av.AudioResampler()
@@ -72,7 +70,6 @@ class Collector:
         if not MIN_RATE <= frame.sample_rate <= MAX_RATE or len(frame.layout.channels) > MAX_CHANNELS:
             raise MediaUnreadable
         self._flush()
-        self.stretches += 1
         self._shape, self._waiting = shape, av.AudioFifo()
         # blocks of 1 s: piece by piece, Opus frames of 20 ms cost as much in Python as in the decoder
         self._resampler = av.AudioResampler("fltp", frame.layout, SAMPLE_RATE, frame_size=SAMPLE_RATE)

@@ -4,7 +4,6 @@ import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -270,27 +269,8 @@ def _ends_orderly(path: Path) -> None:
     assert 0.5 <= heard_s <= 40
 
 
-def test_opus_is_decoded_in_halves_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Side by side or in one go: the same samples, but for what the decoder rounds."""
-    halved: list[bool] = []
-    original = audio._in_halves
-
-    def noted(*args: Any) -> list[Waveform] | None:
-        found = original(*args)
-        halved.append(found is not None)
-        return found
-
-    monkeypatch.setattr(audio, "_in_halves", noted)
-    halves = decode(SAMPLE, HOUR).samples
-    monkeypatch.setattr(audio, "FEWEST_PACKETS", 10**9)
-    whole = decode(SAMPLE, HOUR).samples
-    assert halved == [True, False]
-    assert len(halves) == len(whole)
-    assert np.abs(halves - whole).max() < 1e-3
-
-
-def test_opus_with_a_gap_or_a_damaged_packet_is_decoded_in_one_go(tmp_path: Path) -> None:
-    """A pause that exists only in the time stamps keeps its length, wherever the halves would have met."""
+def test_a_gap_in_opus_keeps_its_length(tmp_path: Path) -> None:
+    """A pause that exists only in the time stamps keeps its length."""
     lost = tmp_path / "lost.ogg"
     with av.open(str(SAMPLE)) as source, av.open(str(lost), "w") as target:
         track = target.add_stream_from_template(source.streams.audio[0])
@@ -301,3 +281,45 @@ def test_opus_with_a_gap_or_a_damaged_packet_is_decoded_in_one_go(tmp_path: Path
     whole, gapped = decode(SAMPLE, HOUR), decode(lost, HOUR)
     assert gapped.duration_s == pytest.approx(whole.duration_s, abs=0.1)
     assert rms(gapped.samples[int(30.6 * SAMPLE_RATE) : int(31.4 * SAMPLE_RATE)]) < 1e-3
+
+
+def test_every_named_codec_is_a_decoder_of_libav() -> None:
+    """The allow-list holds libav's own names: a misspelt one would refuse a format that it means to allow."""
+    optional = {"libopencore_amrnb", "libopencore_amrwb", "libopus"}  # not in every build
+    assert audio.NAMED_CODECS - optional <= av.codecs_available
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.asf", "aac"), ("a.avi", "aac"), ("a.wav", "g722")])
+def test_codec_tags_that_are_numbers_are_read(tmp_path: Path, name: str, codec: str) -> None:
+    """WAV, AVI and ASF have numbers for codecs; AAC's, 0x00ff, is not ASCII."""
+    path = write(tmp_path / name, [voice(3)], codec)
+    assert probe(path).duration_s > 2.9
+    assert decode(path, HOUR).duration_s > 2.9
+
+
+def test_an_unknown_sample_entry_is_read_or_refused(tmp_path: Path) -> None:
+    """A four-character code with a byte over 0x7f is no reason to fail."""
+    path = write(tmp_path / "a.m4a", [voice(3)], "aac")
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"\xa9mp4"))
+    assert decode(path, HOUR).duration_s == pytest.approx(3, abs=0.1)
+
+
+@pytest.mark.parametrize("error", [ValueError, OverflowError, MemoryError, UnicodeError, RuntimeError])
+def test_exceptions_of_the_media_library_are_refusals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """Whatever type it raises, the caller is told that the file cannot be read."""
+    path = write(tmp_path / "a.wav", [voice(1)])
+
+    def fail(*_: object, **__: object) -> None:
+        raise error("unexpected")
+
+    monkeypatch.setattr(audio.av, "open", fail)
+    with pytest.raises(MediaUnreadable):
+        probe(path)
+
+
+def test_a_failing_disk_is_not_a_bad_recording(tmp_path: Path) -> None:
+    """An error of the storage passes through: the caller's file may be fine."""
+    with pytest.raises(FileNotFoundError):
+        probe(tmp_path / "missing.wav")
