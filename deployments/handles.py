@@ -1,4 +1,4 @@
-"""The only place that calls `.remote()`: the model pool and the job queue as seen through Serve handles."""
+"""The only place that calls `.remote()`: the model pool and the dispatcher over Serve handles."""
 
 import asyncio
 import contextvars
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class HandlePool:
-    """Models that live in Serve deployments."""
+    """A `ModelPool` whose models are Serve deployments."""
 
     def __init__(
         self,
@@ -48,16 +48,16 @@ class HandlePool:
         return result
 
     async def warm(self, role: ModelRole, observer: Observer) -> None:
-        """Return when `role` is loaded. Raises `JobFailure`."""
+        """See `ModelPool.warm`."""
         await self._call(role, "warm", (), observer)
 
     async def _call(self, role: ModelRole, method: str, args: tuple[Any, ...], observer: Observer) -> Any:
         """Follow one call's events to its result.
 
-        Raises what the replica failed with; `VramUnavailable` when no replica took the call before the deadline (Ray
-        waits for a free GPU fraction for ever, without an error); `Interrupted` when the replica died.
+        # By reference: in throughput mode Serve would send recordings by value, in gRPC messages of at most 4 MiB.
+        for a free GPU fraction for ever, without an error; `Interrupted` when the replica died.
         """
-        # By reference: in throughput mode Serve would send recordings by value over gRPC, whose messages end at 4 MiB.
+        # By reference: in throughput mode Serve would send recordings by value in gRPC messages of at most 4 MiB.
         handle = self._handles[role].options(stream=True, _by_reference=True)
         stream = getattr(handle, method).remote(*args)
         events, called_at = aiter(stream), time.monotonic()
@@ -78,13 +78,13 @@ class HandlePool:
         except StopAsyncIteration:
             raise InferenceFailed from None
         finally:
-            with suppress(RayError, RayServeException):  # raised again when the call never reached a replica
-                stream.cancel()  # does nothing to a call that is over
+            with suppress(RayError, RayServeException):  # raised again where the call never reached a replica
+                stream.cancel()  # no effect on a finished call
         return event.value
 
 
 class HandleDispatcher:
-    """Hints as calls to the Executor deployment, so that Ray's own queue and autoscaler see the load."""
+    """A `Dispatcher` that calls the Executor deployment, so that Ray's own queue and autoscaler see the load."""
 
     def __init__(self, executor: Handle) -> None:
         self._executor = executor
@@ -92,18 +92,18 @@ class HandleDispatcher:
         self._prefetching: asyncio.Task[None] | None = None
 
     async def notify(self, job_id: str) -> None:
-        """Call the executor and do not wait for it."""
+        """Call the executor without waiting for it."""
         task = self._apart(self._notify(job_id))
         self._notifications.add(task)
         task.add_done_callback(self._notifications.discard)
 
     async def prefetch(self) -> None:
-        """Have the models warmed, once at a time: what is warm already costs one call per model."""
+        """Have the models loaded, one request at a time. A warm model costs one call."""
         if self._prefetching is None or self._prefetching.done():
             self._prefetching = self._apart(self._prefetch())
 
     def _apart(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        # A context of its own: Serve cancels the calls of a request whose client hung up, and the job may be accepted.
+        # In its own context: Serve cancels the calls of a request whose client hung up, though its job was accepted.
         return asyncio.create_task(call, context=contextvars.Context())
 
     async def _prefetch(self) -> None:

@@ -1,17 +1,17 @@
-"""Which device a model runs on, asked of the CUDA driver alone: importing torch for this takes 5 s."""
+"""Chooses a model's device. Asks the CUDA driver directly, because importing torch for this takes 5 s."""
 
 import ctypes
 
 
-def choose(asked: str) -> str:
+def choose_device(requested: str) -> str:
     """Return `cpu` or `cuda:N` for `auto`, `cpu`, `cuda` or `cuda:N`. Allocates no GPU memory."""
-    if asked == "auto":
+    if requested == "auto":
         return "cuda:0" if cuda_devices() else "cpu"
-    return "cuda:0" if asked == "cuda" else asked
+    return "cuda:0" if requested == "cuda" else requested
 
 
 def cuda_devices() -> int:
-    """GPUs this process may see (`CUDA_VISIBLE_DEVICES` counts); 0 without a driver."""
+    """Return the number of GPUs visible to this process (respects `CUDA_VISIBLE_DEVICES`); 0 without a driver."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:

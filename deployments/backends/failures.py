@@ -1,4 +1,4 @@
-"""A model library's exceptions as the errors a job can end with."""
+"""Converts exceptions of model libraries to `JobFailure`s."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from serve_app.errors import InferenceFailed, JobFailure, VramUnavailable
 
 OUT_OF_MEMORY = ("out of memory", "failed to allocate", "cublas_status_alloc_failed", "can't allocate memory")
-"""How CTranslate2, CUDA, cuBLAS and PyTorch's CPU allocator word it; they share no exception class."""
+"""Messages of CTranslate2, CUDA, cuBLAS and PyTorch's CPU allocator, which share no exception class."""
 
 
 @contextmanager
 def job_failures(model: str, otherwise: type[JobFailure] = InferenceFailed) -> Iterator[None]:
-    """Turn what a library raises inside the block into `VramUnavailable` or `otherwise`, naming the model.
+    """Convert a library's exception to `VramUnavailable` or `otherwise`, with the model's name.
 
-    Wrap calls of the library only: a `progress` callback that raises to cancel must pass untouched.
+    Wrap library calls only: an exception of `progress`, which cancels the work, must leave unchanged.
     """
     try:
         yield
@@ -26,5 +26,5 @@ def job_failures(model: str, otherwise: type[JobFailure] = InferenceFailed) -> I
 
 
 def is_out_of_memory(exc: BaseException) -> bool:
-    """Tell whether a library's exception means that memory ran out, on the GPU or beside it."""
+    """Whether a library's exception means that GPU or main memory ran out."""
     return isinstance(exc, MemoryError) or any(words in str(exc).lower() for words in OUT_OF_MEMORY)

@@ -1,8 +1,7 @@
-"""Backends without a model, for tests and for trying the API. Their names begin with "fake".
+"""Backends without a model, for tests and for trying the API.
 
-Timings, sizes and failures are options, so a test can have a cold, slow, large or broken model. `pace` is seconds of
-work per second of audio. `fail` is `vram` (loads fail), `inference` (work fails), or the path of a file: while that
-file exists, loads fail as its content says (`oom` or `broken`).
+Options set timings, sizes and failures. `pace` is seconds of work per second of audio. `fail` is `vram` (loads fail),
+`inference` (runs fail), or the path of a file: while it exists, loads fail with the error it names (`oom` or `broken`).
 """
 
 import time
@@ -27,7 +26,7 @@ from serve_app.pipeline.types import (
 
 STEPS = 10
 REPORT_EVERY_S = 0.2
-"""Longest pause between two reports of long work."""
+"""Longest pause between two progress reports."""
 
 
 class _Fake:
@@ -66,7 +65,7 @@ class _Fake:
         for step in range(STEPS):
             time.sleep(self._load_s / STEPS)
             progress(self.weight_bytes() * (step + 1) // STEPS, self.weight_bytes())
-        self._held = self._taken()
+        self._held = self._allocate()
         self._loaded = True
 
     def unload(self) -> None:
@@ -75,8 +74,8 @@ class _Fake:
         if self.device != "cpu":
             import_module("torch").cuda.empty_cache()
 
-    def _taken(self) -> Any:
-        """Allocate memory and write to it, so that the system really gives it."""
+    def _allocate(self) -> Any:
+        """Allocate memory and write to it, so that the system really assigns it."""
         if self.device == "cpu":
             return bytearray(b"1") * (self._hold_mib << 20)
         torch = import_module("torch")
@@ -93,7 +92,7 @@ class _Fake:
 
 
 class FakeTranscriber(_Fake):
-    """Says "word" twice a second."""
+    """Returns two words per second."""
 
     def run(self, request: TranscriptionRequest, progress: Progress) -> Transcription:
         """See `Backend.run`."""
@@ -106,7 +105,7 @@ class FakeTranscriber(_Fake):
 
 
 class FakeDiarizer(_Fake):
-    """Gives the first half to one speaker and the second to another."""
+    """Assigns the first half to one speaker and the second half to another."""
 
     def run(self, request: DiarizationRequest, progress: Progress) -> Diarization:
         """See `Backend.run`."""
@@ -118,12 +117,12 @@ class FakeDiarizer(_Fake):
 
 
 class FakeAssessor(_Fake):
-    """Scores nothing, in the right shape."""
+    """Returns a valid assessment without scores."""
 
     def run(self, request: AssessmentRequest, progress: Progress) -> Assessment:
         """See `Backend.run`."""
         self._work(progress)
-        unscored = CompetencyScore(score=None, rationale="No model looked at this.", reason="not_asked")
+        unscored = CompetencyScore(score=None, rationale="No model has assessed this.", reason="not_asked")
         return Assessment(
             summary=f"A fake assessment for {request.role_title}.",
             recommendation="insufficient_evidence",

@@ -1,7 +1,7 @@
-"""What a model replica says in one call: `Accepted → Loading* → Inference → Progressed* → Result | Failed`.
+"""Events of one call to a model replica: `Accepted → Loading* → Inference → Progressed* → Result | Failed`.
 
-This stream is the only evidence that job states are built on. Errors travel as values: an exception that leaves a
-replica comes back under another type name, or not at all.
+Job states rest on this stream alone. Errors travel as values: an exception that leaves a replica arrives under another
+type name, or not at all.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """The weights are there and the work has begun."""
+    """The weights are in memory and the work has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The work ended with one of our errors."""
+    """The work ended with a `JobFailure`."""
 
     error: str
     """Class name in `serve_app.errors`."""
@@ -50,7 +50,7 @@ class Failed:
 
     @classmethod
     def of(cls, failure: JobFailure) -> "Failed":
-        """The failure in a form that crosses the replica boundary whole."""
+        """The failure in a form that crosses the replica boundary unchanged."""
         known = next(base for base in type(failure).__mro__ if base.__module__ == errors.__name__)
         return cls(known.__name__, failure.message)
 

@@ -1,7 +1,7 @@
-"""One replica of one model: cheap to construct, loads on demand, reports in-band.
+"""One replica of one model: serves calls, and reports in the same stream.
 
-The constructor never raises and loads nothing: a constructor that raises three times on first deploy leaves a Serve
-deployment dead until redeploy. When and how weights come and go is `residency.py`'s; calls are served here.
+The constructor never raises and loads nothing: a constructor that raises three times on the first deploy leaves a Serve
+deployment dead until it is redeployed. `lifecycle.py` decides when weights are loaded and unloaded.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class WorkCanceled(Exception):
-    """Raised inside a backend by its progress callback, to stop work nobody waits for."""
+    """Raised inside a backend by its progress callback, to stop work whose caller has left."""
 
 
 class Replica:
-    """Serves calls to one backend in the order they came: one at a time, or as many as its spec allows `at_once`."""
+    """Serves calls to one backend in order of arrival: one at a time, or as many as its spec allows `at_once`."""
 
     def __init__(
         self, role: ModelRole, spec: ModelSpec, replica_id: str, reports: PoolClient, limits: Limits | None = None
@@ -38,7 +38,7 @@ class Replica:
         self._constructed_at = time.monotonic()
 
     async def warm(self) -> AsyncGenerator[ModelEvent, None]:
-        """Load the weights if they are not there. Takes free room only: nobody is evicted on a mere expectation."""
+        """Load the weights if they are not in memory. Takes free memory only: a prefetch never evicts a model."""
         yield Accepted(time.monotonic() - self._constructed_at)
         try:
             async with aclosing(self._weights.until_warm()) as loading:
@@ -65,7 +65,7 @@ class Replica:
         await self._weights.heartbeat()
 
     async def close(self) -> None:
-        """Leave the registry and end the worker thread once it is free."""
+        """Deregister, and end the worker thread once it is free."""
         await self._weights.close()
 
     async def _run(self, request: ModelRequest[Any]) -> AsyncGenerator[ModelEvent, None]:
@@ -81,7 +81,7 @@ class Replica:
             self._turns.release()
 
     async def _until_my_turn(self) -> AsyncGenerator[Loading, None]:
-        """Return holding the turn and the weights."""
+        """Return once this call holds its turn and the weights are in memory."""
         self._weights.usage.waiting += 1
         try:
             async with aclosing(self._weights.until_warm()) as loading:
@@ -92,26 +92,26 @@ class Replica:
             self._weights.usage.waiting -= 1
 
     async def _work(self, request: ModelRequest[Any]) -> AsyncGenerator[ModelEvent, None]:
-        loop, news, stop = asyncio.get_running_loop(), asyncio.Queue[ModelEvent](), threading.Event()
+        loop, events, stop = asyncio.get_running_loop(), asyncio.Queue[ModelEvent](), threading.Event()
 
         def progress(share: float) -> None:
             if stop.is_set():
                 raise WorkCanceled
-            loop.call_soon_threadsafe(news.put_nowait, Progressed(share))
+            loop.call_soon_threadsafe(events.put_nowait, Progressed(share))
 
         def work() -> None:
-            loop.call_soon_threadsafe(news.put_nowait, self._outcome(request, progress))
+            loop.call_soon_threadsafe(events.put_nowait, self._outcome(request, progress))
 
         working = self._weights.in_thread(work)
         try:
             while True:
-                event = await news.get()
+                event = await events.get()
                 yield event
                 if isinstance(event, Result | Failed):
                     return
         finally:
             stop.set()
-            await asyncio.wait({working})  # who leaves keeps the turn and the weights in use until the thread is free
+            await asyncio.wait({working})  # a canceled call keeps its turn and the weights until the thread is free
 
     def _outcome(self, request: ModelRequest[Any], progress: Progress) -> ModelEvent:
         backend = self._weights.backend

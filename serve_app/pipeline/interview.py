@@ -1,7 +1,7 @@
-"""The whole flow of one job: decode → (ASR ∥ diarization) → alignment → metrics → assessment.
+"""The flow of an interview: decode → (ASR ∥ diarization) → alignment → metrics → assessment.
 
-Every finished stage is offered to the journal, and a stage the journal already holds is not run again, so a second
-attempt picks up where the first one died.
+The journal keeps the output of every finished stage. A stage that it holds is not run again, so a second attempt
+resumes where the first one ended.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ OpenInput = Callable[[], AbstractContextManager[Path]]
 
 @dataclass(frozen=True, slots=True)
 class Interview:
-    """What is to be assessed, and by what."""
+    """An interview to be assessed."""
 
     open_input: OpenInput
     max_duration_s: float
@@ -51,7 +51,7 @@ class Interview:
 
 
 class Journal(Observer, Protocol):
-    """Remembers finished stages and hears what the models report."""
+    """Keeps finished stages, and observes the models."""
 
     async def recall(self, stage: str, type_: type[T]) -> T | None:
         """Output of a stage that an earlier attempt finished."""

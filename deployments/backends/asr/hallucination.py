@@ -1,7 +1,8 @@
-"""Words nobody said: the signs by which a Whisper decoder gives away that it made something up.
+"""Detects hallucinated words in the output of a Whisper decoder.
 
 Thresholds on log-probability, no-speech probability and compression are those of Radford et al. 2022, "Robust Speech
-Recognition via Large-Scale Weak Supervision", section 4.5, as in the reference implementation. The rest are ours.
+Recognition via Large-Scale Weak Supervision", section 4.5, as in the reference implementation. The others
+were measured for this project.
 """
 
 import re
@@ -15,21 +16,22 @@ MIN_LOGPROB = -1.0
 MAX_NO_SPEECH = 0.6
 MAX_COMPRESSION = 2.4
 MIN_CONFIDENCE, FEW_WORDS = 0.5, 5
-"""Below this mean confidence FEW_WORDS or more are mostly wrong, whatever the log-probability says: Spanish read by an
-English model has 0.43, interviews 0.86 and more, one in ten of heavily accented read sentences 0.33 to 0.49."""
+"""FEW_WORDS or more words with a lower mean confidence are mostly wrong, whatever their log-probability. Measured:
+Spanish decoded by an English model 0.43, interviews 0.86 and more, one in ten heavily accented read sentences 0.33 to
+0.49."""
 MAX_WORDS_PER_S = 7.0
-"""Fast conversation stays under 5 words a second; a made-up sentence is squeezed into whatever sound there was."""
+"""Fast conversation stays below 5 words per second. Hallucinated sentences are squeezed into much less sound."""
 
 STOCK = {
     "you", "bye", "thank you", "thanks for watching", "thank you for watching", "thank you very much",
     "please subscribe", "subscribe to my channel", "subtitles by the amaraorg community", "see you in the next video",
 }  # fmt: skip
-"""What Whisper, trained on subtitles, says of noise. Dropped only where the decoder was unsure of speech as well."""
+"""What Whisper, trained on subtitles, writes for noise. Dropped only where the decoder is also unsure of speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One stretch the decoder read in one go, with its own measures of trust."""
+    """One decoded span with the decoder's own measures of confidence."""
 
     span: Span
     words: tuple[Word, ...]
@@ -39,16 +41,16 @@ class Decoded:
 
 
 def failed(decoded: Decoded, speech: list[Span]) -> bool:
-    """Tell whether the stretch should be decoded again: unsure, repetitive, or more words than fit into the speech."""
-    heard_s = seconds(intersection([decoded.span], speech))
-    crowded = len(decoded.words) > max(3.0, MAX_WORDS_PER_S * heard_s)
+    """Whether to decode the span again: low confidence, repetition, or more words than its speech can hold."""
+    speech_s = seconds(intersection([decoded.span], speech))
+    crowded = len(decoded.words) > max(3.0, MAX_WORDS_PER_S * speech_s)
     looping = bool(repeats([word.text for word in decoded.words]))
     return decoded.logprob < MIN_LOGPROB or decoded.compression > MAX_COMPRESSION or crowded or looping
 
 
 def credible(decoded: Decoded, speech: list[Span]) -> tuple[Word, ...]:
-    """Return the words worth keeping: clear inventions are left out, doubtful words marked `suspect`."""
-    if invented(decoded):
+    """Return the words to keep: hallucinations are dropped, doubtful words are marked `suspect`."""
+    if hallucinated(decoded):
         return ()
     doubtful = failed(decoded, speech) or _guessed(decoded)
     loops = repeats([word.text for word in decoded.words])
@@ -56,8 +58,8 @@ def credible(decoded: Decoded, speech: list[Span]) -> tuple[Word, ...]:
     return tuple(replace(word, suspect=doubtful or _in_silence(word, speech)) for word in kept)
 
 
-def invented(decoded: Decoded) -> bool:
-    """Tell whether nobody spoke: by the decoder's own count, or a stock phrase it was not sure of."""
+def hallucinated(decoded: Decoded) -> bool:
+    """Whether the span holds no speech: by the decoder's own probabilities, or a stock phrase it was unsure of."""
     if decoded.no_speech > MAX_NO_SPEECH and decoded.logprob < MIN_LOGPROB:
         return True
     text = " ".join(_plain(word.text) for word in decoded.words)
@@ -65,16 +67,16 @@ def invented(decoded: Decoded) -> bool:
 
 
 def _guessed(decoded: Decoded) -> bool:
-    """Tell whether the decoder made a sentence out of sounds it did not know."""
+    """Whether the decoder guessed a sentence from sounds it did not recognise."""
     count = len(decoded.words)
     return count >= FEW_WORDS and sum(word.confidence for word in decoded.words) < MIN_CONFIDENCE * count
 
 
 def repeats(texts: Sequence[str]) -> set[int]:
-    """Indexes of words that only say again what was just said, in loops no speaker falls into.
+    """Return the indexes of repeated words that a speaker would not repeat so often: a decoder's loop.
 
-    One word may stand eight times in a row, a phrase of two to eight words four times; what comes after the first
-    saying of a longer row is a decoder's loop.
+    One word may occur eight times in a row, a phrase of two to eight words three times. Of a longer row only the first
+    occurrence is kept.
     """
     plain = [_plain(text) for text in texts]
     surplus: set[int] = set()
@@ -99,7 +101,7 @@ def _times_in_a_row(words: Sequence[str], start: int, size: int) -> int:
 
 
 def _in_silence(word: Word, speech: list[Span]) -> bool:
-    """An unsure word more than half a second away from any speech."""
+    """Whether an unsure word lies more than half a second away from any speech."""
     return word.confidence < 0.5 and not intersection([(word.start - 0.5, word.end + 0.5)], speech)
 
 

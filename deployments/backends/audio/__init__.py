@@ -1,1 +1,1 @@
-"""Arithmetic on sound that several backends share."""
+"""Signal processing shared by several backends."""

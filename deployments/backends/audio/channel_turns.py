@@ -1,7 +1,7 @@
-"""Who spoke when, where each speaker has a channel of their own: the channel is the speaker.
+"""Diarizes recordings with one channel per speaker: the channel is the speaker.
 
-Voice activity per channel, less what leaks over from the other end: a channel counts only where it is not far quieter
-than another one.
+Detects voice activity per channel and removes echo: a channel counts only where it is at most LEAK_DB quieter than the
+loudest channel.
 """
 
 from itertools import chain
@@ -14,18 +14,18 @@ from serve_app.pipeline.types import SAMPLE_RATE, Diarization, Recording, Turn, 
 
 FRAME = SAMPLE_RATE // 10
 LEAK_DB = 12.0
-"""A voice that is this much quieter than another channel at the same moment is its echo."""
+"""A channel this much quieter than another one at the same moment carries only its echo."""
 
 BRIDGE_S = 0.5
-"""Pauses up to this long stay inside a turn."""
+"""Pauses of up to this length stay inside a turn."""
 
 Levels = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 def diarize_channels(audio: Recording, progress: Progress) -> Diarization:
-    """Return the turns of a recording by channel; speakers are numbered in the order in which they are first heard."""
+    """Return the turns of a recording by channel. Speakers are numbered by their first speech."""
     levels = [frame_levels(channel) for channel in audio.channels]
-    spoken = [union(spans, BRIDGE_S) for spans in spoken_by_channel(audio, progress)]
+    spoken = [union(spans, BRIDGE_S) for spans in speech_by_channel(audio, progress)]
     first = [spans[0][0] if spans else float("inf") for spans in spoken]
     ranks = sorted(range(len(spoken)), key=first.__getitem__)
     labels = tuple(f"SPEAKER_{ranks.index(index):02d}" for index in range(len(spoken)))
@@ -34,8 +34,8 @@ def diarize_channels(audio: Recording, progress: Progress) -> Diarization:
     return Diarization(_in_order(turns), _exclusive(spoken, levels, names), labels)
 
 
-def spoken_by_channel(audio: Recording, progress: Progress) -> list[list[Span]]:
-    """Return each channel's speech, less what leaks over from a louder one."""
+def speech_by_channel(audio: Recording, progress: Progress) -> list[list[Span]]:
+    """Return each channel's speech without the echo of louder channels."""
     levels = [frame_levels(channel) for channel in audio.channels]
     loudest, each = np.max(levels, axis=0), 1 / len(levels)
     return [
@@ -52,19 +52,19 @@ def spoken_by_channel(audio: Recording, progress: Progress) -> list[list[Span]]:
 
 
 def portion(progress: Progress, start: float, length: float) -> Progress:
-    """Progress of a step that begins at `start` and is `length` of the whole."""
+    """Map a step's progress to the whole: the step starts at `start` and takes `length`, both shares from 0 to 1."""
     return lambda share: progress(start + length * share)
 
 
 def frame_levels(samples: Waveform) -> Levels:
-    """RMS of 100 ms frames in dBFS, the last one padded with silence."""
+    """RMS of 100 ms frames in dBFS, shape (frames,). The last frame is padded with silence."""
     frames = np.pad(samples, (0, -len(samples) % FRAME)).reshape(-1, FRAME)
     return np.asarray(10 * np.log10(np.maximum(np.einsum("ij,ij->i", frames, frames) / FRAME, 1e-12)), dtype=np.float64)
 
 
 def _exclusive(spoken: list[list[Span]], levels: list[Levels], names: dict[int, str]) -> tuple[Turn, ...]:
-    """Turns without overlap: where several speak at once, the loudest channel has the floor."""
-    floor: list[Turn] = []
+    """Return turns without overlap: of several speakers at once, the loudest one gets the turn."""
+    exclusive: list[Turn] = []
     for index, name in names.items():
         others = np.max([level for other, level in enumerate(levels) if other != index], axis=0)
         shared = union(
@@ -72,8 +72,8 @@ def _exclusive(spoken: list[list[Span]], levels: list[Levels], names: dict[int, 
         )
         won = intersection(shared, _spans(levels[index] > others))
         alone = _without(spoken[index], shared)
-        floor += [Turn(start, end, name) for start, end in union([*alone, *won], 1e-6)]
-    return _in_order(floor)
+        exclusive += [Turn(start, end, name) for start, end in union([*alone, *won], 1e-6)]
+    return _in_order(exclusive)
 
 
 def _without(spans: list[Span], taken: list[Span]) -> list[Span]:
@@ -83,7 +83,7 @@ def _without(spans: list[Span], taken: list[Span]) -> list[Span]:
 
 
 def _spans(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[Span]:
-    """Runs of true 100 ms frames, in seconds."""
+    """Return runs of true 100 ms frames as spans in seconds."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(start * FRAME / SAMPLE_RATE, end * FRAME / SAMPLE_RATE) for start, end in edges.reshape(-1, 2).tolist()]
 

@@ -1,7 +1,7 @@
-"""Where speech is: voice activity, the windows a recogniser reads, and how much of the speech its words cover.
+"""Voice activity detection, the windows a recogniser decodes, and arithmetic on spans.
 
-All of it is arithmetic on spans, pairs of (start, end) in seconds, in time order and without overlap; only
-`speech_spans` runs a model, the Silero VAD that ships inside faster-whisper.
+A span is a pair (start, end) in seconds. Lists of spans are in time order and without overlap. Only `speech_spans` runs
+a model: the Silero VAD that ships with faster-whisper.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,16 +15,16 @@ from serve_app.pipeline.types import SAMPLE_RATE, Part, Waveform
 Span: TypeAlias = tuple[float, float]
 
 BLOCK_S = 300
-"""Seconds the VAD reads at once: 2 h in one go would take 1.4 GB of copies; blocks of 5 min take 60 MB."""
+"""Seconds the VAD reads at once. 2 h at once take 1.4 GB of copies; blocks of 5 min take 60 MB."""
 
 WINDOW_S = 30.0
 """Whisper's receptive field."""
 
 PAD_S = 0.2
-"""Margin around a window. 0.4 s cost 2 to 3 points of WER on a 3-minute interview and a phone call."""
+"""Margin around a window. 0.4 s raised WER by 2 to 3 points on a 3-minute interview and a phone call."""
 
 BRIDGE_S = 3.0
-"""Silence a window may hold. Shorter limits cut more, cost encoder passes, and 1 s lost 3 points of WER."""
+"""Longest silence inside a window. Shorter limits cost more encoder passes, and 1 s raised WER by 3 points."""
 
 VAD = VadOptions(
     threshold=0.5,
@@ -36,14 +36,14 @@ VAD = VadOptions(
 
 
 def speech_spans(samples: Waveform, progress: Callable[[float], None]) -> list[Span]:
-    """Return the speech of a recording; no span is longer than a window. `progress` gets the share read, 0 to 1."""
+    """Return the speech of a recording. No span is longer than a window. `progress` gets the share read, 0 to 1."""
     spans: list[Span] = []
     start, block = 0, BLOCK_S * SAMPLE_RATE
     while start < len(samples):
         found = [(chunk["start"], chunk["end"]) for chunk in get_speech_timestamps(samples[start : start + block], VAD)]
         after = start + block
         if after < len(samples) and found and found[-1][1] >= block - SAMPLE_RATE // 2:
-            after = start + found.pop()[0]  # cut off by the block's end: the next block reads it whole
+            after = start + found.pop()[0]  # the block's end cuts this span: read it again in the next block
         spans += [((start + a) / SAMPLE_RATE, (start + b) / SAMPLE_RATE) for a, b in found]
         start = after
         progress(min(1.0, start / len(samples)))
@@ -51,7 +51,7 @@ def speech_spans(samples: Waveform, progress: Callable[[float], None]) -> list[S
 
 
 def windows(speech: Iterable[Span], duration_s: float) -> list[Span]:
-    """Pack speech into as few windows as fit, cut only at silences, each padded by `PAD_S` where there is room."""
+    """Pack speech into few windows, cut at silences only, each padded by `PAD_S` where there is room."""
     packed: list[Span] = []
     for start, end in speech:
         if packed and end - packed[-1][0] <= WINDOW_S - 2 * PAD_S and start - packed[-1][1] <= BRIDGE_S:
@@ -63,7 +63,7 @@ def windows(speech: Iterable[Span], duration_s: float) -> list[Span]:
 
 
 def share_of(spans: list[Span], part: Part) -> list[Span]:
-    """Return the part's contiguous share of the windows: every window belongs to exactly one part."""
+    """Return the part's contiguous share of the windows. Every window belongs to exactly one part."""
     return spans[len(spans) * part.index // part.of : len(spans) * (part.index + 1) // part.of]
 
 
@@ -79,7 +79,7 @@ def union(spans: Iterable[Span], bridge_s: float = 0.0) -> list[Span]:
 
 
 def intersection(left: list[Span], right: list[Span]) -> list[Span]:
-    """Return what two lists of disjoint, sorted spans have in common."""
+    """Return the intersection of two lists of spans."""
     common: list[Span] = []
     i = j = 0
     while i < len(left) and j < len(right):
@@ -94,11 +94,11 @@ def intersection(left: list[Span], right: list[Span]) -> list[Span]:
 
 
 def complement(spans: list[Span], duration_s: float) -> list[Span]:
-    """Return what disjoint, sorted spans leave free between 0 and `duration_s`."""
+    """Return the time between 0 and `duration_s` outside the spans."""
     edges = [0.0, *(edge for span in spans for edge in span), duration_s]
     return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
 
 
 def seconds(spans: Iterable[Span]) -> float:
-    """Total length of disjoint spans."""
+    """Return the total length of the spans."""
     return sum(end - start for start, end in spans)

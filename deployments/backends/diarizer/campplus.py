@@ -1,9 +1,9 @@
-"""CAM++ speaker embeddings inside pyannote's diarization pipeline, at the cost of one pass over the recording.
+"""CAM++ speaker embeddings for pyannote's diarization pipeline, in one pass over the recording.
 
-pyannote asks for an embedding of every speaker of every window, and windows of 10 s start every second: each moment is
-embedded ten times and more. CAM++ up to its pooling layer does not know of speakers, so its frames are computed once
-per 10 s of audio, and every (window, speaker) pair only pools those its mask selects. On two cores that turned 21 s for
-30 s of audio into 0.4 s; diarization error rates stayed within 0.1 points but for one interview where they fell by 5.
+pyannote embeds every speaker of every window, and windows of 10 s start every second, so each moment is embedded at
+least ten times. The layers of CAM++ before pooling do not depend on the speaker: their frames are computed once per
+10 s of audio, and each (window, speaker) pair pools the frames that its mask selects. On two cores, 30 s of audio take
+0.4 s instead of 21 s. Diarization error rates stayed within 0.1 points, except one interview where it fell by 5.
 
 CAM++: Wang et al. 2023, "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking".
 """
@@ -27,16 +27,16 @@ from serve_app.pipeline.types import SAMPLE_RATE
 
 DIMENSION = 192
 FRAME_RATE = 50
-"""Frames a second before pooling: 10 ms filterbank frames, halved by the first convolution."""
+"""Frames per second before pooling: 10 ms filterbank frames, halved by the first convolution."""
 
 PIECE_S = 10
-"""Audio the frames are computed from at once. Pieces of 2 and 5 s gave the same error rates and cost more."""
+"""Seconds of audio per forward pass. Pieces of 2 and 5 s gave the same error rates and took longer."""
 
 FILTERBANK_TAIL = 240
-"""Samples by which the last 25 ms filterbank frame of a piece reaches into the next."""
+"""Samples of the next piece that the last 25 ms filterbank frame of a piece needs."""
 
 MIN_ALONE_FRAMES = 15
-"""Segmentation frames (0.25 s) a speaker must have alone in a window for the overlapped ones to be left out."""
+"""Overlapped frames are left out where a speaker has more than so many frames (0.25 s) alone in a window."""
 
 Embeddings = npt.NDArray[np.float64]
 
@@ -52,9 +52,9 @@ class CamPlusPlus(Model):
 
     @classmethod
     def from_files(cls, code: Path, weights: Path) -> "CamPlusPlus":
-        """Build the network of `code` (3D-Speaker's `CAMPPlus`) by file location and fill it with `weights`.
+        """Build the network defined in the file `code` (3D-Speaker's `CAMPPlus`) and load `weights`.
 
-        The package that carries both is not imported: its top level starts a pipeline of its own.
+        The package that contains both is not imported: importing it starts a pipeline of its own.
         """
         spec = spec_from_file_location("campplus_network", code)
         assert spec is not None
@@ -66,7 +66,7 @@ class CamPlusPlus(Model):
         return cls(network.eval())
 
     def frames(self, waveforms: torch.Tensor) -> torch.Tensor:
-        """Waveforms (batch, samples) → frames before pooling (batch, 512, frames), FRAME_RATE a second."""
+        """Map waveforms (batch, samples) to frames before pooling (batch, 512, frames), FRAME_RATE per second."""
         found: torch.Tensor = self.network.head(
             torch.stack([self._filterbank(one) for one in waveforms]).permute(0, 2, 1)
         )
@@ -77,9 +77,9 @@ class CamPlusPlus(Model):
         return found
 
     def pool(self, frames: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Frames (512, frames) and weights (speakers, frames) → embeddings (speakers, 192).
+        """Map frames (512, frames) and weights (speakers, frames) to embeddings (speakers, 192).
 
-        Weighted mean and standard deviation, as in pyannote's `StatsPool`, in place of CAM++'s unweighted ones.
+        Uses weighted mean and standard deviation, as in pyannote's `StatsPool`; CAM++ itself does not weight.
         """
         total = weights.sum(1, keepdim=True) + 1e-8
         mean = weights @ frames.T / total
@@ -90,7 +90,7 @@ class CamPlusPlus(Model):
         return pooled
 
     def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None, **_: Any) -> torch.Tensor:
-        """Waveforms (batch, 1, samples) and masks (batch, frames) → embeddings (batch, 192), as pyannote calls it."""
+        """Map waveforms (batch, 1, samples) and masks (batch, frames) to embeddings (batch, 192), for pyannote."""
         frames = self.frames(waveforms[:, 0])
         if weights is None:
             weights = torch.ones(len(frames), frames.shape[-1], device=frames.device)
@@ -99,16 +99,16 @@ class CamPlusPlus(Model):
 
     @staticmethod
     def _filterbank(waveform: torch.Tensor) -> torch.Tensor:
-        """80 Mel bands every 10 ms, mean-normalised: what 3D-Speaker trained CAM++ on. No dither, so repeatable."""
+        """80 Mel bands every 10 ms, mean-normalised, as in 3D-Speaker's training. Without dither, so repeatable."""
         bands: torch.Tensor = kaldi.fbank(waveform[None], num_mel_bins=80, sample_frequency=SAMPLE_RATE, dither=0.0)
         return bands - bands.mean(0, keepdim=True)
 
 
 class SharedFrameDiarization(SpeakerDiarization):
-    """pyannote's pipeline with frames shared between windows and speakers, and silent speakers skipped."""
+    """pyannote's pipeline, which computes frames once for all windows and speakers and skips silent speakers."""
 
     def __init__(self, segmentation: Model, embedding: CamPlusPlus, *, batches: tuple[int, int]) -> None:
-        """`batches` are sizes for segmentation and embedding."""
+        """`batches` are the batch sizes of segmentation and embedding."""
         super().__init__(
             segmentation=segmentation,
             segmentation_batch_size=batches[0],
@@ -120,7 +120,7 @@ class SharedFrameDiarization(SpeakerDiarization):
         self.clustering = MajorClustering(metric="cosine", constrained_assignment=True)
 
     def set_step(self, share: float) -> None:
-        """Let windows start every `share` of their length from now on."""
+        """Set the distance between window starts, as a share of the window's length."""
         self.segmentation_step = share
         self._segmentation.step = share * self._segmentation.duration
 
@@ -131,7 +131,7 @@ class SharedFrameDiarization(SpeakerDiarization):
         exclude_overlap: bool = False,  # noqa: ARG002, FBT001, FBT002 — the signature is pyannote's
         hook: Callable[..., None] | None = None,
     ) -> Embeddings:
-        """Embeddings of shape (windows, speakers, 192), NaN where a speaker is silent. Overlap is left out."""
+        """Return embeddings (windows, speakers, 192), NaN where a speaker is silent. Ignores overlapped frames."""
         masks = _masks(np.nan_to_num(binary_segmentations.data))
         windows, _, speakers = masks.shape
         found = np.full((windows, speakers, DIMENSION), np.nan)
@@ -158,14 +158,14 @@ class SharedFrameDiarization(SpeakerDiarization):
 
 
 class MajorClustering(AgglomerativeClustering):
-    """Agglomerative clustering in which a speaker needs a share of the talk, not a fixed number of windows.
+    """Agglomerative clustering in which a speaker needs a minimum share of the windows, not a fixed number.
 
-    pyannote's `min_cluster_size` ends at 20 windows, seconds of a long recording: laughs and crosstalk became third
-    and fourth speakers of two-person interviews. What is smaller joins the nearest speaker.
+    pyannote limits `min_cluster_size` to 20 windows, a few seconds of a long recording, so laughs and crosstalk became
+    third and fourth speakers of two-person interviews. Smaller clusters join the nearest speaker.
     """
 
     MIN_SHARE = 0.06
-    """With 3 % one of five ten-minute interviews kept a ghost speaker; 6 and 10 % gave the same, right answers."""
+    """3 % left a false third speaker in one of five ten-minute interviews; 6 and 10 % gave the same, correct result."""
 
     def cluster(
         self,
@@ -185,30 +185,30 @@ class MajorClustering(AgglomerativeClustering):
 
 
 class NoPLDA(PLDA):
-    """The pipeline insists on a PLDA model, agglomerative clustering never asks it anything."""
+    """Placeholder: the pipeline requires a PLDA model, but agglomerative clustering does not use it."""
 
     def __init__(self) -> None:
-        """Hold nothing."""
+        """Load nothing."""
 
 
 class _FrameReader:
-    """Frames of a recording by position, computed a few pieces at a time, forgotten once passed."""
+    """Reads frames of a recording by position. Computes a few pieces at a time and drops earlier ones."""
 
     def __init__(self, model: CamPlusPlus, waveform: torch.Tensor, batch_size: int) -> None:
         self._model, self._waveform, self._batch_size = model, waveform, batch_size
         self._pieces: dict[int, torch.Tensor] = {}
 
     def read(self, first: int, count: int) -> torch.Tensor:
-        """Frames `first` to `first + count`, shape (512, count). Reads must not go back by more than a piece."""
+        """Return frames `first` to `first + count`, shape (512, count). In rising order, each is computed once."""
         size = PIECE_S * FRAME_RATE
-        wanted = range(first // size, (first + count - 1) // size + 1)
-        for piece in [known for known in self._pieces if known < wanted[0]]:
+        needed = range(first // size, (first + count - 1) // size + 1)
+        for piece in [known for known in self._pieces if known < needed[0]]:
             del self._pieces[piece]
-        for piece in wanted:
+        for piece in needed:
             if piece not in self._pieces:
                 self._pieces.update(self._compute(piece))
-        offset = wanted[0] * size
-        return torch.cat([self._pieces[piece] for piece in wanted], dim=1)[:, first - offset : first - offset + count]
+        offset = needed[0] * size
+        return torch.cat([self._pieces[piece] for piece in needed], dim=1)[:, first - offset : first - offset + count]
 
     @torch.inference_mode()
     def _compute(self, first: int) -> Iterator[tuple[int, torch.Tensor]]:
@@ -219,14 +219,14 @@ class _FrameReader:
         )
 
     def _cut(self, piece: int) -> torch.Tensor:
-        """A piece's samples, always of the same length: padded with silence at the recording's end."""
+        """Return a piece's samples, padded with silence to a fixed length at the recording's end."""
         length = PIECE_S * SAMPLE_RATE
         samples = self._waveform[piece * length : (piece + 1) * length + FILTERBANK_TAIL]
         return pad(samples, (0, length + FILTERBANK_TAIL - len(samples)))
 
 
 def _masks(active: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Speaker masks (windows, frames, speakers) without overlapped frames, where enough is left without them."""
+    """Return speaker masks (windows, frames, speakers), without overlapped frames where enough others remain."""
     alone = active * (active.sum(axis=2, keepdims=True) < 2)
     enough = alone.sum(axis=1, keepdims=True) > MIN_ALONE_FRAMES
     return np.where(enough, alone, active).astype(np.float32)

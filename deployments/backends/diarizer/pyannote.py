@@ -1,8 +1,8 @@
-"""Who spoke when, with pyannote.audio's `SpeakerDiarization` pipeline, on the CPU or a GPU.
+"""Diarizes with pyannote.audio's `SpeakerDiarization` pipeline, on the CPU or a GPU.
 
-Two kinds of weights: a whole pipeline (`pipeline`: a directory or hub repository with a `config.yaml`), or its parts
-(`segmentation`, `embedding`, `embedding_code`) put together with CAM++ embeddings and agglomerative clustering. Voice
-embeddings live as long as the call; nothing of them leaves it.
+The weights are either a whole pipeline (`pipeline`: a directory or hub repository with a `config.yaml`) or its parts
+(`segmentation`, `embedding`, `embedding_code`), assembled with CAM++ embeddings and agglomerative clustering. Voice
+embeddings are discarded at the end of each call.
 """
 
 import gc
@@ -15,7 +15,7 @@ import torch
 
 from deployments.backends import LoadProgress
 from deployments.backends.audio.channel_turns import diarize_channels
-from deployments.backends.device import choose
+from deployments.backends.device import choose_device
 from deployments.backends.failures import job_failures
 from deployments.backends.progress import reporting
 from deployments.weights import Weights
@@ -24,36 +24,36 @@ from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import SAMPLE_RATE, Diarization, DiarizationRequest, Recording, Turn
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it complains of a torchcodec without FFmpeg; waveforms are handed over in memory
+    warnings.simplefilter("ignore")  # torchcodec misses FFmpeg; not needed, waveforms come from memory
     from pyannote.audio import Model, Pipeline
     from pyannote.audio.telemetry import set_telemetry_metrics
 
     from deployments.backends.diarizer.campplus import CamPlusPlus, SharedFrameDiarization
 
-set_telemetry_metrics(False)  # it would report the length and the speakers of every recording to its makers
+set_telemetry_metrics(False)  # telemetry sends the length and number of speakers of each recording
 
 MIN_SAMPLES = SAMPLE_RATE // 10
-"""Below 0.1 s there is nothing to tell apart, and the segmentation's frames would not fit."""
+"""Shorter recordings (under 0.1 s) do not fill the segmentation's frames: they have no turns."""
 
 STEP, LONG_STEP, LONG_S = 0.1, 0.2, 300.0
-"""Windows start every 1 s, in recordings over 5 minutes every 2 s: 1.65 times the speed and half the memory, for 0.16
-points of error on five ten-minute interviews; on 30 s clips it would cost 1.5."""
+"""Windows of 10 s start every 1 s, in recordings over 5 minutes every 2 s. The longer step is 1.65 times as fast and
+takes half the memory. It costs 0.16 points of error on five ten-minute interviews, and 1.5 on 30 s clips."""
 
 MIN_SPEAKER_S = 0.2
-"""Nobody says anything in less: the onset of a test tone passed for 0.08 s of speech."""
+"""A speaker with less talk is noise: the onset of a test tone counted as 0.08 s of speech."""
 
 CLUSTERING = {"method": "average", "threshold": 0.265, "min_cluster_size": 12}
-"""Average cosine distance at which voices count as two. Between 0.25 and 0.275 all of five two-person interviews and a
-phone call come out with two speakers; 0.3 joins two similar voices, 0.225 splits one."""
+"""`threshold` is the average cosine distance from which two voices count as different. Between 0.25 and 0.275, five
+two-person interviews and a phone call all have two speakers; 0.3 joins two similar voices, 0.225 splits one."""
 
 SHARES = {"segmentation": (0.0, 0.7), "embeddings": (0.7, 0.27)}
-"""Where each step of the pipeline starts and how long it takes, as shares of the whole."""
+"""Start and length of each pipeline step, as shares of the whole."""
 
 
 class Pyannote:
     """A diarization pipeline. See `Backend`.
 
-    Options: `device` is `auto`, `cpu` or `cuda`; `clustering` replaces `CLUSTERING` where the pipeline is put together
+    Options: `device` is `auto`, `cpu` or `cuda`; `clustering` replaces `CLUSTERING` where the pipeline is assembled
     from parts; `threads` 0 lets torch choose.
     """
 
@@ -69,7 +69,7 @@ class Pyannote:
         threads: int = 0,
     ) -> None:
         self.name = name
-        self.device = choose(device)
+        self.device = choose_device(device)
         self._weights = weights
         self._clustering = clustering or CLUSTERING
         self._batches = (segmentation_batch_size, embedding_batch_size)
@@ -90,11 +90,11 @@ class Pyannote:
             torch.set_num_threads(self._threads)
         with job_failures(self.name, WeightsUnavailable), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # checkpoints of older Lightning versions, upgraded on the fly
-            pipeline = self._whole(paths["pipeline"]) if "pipeline" in paths else self._from_parts(paths)
+            pipeline = self._pretrained(paths["pipeline"]) if "pipeline" in paths else self._from_parts(paths)
             self._pipeline = pipeline.to(torch.device(self.device))
         self._diarize(
             Recording(np.zeros(SAMPLE_RATE, dtype=np.float32)), None, lambda _: None
-        )  # the first run imports: 7 s
+        )  # the first run imports for 7 s
         progress(self.weight_bytes(), self.weight_bytes())
 
     def unload(self) -> None:
@@ -106,7 +106,7 @@ class Pyannote:
                 torch.cuda.empty_cache()
 
     def run(self, request: DiarizationRequest, progress: Progress) -> Diarization:
-        """See `Backend.run`. Where each speaker has a channel, the channels decide and `num_speakers` is ignored."""
+        """See `Backend.run`. With one channel per speaker, the channels decide and `num_speakers` is ignored."""
         audio: Recording = request.audio
         if self._pipeline is None:
             raise InferenceFailed(f"{self.name} was asked to diarize before its weights were loaded.")
@@ -119,20 +119,20 @@ class Pyannote:
         return _diarization(found.speaker_diarization, found.exclusive_speaker_diarization)
 
     def _diarize(self, audio: Recording, num_speakers: int | None, progress: Progress) -> Any:
-        """The pipeline's own output. What `progress` raises passes as it is."""
+        """Return pyannote's own output. An exception of `progress` leaves unchanged."""
         if isinstance(self._pipeline, SharedFrameDiarization):
             self._pipeline.set_step(LONG_STEP if audio.duration_s > LONG_S else STEP)
         with reporting(progress) as reporter, job_failures(self.name), warnings.catch_warnings():
-            # of samples that may not be written to (Ray's), of silent windows, of too few voices for the hint
+            # Warns of read-only samples (Ray's), of silent windows, and of fewer voices than `num_speakers`.
             warnings.simplefilter("ignore")
             waveform = torch.from_numpy(audio.samples)[None]
             file = {"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "recording"}
             return self._pipeline(file, num_speakers=num_speakers, hook=_Reporter(reporter))
 
-    def _whole(self, path: str) -> Any:
+    def _pretrained(self, path: str) -> Any:
         pipeline = Pipeline.from_pretrained(path)
         if pipeline is None:
-            raise WeightsUnavailable(f"{self.name}: there is no pipeline in {Path(path).name}.")
+            raise WeightsUnavailable(f"{self.name}: {Path(path).name} holds no pipeline (config.yaml).")
         pipeline.segmentation_batch_size, pipeline.embedding_batch_size = self._batches
         return pipeline
 
@@ -146,7 +146,7 @@ class Pyannote:
 
 
 class _Reporter:
-    """pyannote's hook: turns steps into one share."""
+    """pyannote's hook: maps the progress of the steps to one share."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -159,9 +159,9 @@ class _Reporter:
 
 
 def _diarization(everyone: Any, exclusive: Any) -> Diarization:
-    """Our turns from pyannote's annotations; speakers numbered in the order in which they are first heard."""
-    heard = {label: everyone.label_duration(label) for label in everyone.labels()}
-    tracks = [track for track in _tracks(everyone) if heard[track[2]] >= MIN_SPEAKER_S]
+    """Convert pyannote's annotations to turns. Speakers are numbered by their first speech."""
+    talk_s = {label: everyone.label_duration(label) for label in everyone.labels()}
+    tracks = [track for track in _tracks(everyone) if talk_s[track[2]] >= MIN_SPEAKER_S]
     names: dict[str, str] = {}
     for _, _, label in tracks:
         names.setdefault(label, f"SPEAKER_{len(names):02d}")
