@@ -54,8 +54,8 @@ class HandlePool:
     async def _call(self, role: ModelRole, method: str, args: tuple[Any, ...], observer: Observer) -> Any:
         """Follow one call's events to its result.
 
-        # By reference: in throughput mode Serve would send recordings by value, in gRPC messages of at most 4 MiB.
-        for a free GPU fraction for ever, without an error; `Interrupted` when the replica died.
+        Raises the replica's `JobFailure`; `VramUnavailable` when no replica took the call before the deadline: Ray
+        waits for a free GPU fraction for ever, without an error; `Interrupted` when the replica died.
         """
         # By reference: in throughput mode Serve would send recordings by value in gRPC messages of at most 4 MiB.
         handle = self._handles[role].options(stream=True, _by_reference=True)
