@@ -27,7 +27,7 @@ class Placement(NamedTuple):
 
 @serve.deployment(name="Executor")
 class Executor:
-    """Takes jobs through the pipeline, and sweeps for those that were dropped."""
+    """Runs jobs through the pipeline, and sweeps for stranded ones."""
 
     def __init__(
         self,
@@ -50,5 +50,5 @@ class Executor:
         return await asyncio.shield(asyncio.create_task(self._jobs.run_next()))
 
     async def prefetch(self) -> None:
-        """Load what a job that is being uploaded will need."""
+        """Load the models that a job being uploaded will need."""
         await self._jobs.prefetch()

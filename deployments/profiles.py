@@ -39,11 +39,11 @@ class ModelSpec(Strict):
         return self
 
     def weight_bytes(self) -> int:
-        """Size of all weights, 0 where they are not on this machine yet. Cheap: imports and reads nothing."""
+        """Size of all weights in bytes; 0 if they are not on this machine yet. Cheap: reads no file."""
         return sum(part.size() for part in self.weights.values())
 
     def preload(self) -> None:
-        """Import the backend's library in a thread of its own, so that the first call finds it there."""
+        """Start importing the backend's library in a thread, before the first call needs it."""
         Thread(target=preload, args=(self.backend,), name="preload", daemon=True).start()
 
     def build(self) -> Backend:

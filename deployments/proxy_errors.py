@@ -1,9 +1,9 @@
-"""What Serve's own proxy says when it cannot reach the application, in the form of our errors.
+"""Replaces the errors of Serve's own proxy by errors in the form of this API.
 
-Serve answers for itself, in plain text or not at all, when a request waits too long, no ingress replica is there or one
-dies with a request. Ray puts this in front of its proxy where the environment says
+Serve answers in plain text, or not at all, when a request waits too long, no ingress replica is there, or one
+dies during a request. Ray adds this middleware to its proxy where the environment says
 `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deployments.proxy_errors:middlewares`.
-The application's own refusals are JSON and pass as they are.
+The application's own errors are JSON and pass unchanged.
 """
 
 import json
@@ -20,7 +20,7 @@ from serve_app.settings import Settings
 
 
 def middlewares() -> list[Middleware]:
-    """What Serve asks for when the proxy starts."""
+    """The middlewares of the proxy. Serve calls this when the proxy starts."""
     return [Middleware(ProxyErrors, settings=Settings())]  # pydantic-settings fills the fields
 
 
@@ -42,7 +42,7 @@ class ProxyErrors:
 
 
 class _Answer:
-    """One answer on its way, exchanged for ours where it is Serve's."""
+    """One response; replaced if it is Serve's own error."""
 
     def __init__(self, send: Send, settings: Settings) -> None:
         self._send = send
@@ -51,7 +51,7 @@ class _Answer:
         self.begun = False
 
     async def send(self, message: Message) -> None:
-        """Pass the application's messages on; of Serve's, keep the headers that say when to come back."""
+        """Pass the application's messages on. Replace Serve's own errors, but keep their Retry-After and request id."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
             if message["status"] >= 400 and not headers.get("content-type", "").startswith("application/json"):
@@ -61,13 +61,13 @@ class _Answer:
         if not self._replaced:
             await self._send(message)
 
-    async def replace(self, given: MutableHeaders) -> None:
-        """Say that the service is unavailable."""
+    async def replace(self, headers_of_serve: MutableHeaders) -> None:
+        """Send 503 `unavailable` in place of Serve's response."""
         self.begun = self._replaced = True
-        request_id = given.get(HEADER) or f"req_{secrets.token_hex(10)}"
+        request_id = headers_of_serve.get(HEADER) or f"req_{secrets.token_hex(10)}"
         body = json.dumps(body_of(self._settings, request_id, describe(Unavailable(), self._settings))).encode()
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), HEADER: request_id}
-        headers |= {"Retry-After": given.get("retry-after") or "1"}
+        headers |= {"Retry-After": headers_of_serve.get("retry-after") or "1"}
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": Unavailable.status, "headers": raw})
         await self._send({"type": "http.response.body", "body": body})

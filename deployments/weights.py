@@ -39,7 +39,7 @@ class _Located(Strict, ABC):
         return self.root()
 
     def locate(self) -> Path:
-        """Return where the weights lie, after their hashes were checked. Raises `WeightsUnavailable`."""
+        """Check the hashes and return the path. Raises `WeightsUnavailable`."""
         root, target = self.root(), self.target()
         if not target.exists():
             raise WeightsUnavailable(f"Model files are missing: {target.name} is not in {root.name}.")
@@ -48,7 +48,7 @@ class _Located(Strict, ABC):
         return target
 
     def size(self) -> int:
-        """Bytes `locate` leads to; 0 where they are not on this machine yet. Cheap: reads no file."""
+        """Size in bytes; 0 if the files are not on this machine yet. Cheap: reads no file."""
         try:
             return _bytes_under(self.target())
         except WeightsUnavailable:
@@ -113,7 +113,7 @@ class HubWeights(_Located):
         return self._snapshot(local_files_only=True)
 
     def locate(self) -> Path:
-        """Fetch what is not cached, then check. Raises `WeightsUnavailable`."""
+        """Fetch missing files into the cache, then check the hashes. Raises `WeightsUnavailable`."""
         self._snapshot(local_files_only=False)
         return super().locate()
 
@@ -127,12 +127,12 @@ class HubWeights(_Located):
                     self.repo, revision=self.revision, allow_patterns=allow, local_files_only=local_files_only
                 )
             )
-        except Exception as exc:  # hub, network, proxy and disk errors share no base class, and mean the same here
-            raise WeightsUnavailable(f"{self.repo} is neither cached nor to be had from the hub: {exc}") from exc
+        except Exception as exc:  # hub, network, proxy and disk errors share no base class and are handled alike
+            raise WeightsUnavailable(f"{self.repo} is not cached and cannot be fetched from the hub: {exc}") from exc
 
 
 Weights = Annotated[PackageWeights | DirectoryWeights | HubWeights, Field(discriminator="source")]
-"""Where one part of a model lies."""
+"""Location of one part of a model."""
 
 
 def check_sha256(path: Path, expected: str) -> None:

@@ -21,11 +21,11 @@ from serve_app.settings import ROOT
 
 DEPLOYMENTS: dict[ModelRole, str] = {"asr": "ASR", "diarizer": "Diarizer", "assessor": "Assessor"}
 UNLOADING = "unloading"
-"""The application whose weights leave quickly and whose processes stay."""
+"""The application that unloads weights quickly and keeps its processes."""
 LEAVING = "leaving"
-"""The application whose processes are given up quickly."""
+"""The application that scales to zero quickly."""
 RACING = "racing"
-"""The application of fakes whose processes are given up at once."""
+"""The application of fakes that scales to zero at once."""
 SLOW_S = 120.0
 
 BARE = """
@@ -94,19 +94,19 @@ def seconds_to_warm(stack: Stack, application: str, role: ModelRole) -> float:
 
 
 def weights_cold(stack: Stack, role: ModelRole, rounds: int) -> list[float]:
-    """Seconds until a model is warm whose process lives and whose weights have left."""
+    """Seconds until a model is warm that was unloaded in a living process."""
     seconds_to_warm(stack, UNLOADING, role)
     return [_after(lambda: _state(stack, role) == "cold", stack, UNLOADING, role) for _ in range(rounds)]
 
 
 def first_start(stack: Stack, role: ModelRole) -> float:
-    """Seconds until a model is warm that has no process yet, and none in waiting either."""
+    """Seconds until a model is warm that never had a process and has no prestarted worker."""
     assert not any(_processes(role)), f"{role} was started before"
     return seconds_to_warm(stack, LEAVING, role)
 
 
 def process_cold(stack: Stack, role: ModelRole, backend: str, rounds: int) -> list[float]:
-    """Seconds until a model is warm that was scaled to zero; a process in waiting has imported its library since."""
+    """Seconds until a model is warm that was scaled to zero and has a prestarted worker."""
 
     def scaled_to_zero() -> bool:
         return not any(_processes(role)) and any(map(_idle, named(f"{TITLE} {backend}")))
@@ -149,7 +149,7 @@ def _after(cold: Callable[[], bool], stack: Stack, application: str, role: Model
     while not cold():
         assert time.monotonic() < end, f"{role} did not become cold"
         time.sleep(0.1)
-    time.sleep(1.0)  # let Serve's own books settle: a call that meets a replica on its way out is another measurement
+    time.sleep(1.0)  # let Serve finish: a call that meets an ending replica is another measurement
     return seconds_to_warm(stack, application, role)
 
 
@@ -175,7 +175,7 @@ def named(title: str) -> Iterator[psutil.Process]:
 
 
 def races(stack: Stack, rounds: int) -> dict[str, int]:
-    """Calls aimed at the moment at which a process is given up: how many failed, and how many had to start one."""
+    """Calls at the moment of scale to zero: how many failed, and how many started a process."""
 
     def run(role: ModelRole) -> list[list[str]]:
         return [_race(stack, role, nth) for nth in range(rounds // len(ROLES))]
@@ -188,7 +188,7 @@ def races(stack: Stack, rounds: int) -> dict[str, int]:
 
 def _race(stack: Stack, role: ModelRole, nth: int) -> list[str]:
     answer = httpx.get(f"{stack.base_url}/{RACING}/calls", params={"role": role}, timeout=SLOW_S).raise_for_status()
-    time.sleep(1.0 + nth % 7 * 0.25)  # Serve gives the process up 1.3 to 2 s after its last call
+    time.sleep(1.0 + nth % 7 * 0.25)  # Serve ends the process 1.3 to 2 s after its last call
     return [str(json.loads(line)["event"]) for line in answer.text.splitlines()]
 
 

@@ -120,7 +120,7 @@ def fractions(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:  # 
 
 
 def eviction(pool: "Pool", device: str, sizes: Sizes, used: Used) -> Proof:  # noqa: ARG001
-    """The third model makes the one leave that was used longest ago, and memory never exceeds the budget."""
+    """The third model evicts the least recently used one, and memory never exceeds the budget."""
     before = used() if used else 0
     pool.call("assessor")
     states = [pool.model(role)["state"] for role in ROLES]

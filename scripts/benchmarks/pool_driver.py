@@ -1,7 +1,7 @@
 """The model pool behind a bare front, for tests and measurements: one HTTP call is one model call, with all it reports.
 
 Not part of the product. `scripts.benchmarks.pool_driver:build` takes the arguments of `deployments.app:build`. It
-needs a database of its own (`DATABASE_URL` in its runtime environment), so that its ledger is nobody else's.
+needs a database of its own (`DATABASE_URL` in its runtime environment), so that its memory is managed apart.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class _EventQueue:
         self.say("inference", role=role)
 
     async def progress(self, role: ModelRole, share: float) -> None:
-        """Left out: nothing that is measured here depends on it."""
+        """Ignored: no measurement uses it."""
 
 
 class Calls:
@@ -72,30 +72,30 @@ class Calls:
 
     async def follow(self, role: ModelRole, *, warm: bool, seconds: float) -> AsyncIterator[str]:
         """One call's events as lines of JSON; the last is `result` or `failed`."""
-        heard = _EventQueue(asyncio.Queue(), time.monotonic())
-        task = asyncio.create_task(self._call(role, heard, warm=warm, seconds=seconds))
+        events = _EventQueue(asyncio.Queue(), time.monotonic())
+        task = asyncio.create_task(self._call(role, events, warm=warm, seconds=seconds))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        while (event := await heard.queue.get()) is not None:
+        while (event := await events.queue.get()) is not None:
             yield json.dumps(event) + "\n"
 
-    async def _call(self, role: ModelRole, heard: _EventQueue, *, warm: bool, seconds: float) -> None:
+    async def _call(self, role: ModelRole, events: _EventQueue, *, warm: bool, seconds: float) -> None:
         try:
-            await (self._models.warm(role, heard) if warm else self._work(role, heard, seconds))
-            heard.say("result")
+            await (self._models.warm(role, events) if warm else self._work(role, events, seconds))
+            events.say("result")
         except JobFailure as failure:
-            heard.say("failed", code=failure.code, message=failure.message)
+            events.say("failed", code=failure.code, message=failure.message)
         finally:
-            heard.queue.put_nowait(None)
+            events.queue.put_nowait(None)
 
-    async def _work(self, role: ModelRole, heard: _EventQueue, seconds: float) -> None:
+    async def _work(self, role: ModelRole, events: _EventQueue, seconds: float) -> None:
         audio = self._models.share(silence(seconds))
         if role == "asr":
-            await transcribe(TranscriptionRequest(audio, "en"), seconds, self._models, heard)
+            await transcribe(TranscriptionRequest(audio, "en"), seconds, self._models, events)
         elif role == "diarizer":
-            await self._models.run(DiarizationRequest(audio), heard)
+            await self._models.run(DiarizationRequest(audio), events)
         else:
-            await self._models.run(self._question, heard)
+            await self._models.run(self._question, events)
 
 
 @serve.deployment(name="Driver", max_ongoing_requests=1000)
@@ -139,6 +139,6 @@ def build(args: ServeArgs) -> Application:
 
 
 def silence(seconds: float) -> Recording:
-    """A recording with nobody in it."""
+    """A silent recording."""
     samples = np.zeros(int(seconds * SAMPLE_RATE), dtype=np.float32)
     return Recording(samples)

@@ -18,7 +18,7 @@ from tests.conftest import named
 from tests.serve.pool_calls import Pool
 
 SIZE_MIB = 200
-"""What a fake takes in the application `pressed`."""
+"""MiB that a fake holds in the application `pressed`."""
 BUDGET_MIB = 560
 """Room for two of them, with what unloaded processes keep (10 to 30 MiB each)."""
 SECOND_PRODUCT = "techscreen"
@@ -28,7 +28,7 @@ MANY = httpx.Limits(max_connections=300)
 
 @pytest.fixture(scope="package")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the stack's files lie."""
+    """Folder of the stack's files."""
     return tmp_path_factory.mktemp("serve")
 
 
@@ -98,7 +98,7 @@ def fakes(path: Path, num_gpus: float = 0, **options: dict[str, Any]) -> Path:
 
 
 def pressed_profile(folder: Path) -> Path:
-    """Three models of the same size; two of them work long enough to be met at work. Files there make loads fail."""
+    """Three models of the same size; two of them work for three seconds. Files in the folder make loads fail."""
     common = {"hold_mib": SIZE_MIB, "load_s": 0.5}
     slow, quick = {**common, "work_s": 3.0}, {**common, "work_s": 0.1}
     options = {"asr": slow, "diarizer": slow, "assessor": quick}
@@ -152,7 +152,7 @@ def pressed(stack: Stack) -> Pool:
 
 @pytest.fixture
 def racing(stack: Stack) -> Pool:
-    """Models whose processes are given up as soon as they are idle."""
+    """Models whose processes end as soon as they are idle."""
     return Pool(stack.base_url, "racing")
 
 

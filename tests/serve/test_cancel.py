@@ -48,7 +48,7 @@ def at_work(client: httpx.Client) -> dict[str, int]:
 
 
 def silence(seconds: int) -> bytes:
-    """A WAV file with nobody in it, at the least rate."""
+    """A silent WAV file at the lowest sample rate."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)

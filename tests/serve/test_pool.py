@@ -19,7 +19,7 @@ RACES = 7
 
 
 def test_an_idle_model_leaves_for_the_one_that_is_needed(pressed: Pool) -> None:
-    """Three models, room for two: the least recently used one goes, its process stays, and it can come back."""
+    """Three models, room for two: the least recently used one is evicted, its process stays, and it can load again."""
     assert pressed.call("asr") == COLD
     assert pressed.call("diarizer") == COLD
     asr = processes("pressed", "ASR")
@@ -46,7 +46,7 @@ def test_the_status_page_tells_what_was_measured(pressed: Pool) -> None:
 
 
 def test_busy_models_are_never_evicted(pressed: Pool) -> None:
-    """Two at work fill the memory: the third waits, fails as promised, and is served when they are done."""
+    """Two busy models fill the memory: the third fails with vram_unavailable, and is served when they are done."""
     busy = [pressed.start("asr"), pressed.start("diarizer")]
     wait_for(lambda: all(pressed.model(role)["in_flight"] for role in ("asr", "diarizer")), "they do not work")
     pressed.until("asr", "warm")
@@ -65,13 +65,13 @@ def test_a_load_that_fails_leaves_the_deployment_healthy(pressed: Pool, folder: 
     flag.write_text(failure)
     assert pressed.call("assessor")[-1] == code
     flag.unlink()
-    # on a machine with five times the work it can do, a neighbour may need longer to leave than the 1.5 s of this pool
+    # on an overloaded machine an eviction may take longer than this pool's deadline of 1.5 s
     wait_for(lambda: pressed.call("assessor") == COLD, "the deployment did not recover", within_s=15)
     assert processes("pressed", "Assessor") == before
 
 
 def make_cold(pool: Pool, role: str) -> None:
-    """Use the other two, so that `role` is the one that has left."""
+    """Use the other two, so that `role` is evicted."""
     calls = [pool.start(other) for other in DEPLOYMENTS if other != role]
     assert [call.result()[-1] for call in calls] == ["result", "result"]
     pool.until(role, "cold", within_s=5)
@@ -79,7 +79,7 @@ def make_cold(pool: Pool, role: str) -> None:
 
 @pytest.mark.parametrize("moment", ["loading", "inference"])
 def test_a_killed_process_is_cold_within_seconds_and_replaced(pressed: Pool, moment: str) -> None:
-    """Its call ends `interrupted`, its room is free at once, the status says so, and the next call is served."""
+    """Its call ends `interrupted`, its memory is free at once, the status shows it, and the next call is served."""
     if moment == "loading":
         make_cold(pressed, "asr")
     seen = []
@@ -93,7 +93,7 @@ def test_a_killed_process_is_cold_within_seconds_and_replaced(pressed: Pool, mom
 
 
 def test_what_ray_cannot_place_fails_in_time(unplaceable: Pool) -> None:
-    """Ray waits for ever, without an error; the call does not, and the status page names the reason."""
+    """A call fails at the placement deadline, where Ray would wait for ever, and the status gives the reason."""
     began = time.monotonic()
     assert unplaceable.call("asr") == ["vram_unavailable"]
     assert 3.5 < time.monotonic() - began < 8
@@ -121,7 +121,7 @@ def at_work(pool: Pool) -> list[int]:
 
 
 def test_calls_that_meet_a_process_on_its_way_out_are_served(racing: Pool) -> None:
-    """Calls aimed at the moment of scale to zero: none fails, and whether it loads is what really happens."""
+    """No call at the moment of scale to zero fails."""
     with ThreadPoolExecutor(3) as threads:
         rounds = list(threads.map(lambda role: [race(racing, role, n) for n in range(RACES)], DEPLOYMENTS))
     found = [events for calls in rounds for events in calls]

@@ -48,7 +48,7 @@ def test_a_sender_without_end_is_refused_while_it_sends(sender: Sender) -> None:
 
 @pytest.mark.parametrize("length", ["Content-Length: 500000000", "Transfer-Encoding: chunked"])
 def test_a_stranger_is_refused_at_once(sender: Sender, length: str) -> None:
-    """The 401 is there after a few kilobytes, and the server hangs up rather than swallow the rest."""
+    """The 401 is there after a few kilobytes, and the server closes the connection."""
     sender.begin(JOBS, length, key="Bearer nonsense")
     sender.chunk(PART + b"\0" * 4096)
     assert sender.answered(within_s=2)
@@ -57,7 +57,7 @@ def test_a_stranger_is_refused_at_once(sender: Sender, length: str) -> None:
 
 
 def test_an_ordinary_client_reads_the_refusal(client: httpx.Client) -> None:
-    """Hanging up costs nobody the answer: it is read by a client that sends on, and the next upload works."""
+    """A client that goes on sending still reads the answer, and its next upload works."""
     files = {"file": ("call.wav", b"\0" * 10 * SECOND_MAX_BYTES, "audio/wav")}
     for _ in range(5):
         answer = client.post(JOBS, data={"role_title": "Engineer"}, files=files)

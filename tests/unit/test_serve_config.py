@@ -1,4 +1,4 @@
-"""serve_config.yaml: Serve takes misspelt keys without a word, so they are looked for here."""
+"""serve_config.yaml: Serve silently ignores misspelt keys, so these tests find them."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -69,7 +69,7 @@ def test_the_arguments_are_the_builders(name: str, profile: str) -> None:
 
 @every_file
 def test_recordings_are_split_over_all_asr_replicas(config: dict[str, Any]) -> None:
-    """What the executor believes and what Serve may start agree, and Serve starts one for every part."""
+    """`asr_replicas` equals the ASR deployment's max_replicas, and every part gets its own replica."""
     application = config["applications"][0]
     asr = next(one for one in application["deployments"] if one["name"] == "ASR")
     scaling = asr["autoscaling_config"]
@@ -105,7 +105,7 @@ def test_idle_settings_are_those_that_were_measured(config: dict[str, Any]) -> N
 
 @every_file
 def test_models_scale_to_zero_and_the_edge_does_not(config: dict[str, Any]) -> None:
-    """Only models may be absent; an open stream must not use up the API."""
+    """Only models scale to zero, and the ingress accepts many open streams."""
     by_name = {deployment["name"]: deployment for deployment in config["applications"][0]["deployments"]}
     assert {by_name[name]["autoscaling_config"]["min_replicas"] for name in ("ASR", "Diarizer", "Assessor")} == {0}
     assert by_name["Ingress"]["num_replicas"] >= 1

@@ -1,4 +1,4 @@
-"""Replicas in one process over a real ledger: loading, sharing room, leaving it, running out of it."""
+"""Replicas in one process over a real database: loading, sharing memory, eviction, running out of memory."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ from serve_app.services import Services
 from tests.support.fakes import fake_spec
 
 SIZE = 100
-"""MiB a fake takes; the process's own noise stays under 40."""
+"""MiB that a fake holds; the process itself varies by less than 40."""
 BUDGET = 250
 """Room for two."""
 
@@ -116,7 +116,7 @@ async def test_cold_then_warm(replica: Make) -> None:
 
 
 async def test_the_footprint_is_what_the_process_grew_by(services: Services, replica: Make) -> None:
-    """Measured, kept with the load, and expected of the next one."""
+    """The footprint is measured, stored with the load, and expected of the next load."""
     await follow(replica(hold_mib=SIZE).warm())
     loaded = await row(services, "asr-0")
     assert loaded.footprint_mib is not None
@@ -126,7 +126,7 @@ async def test_the_footprint_is_what_the_process_grew_by(services: Services, rep
 
 
 async def test_callers_share_one_load(services: Services, replica: Make) -> None:
-    """Five at once, one row in the load history."""
+    """Five calls at once cause one load."""
     asr = replica(load_s=0.2)
     await asyncio.gather(*(follow(asr.run(work())) for _ in range(5)))
     async with services.database.transaction() as session:
@@ -134,7 +134,7 @@ async def test_callers_share_one_load(services: Services, replica: Make) -> None
 
 
 async def test_an_idle_model_leaves_for_one_that_is_needed(services: Services, replica: Make) -> None:
-    """The least recently used of two; the third loads in its place within a second."""
+    """The least recently used of two models is evicted, and the third loads within two seconds."""
     await occupy(services, "recent", SIZE, idle_s=5)
     await occupy(services, "old", SIZE, idle_s=50)
     leaving = asyncio.create_task(leave_when_asked(services, "old"))
@@ -146,7 +146,7 @@ async def test_an_idle_model_leaves_for_one_that_is_needed(services: Services, r
 
 
 async def test_a_replica_that_is_asked_unloads_at_once(services: Services, replica: Make) -> None:
-    """The bus wakes it; the row says cold, the request is answered, and the next call loads again."""
+    """The bus wakes the replica; it unloads, clears the request, and the next call loads again."""
     asr = replica(hold_mib=SIZE)
     await follow(asr.run(work()))
     await until(services, "asr-0", ModelState.WARM)
@@ -160,7 +160,7 @@ async def test_a_replica_that_is_asked_unloads_at_once(services: Services, repli
 
 
 async def test_a_busy_replica_declines_to_leave(services: Services, replica: Make) -> None:
-    """The work goes on, the request is withdrawn, the model stays warm."""
+    """The work goes on, the eviction request is cleared, and the model stays warm."""
     asr = replica()
     await follow(asr.warm())
     call = asyncio.create_task(follow(asr.run(work(1.0))))
@@ -173,7 +173,7 @@ async def test_a_busy_replica_declines_to_leave(services: Services, replica: Mak
 
 
 async def test_no_room_is_waited_for_until_the_deadline(services: Services, replica: Make) -> None:
-    """Then the call fails as promised, and the same replica serves once there is room."""
+    """At the deadline the call fails with VramUnavailable; once memory is free the same replica serves."""
     await occupy(services, "busy", SIZE * 2, in_flight=1)
     asr = replica(limits=Limits(BUDGET, room_deadline_s=1.0))
     began = time.monotonic()
@@ -184,7 +184,7 @@ async def test_no_room_is_waited_for_until_the_deadline(services: Services, repl
 
 
 async def test_room_that_comes_free_is_taken(services: Services, replica: Make) -> None:
-    """A waiting call goes on as soon as another model has left."""
+    """A waiting call continues as soon as another model has unloaded."""
     await occupy(services, "busy", SIZE * 2, in_flight=1)
     call = asyncio.create_task(follow(replica().run(work())))
     async with asyncio.timeout(10):
@@ -196,7 +196,7 @@ async def test_room_that_comes_free_is_taken(services: Services, replica: Make) 
 
 
 async def test_a_model_larger_than_the_budget_fails_at_once(replica: Make) -> None:
-    """No deadline is waited for what can never be."""
+    """A request above the budget fails without waiting for the deadline."""
     asr = replica(limits=Limits(SIZE - 1, room_deadline_s=30.0))
     events = await asyncio.wait_for(follow(asr.run(work())), 3)
     assert events[-1] == "VramUnavailable"
@@ -211,13 +211,13 @@ async def test_the_last_room_is_given_once(services: Services, replica: Make) ->
 
 
 async def test_the_dead_hold_no_room(services: Services, replica: Make) -> None:
-    """A process that was killed cannot retire its row, and need not."""
+    """The row of a killed process holds no memory."""
     await occupy(services, "killed", BUDGET, in_flight=1, pid=DEAD)
     assert (await follow(replica().run(work())))[-1] == "Result"
 
 
 async def test_running_out_of_memory_while_loading_is_the_same_case(replica: Make, tmp_path: Path) -> None:
-    """Caught, cleaned up, retried while the deadline allows, `VramUnavailable` then; and well again afterwards."""
+    """The load is retried until the deadline, then the call fails with VramUnavailable; the next call can succeed."""
     flag = tmp_path / "fail"
     flag.write_text("oom")
     asr = replica(limits=Limits(BUDGET, room_deadline_s=0.8), fail=str(flag))
@@ -237,7 +237,7 @@ async def test_memory_that_comes_free_in_time_saves_the_call(replica: Make, tmp_
 
 
 async def test_a_broken_load_fails_its_callers_and_the_next_call_tries_again(replica: Make, tmp_path: Path) -> None:
-    """All who waited hear of it; the replica stays in service."""
+    """All waiting calls fail, and the replica stays in service."""
     flag = tmp_path / "fail"
     flag.write_text("broken")
     asr = replica(fail=str(flag))
@@ -248,7 +248,7 @@ async def test_a_broken_load_fails_its_callers_and_the_next_call_tries_again(rep
 
 
 async def test_idle_weights_leave_in_place(services: Services, replica: Make) -> None:
-    """After the idle time, not before; the next call reloads in the same process."""
+    """Weights are unloaded after the idle time, not before; the next call reloads in the same process."""
     asr = replica(limits=Limits(BUDGET, room_deadline_s=5.0, unload_after_s=1.0), hold_mib=SIZE)
     await follow(asr.run(work(1.5)))
     await asyncio.sleep(0.3)
@@ -258,7 +258,7 @@ async def test_idle_weights_leave_in_place(services: Services, replica: Make) ->
 
 
 async def test_calls_that_meet_an_unload_just_load_again(replica: Make) -> None:
-    """Fifteen calls aimed at the idle time: every one ends with a result, none is told a lie about loading."""
+    """Fifteen calls aimed at the idle time: each ends with a result."""
     asr = replica(limits=Limits(BUDGET, room_deadline_s=5.0, unload_after_s=0.05))
     for round_ in range(15):
         events = await follow(asr.run(work()))
@@ -268,7 +268,7 @@ async def test_calls_that_meet_an_unload_just_load_again(replica: Make) -> None:
 
 
 async def test_a_caller_who_leaves_stops_waiting_for_room(services: Services, replica: Make) -> None:
-    """Nobody loads for the departed."""
+    """A load that no caller waits for any more is given up."""
     await occupy(services, "busy", SIZE * 2, in_flight=1)
     call = asyncio.create_task(follow(replica().run(work())))
     await asyncio.sleep(0.5)
@@ -288,7 +288,7 @@ async def test_a_prefetch_takes_free_room_only(services: Services, replica: Make
 
 
 async def test_an_abandoned_call_frees_the_turn(replica: Make) -> None:
-    """The next caller is not stuck behind work nobody waits for."""
+    """A canceled call stops its work, so the next call does not wait for it."""
     asr = replica()
     call = asyncio.create_task(follow(asr.run(work(30))))
     await asyncio.sleep(0.3)
@@ -297,7 +297,7 @@ async def test_an_abandoned_call_frees_the_turn(replica: Make) -> None:
 
 
 async def test_an_abandoned_call_counts_until_its_work_has_ended(services: Services, replica: Make) -> None:
-    """While the thread works on, the row says busy, the weights stay though asked to leave, and the next call waits."""
+    """Until the thread ends the replica counts as busy, declines eviction, and lets the next call wait."""
     asr = replica()
     await follow(asr.warm())
     free = threading.Event()
@@ -322,7 +322,7 @@ def test_event_names_are_the_protocol() -> None:
     ]  # fmt: skip
 
 
-# Other processes on the ledger, as rows -------------------------------------------------------------------------------
+# Other processes, as rows -------------------------------------------------------------------------------
 
 DEAD = 2**22 + 1
 """Above the largest process id of Linux."""
@@ -331,7 +331,7 @@ DEAD = 2**22 + 1
 async def occupy(
     services: Services, name: str, held: int, *, in_flight: int = 0, pid: int | None = None, idle_s: float = 0
 ) -> None:
-    """A neighbour that holds memory of this host."""
+    """Another replica that holds memory of this host."""
     import os
     import socket
 
@@ -347,19 +347,19 @@ async def occupy(
 
 
 async def pretend_held(services: Services, name: str, held: int) -> None:
-    """Set a row's part, as its next heartbeat would."""
+    """Set the memory that a row holds, as its next heartbeat would."""
     async with services.database.transaction() as session:
         await session.exec(update(ModelReplica).where(col(ModelReplica.replica_id) == name).values(held_mib=held))
 
 
 async def ask(services: Services, name: str) -> None:
-    """Ask a replica to leave, the way the ledger does."""
+    """Request a replica's eviction."""
     async with services.database.transaction() as session:
         await admission.request_eviction(session, (name,))
 
 
 async def leave_when_asked(services: Services, name: str) -> None:
-    """What a neighbour does: unload when its row says so."""
+    """Unload when the row has an eviction request, as another process would."""
     while (await row(services, name)).evict_requested_at is None:  # noqa: ASYNC110 - another process's row has no event
         await asyncio.sleep(0.02)
     async with services.database.transaction() as session:
@@ -368,7 +368,7 @@ async def leave_when_asked(services: Services, name: str) -> None:
 
 
 async def test_the_status_says_when_a_model_was_used_last_by_a_process_that_left(services: Services) -> None:
-    """Cold, without a process, and one row kept for it however many processes came and went."""
+    """The model is cold without a replica, and one row of its past processes is kept."""
     for number in range(3):
         await occupy(services, "asr", 10, idle_s=60 - number)
         async with services.database.transaction() as session:

@@ -1,4 +1,4 @@
-"""Serve's own answers in our form: a proxy that is a function here, and a real one in tests/serve."""
+"""Serve's own errors in the form of this API: over a function as proxy here, over the real proxy in tests/serve."""
 
 import httpx
 import pytest
@@ -27,7 +27,7 @@ async def ask(proxy: ASGIApp, path: str = "/v1/credits") -> httpx.Response:
     ],
 )
 async def test_an_error_of_serves_becomes_one_of_ours(said: Response) -> None:
-    """503 unavailable, with the id Serve gave and its word on when to come back; nothing of its text is left."""
+    """Serve's error becomes 503 unavailable, with Serve's request id and Retry-After and none of its text."""
     answer = await ask(said)
     detail = answer.json()["detail"]
     assert (answer.status_code, detail["code"], detail["retryable"]) == (503, "unavailable", True)
@@ -38,7 +38,7 @@ async def test_an_error_of_serves_becomes_one_of_ours(said: Response) -> None:
 
 
 async def test_a_replica_that_dies_with_a_request_is_an_error_of_ours() -> None:
-    """Serve then sends nothing."""
+    """A proxy that sends nothing becomes 503 unavailable."""
 
     async def dead(scope: Scope, receive: Receive, send: Send) -> None: ...
 
@@ -50,11 +50,11 @@ async def test_a_replica_that_dies_with_a_request_is_an_error_of_ours() -> None:
     "said", [JSONResponse({"detail": {"code": "job_not_found"}}, 404), PlainTextResponse("1\n00:00", 200)]
 )
 async def test_the_applications_answers_pass_as_they_are(said: Response) -> None:
-    """Refusals and documents alike."""
+    """The application's errors and documents pass unchanged."""
     answer = await ask(said)
     assert (answer.status_code, answer.content) == (said.status_code, said.body)
 
 
 async def test_serves_own_pages_for_operators_pass() -> None:
-    """Its health says what it says."""
+    """Paths under /-/ pass unchanged."""
     assert (await ask(PlainTextResponse("not ready", 503), "/-/healthz")).text == "not ready"

@@ -18,7 +18,7 @@ CONTENT = b"weights"
 
 
 def package(**changes: object) -> PackageWeights:
-    """A file of PyYAML stands for weights: it is there wherever profiles can be read."""
+    """A file of PyYAML stands for weights: it is installed wherever profiles can be read."""
     fields = {"distribution": "PyYAML", "version": yaml.__version__, "package": "yaml", "path": "loader.py"} | changes
     return PackageWeights.model_validate({"source": "package", **fields})
 
@@ -43,7 +43,7 @@ def test_a_package_that_is_not_installed_says_what_to_install() -> None:
 
 
 def test_another_version_of_a_package_is_refused() -> None:
-    """Hashes belong to one version, so only that one will do."""
+    """Another version than the pinned one is refused."""
     with pytest.raises(WeightsUnavailable, match="pinned"):
         package(version="0.0.1").locate()
 
@@ -68,7 +68,7 @@ def test_an_altered_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_altered_after_a_good_load_is_refused(tmp_path: Path) -> None:
-    """The remembered verdict belongs to the file's size and time, not to its name."""
+    """A cached digest is used only for the same size and time."""
     weights = directory(tmp_path)
     weights.locate()
     (tmp_path / "model.bin").write_bytes(b"w3ights")
@@ -85,7 +85,7 @@ def test_a_missing_hashed_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_directory_weighs_nothing_and_cannot_be_located(tmp_path: Path) -> None:
-    """The size is asked before loading, so it must not fail."""
+    """A missing directory has size 0 and cannot be located."""
     weights = DirectoryWeights(source="directory", path=tmp_path / "absent")
     assert weights.size() == 0
     with pytest.raises(WeightsUnavailable):
@@ -93,7 +93,7 @@ def test_a_missing_directory_weighs_nothing_and_cannot_be_located(tmp_path: Path
 
 
 def test_a_hub_model_that_is_not_cached_weighs_nothing() -> None:
-    """Before the first download there is nothing to show and nothing to fail."""
+    """A hub model that is not cached has size 0."""
     assert HubWeights(source="hub", repo="nobody/no-such-model").size() == 0
 
 
@@ -111,13 +111,13 @@ def test_every_shipped_profile_loads(name: str) -> None:
 
 
 def test_an_unknown_profile_is_answered_with_the_known_names() -> None:
-    """Whoever misspells a profile is told which there are."""
+    """The error lists the known profiles."""
     with pytest.raises(ValueError, match="embedded"):
         load_profile("embeded")
 
 
 def test_a_profile_with_a_misspelt_key_is_refused(tmp_path: Path) -> None:
-    """`diariser` is not quietly ignored."""
+    """An unknown key is refused by name."""
     path = tmp_path / "mine.yaml"
     path.write_text("asr: {backend: fake_transcriber, name: fake}\ndiariser: {}\n")
     with pytest.raises(ValueError, match="diariser"):

@@ -1,4 +1,4 @@
-"""The ledger's arithmetic: who may load and who must leave."""
+"""Memory admission: which load may begin and which idle replicas are evicted."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,17 +27,17 @@ def evicting(total: int, *others: Holding, budget: int = 1000) -> Verdict:
 
 
 def test_an_empty_device_takes_what_fits_its_budget() -> None:
-    """Up to the last MiB."""
+    """A load may use the whole budget."""
     assert evicting(1000) == Load()
 
 
 def test_what_exceeds_the_budget_is_refused_at_once() -> None:
-    """Waiting could not help."""
+    """A load above the budget is TooBig."""
     assert evicting(1001) == TooBig()
 
 
 def test_the_idle_longest_leaves_first() -> None:
-    """Not the largest, and not the busy one."""
+    """The least recently used idle replica is evicted, whatever the sizes."""
     others = [holding("busy", 400), holding("recent", 300, 1), holding("old", 300, 9)]
     assert evicting(300, *others) == Evict(("old",))
 
@@ -52,7 +52,7 @@ def test_as_many_leave_as_are_needed() -> None:
 
 
 def test_a_small_one_stays_when_the_next_alone_suffices() -> None:
-    """Evicting the older, smaller model as well would gain nothing."""
+    """An older, smaller replica stays if evicting the next one alone suffices."""
     others = [holding("small", 100, 9), holding("large", 800, 1)]
     assert evicting(700, *others) == Evict(("large",))
 
@@ -62,18 +62,18 @@ def test_busy_models_are_waited_for() -> None:
 
 
 def test_nobody_is_asked_in_vain() -> None:
-    """When all idle ones together would not do, they stay."""
+    """No replica is evicted if all idle ones together do not free enough."""
     assert evicting(500, holding("busy", 800), holding("idle", 100, 1)) == Wait(400)
 
 
 def test_those_who_are_leaving_are_not_asked_again() -> None:
-    """Their room is on its way; nobody else must go for it."""
+    """Memory of evictions under way counts, so no other replica is evicted."""
     others = [holding("leaving", 600, 9, leaving=True), holding("idle", 400, 1)]
     assert evicting(500, *others) == Evict(())
 
 
 def test_only_what_unloading_frees_counts() -> None:
-    """A CUDA context stays behind: two must leave for what one holds."""
+    """A CUDA context stays after an unload, so two replicas are evicted."""
     others = [holding("a", 500, 9, residual=300), holding("b", 500, 5, residual=300)]
     assert evicting(300, *others) == Evict(("a", "b"))
 
@@ -83,12 +83,12 @@ def test_a_prefetch_evicts_nobody() -> None:
 
 
 def test_memory_that_others_took_outside_the_ledger_counts() -> None:
-    """The device says 100 MiB are free, whatever the budget says."""
+    """Free memory limits a load below the budget."""
     assert decide(request(500, free=100), [], may_evict=True) == Wait(400)
 
 
 def test_what_the_process_holds_already_need_not_be_free() -> None:
-    """It reloads into 200 MiB of its own and 300 free ones."""
+    """Memory that the process holds already counts as available to it."""
     assert decide(request(500, held=200, free=300), [], may_evict=True) == Load()
 
 
@@ -105,7 +105,7 @@ holdings = st.lists(
 
 @given(st.integers(1, 1000), holdings)
 def test_a_decision_is_enough_and_not_too_much(total: int, others: list[Holding]) -> None:
-    """Loads fit; evictions make it fit, hit idle models alone, and none of them could be spared."""
+    """Admitted loads fit; evictions suffice, hit idle replicas only, and each of them is necessary."""
     verdict = evicting(total, *others)
     free = 1000 - sum(other.held_mib for other in others)
     idle = {other.replica_id: other.held_mib for other in others if other.idle_since}
@@ -123,7 +123,7 @@ def test_a_decision_is_enough_and_not_too_much(total: int, others: list[Holding]
 
 
 def test_resident_growth_is_measured() -> None:
-    """Within 10 MiB for 80 that were really written."""
+    """80 MiB that are written are measured within 10 MiB."""
     meter = HostMeter()
     block = bytearray(b"1") * (80 << 20)
     assert 70 <= meter.held_mib() <= 90
