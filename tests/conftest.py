@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
 from deployments.replica.local_pool import LocalPool
@@ -20,6 +21,9 @@ from serve_app.settings import Settings
 from serve_app.storage.database import Database
 from tests.support.fakes import RecordedNotifications, local_pool
 from tests.support.world import Customer, new_customer
+
+settings.register_profile("shared_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared_machine")  # a test fails on what it finds, never on how busy the machine is
 
 NUMBERS = itertools.count(1)
 ROSTER = [
