@@ -31,9 +31,9 @@ class Replica:
     """Serves calls to one backend in order of arrival: one at a time, or as many as its spec allows `at_once`."""
 
     def __init__(
-        self, role: ModelRole, spec: ModelSpec, replica_id: str, reports: PoolClient, limits: Limits | None = None
+        self, role: ModelRole, spec: ModelSpec, replica_id: str, client: PoolClient, limits: Limits | None = None
     ) -> None:
-        self._weights = WeightsLifecycle(role, spec, replica_id, reports, limits or Limits())
+        self._weights = WeightsLifecycle(role, spec, replica_id, client, limits or Limits())
         self._turns = asyncio.Semaphore(spec.at_once)
         self._constructed_at = time.monotonic()
 

@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
@@ -19,10 +18,10 @@ import typer
 from deployments.backends import Backend
 from deployments.profiles import ModelSpec, load_profile
 from deployments.replica.local_pool import LocalPool
-from scripts.evaluation.observed import MemoryJournal, ObservedBackend
+from scripts.evaluation.observed import MemoryJournal, ObservedBackend, Run
 from serve_app.pipeline.interview import Interview, run
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import ROLES
+from serve_app.pipeline.types import ROLES, ModelRequest
 from serve_app.settings import ROOT
 from serve_app.verticals.catalog import Catalog
 
@@ -34,12 +33,12 @@ class _Timed(ModelSpec):
     """A spec whose backend records the times of its reports."""
 
     def build(self) -> Backend:
-        return ObservedBackend(super().build(), ("run",), _timed)
+        return ObservedBackend(super().build(), _timed)
 
 
-def _timed(_: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    times = REPORTS.setdefault(args[0].role, [time.monotonic()])
-    result = call(*(_recording_times(arg, times) if callable(arg) else arg for arg in args))
+def _timed(run: Run, request: ModelRequest[Any], progress: Progress) -> Any:
+    times = REPORTS.setdefault(request.role, [time.monotonic()])
+    result = run(request, _recording_times(progress, times))
     times.append(time.monotonic())
     return result
 

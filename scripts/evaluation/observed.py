@@ -1,26 +1,30 @@
-"""Instruments for measurements: a backend whose calls are intercepted, and a journal in memory."""
+"""Instruments for measurements: a backend whose runs are intercepted, and a journal in memory."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from deployments.backends import Backend
-from serve_app.pipeline.ports import Loading
-from serve_app.pipeline.types import ModelRole
+from serve_app.pipeline.ports import Loading, Progress
+from serve_app.pipeline.types import ModelRequest, ModelRole
 
-Interceptor: TypeAlias = Callable[[str, Callable[..., Any], tuple[Any, ...]], Any]
-"""Takes a method's name, the method and its arguments; calls the method and returns its result."""
+Run: TypeAlias = Callable[[ModelRequest[Any], Progress], Any]
+Interceptor: TypeAlias = Callable[[Run, ModelRequest[Any], Progress], Any]
+"""Takes `Backend.run` and its arguments; calls it and returns its result."""
 
 
 class ObservedBackend:
-    """A backend that calls some of its methods through an interceptor."""
+    """A backend that runs its requests through an interceptor."""
 
-    def __init__(self, backend: Backend, methods: Collection[str], interceptor: Interceptor) -> None:
-        self._backend, self._methods, self._interceptor = backend, methods, interceptor
+    def __init__(self, backend: Backend, interceptor: Interceptor) -> None:
+        self._backend, self._interceptor = backend, interceptor
+
+    def run(self, request: ModelRequest[Any], progress: Progress) -> Any:
+        """See `Backend.run`."""
+        return self._interceptor(self._backend.run, request, progress)
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._backend, name)
-        return (lambda *args: self._interceptor(name, method, args)) if name in self._methods else method
+        return getattr(self._backend, name)
 
 
 @dataclass

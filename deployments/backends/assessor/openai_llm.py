@@ -70,21 +70,24 @@ class OpenAILLM:
 
     def session(self, progress: ProgressReporter) -> "OpenAISession":
         """See `SessionModel.session`."""
-        if self._client is None:
-            raise InferenceFailed(f"{self.name} was asked to assess before it was loaded.")
+        self._loaded()
         return OpenAISession(self, progress)
 
     def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """Send a request. Raises `InferenceFailed`, and `VramUnavailable` when the endpoint is at capacity."""
-        if self._client is None:
-            raise InferenceFailed(f"{self.name} was asked to assess before it was loaded.")
+        client = self._loaded()
         try:
-            answer = self._client.post(path, json=body)
+            answer = client.post(path, json=body)
         except httpx.HTTPError as exc:
             raise InferenceFailed(f"{self.name} did not answer ({type(exc).__name__}).") from exc
         if answer.is_error:
             raise self._failure(answer.status_code)
         return answer
+
+    def _loaded(self) -> httpx.Client:
+        if self._client is None:
+            raise InferenceFailed(f"{self.name} was asked to assess before it was loaded.")
+        return self._client
 
     def _headers(self) -> dict[str, str]:
         if not self._api_key_env:

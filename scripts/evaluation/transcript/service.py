@@ -6,7 +6,7 @@ Without assessment: the plain script that it is compared with has none either.
 import asyncio
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from deployments.backends import Backend
 from deployments.profiles import ModelSpec, Profile
 from deployments.replica.local_pool import LocalPool
-from scripts.evaluation.observed import MemoryJournal, ObservedBackend
+from scripts.evaluation.observed import MemoryJournal, ObservedBackend, Run
 from scripts.evaluation.transcript.plain_script import SystemOutput
 from scripts.evaluation.transcript.recordings import ReferenceRecording
 from scripts.evaluation.transcript.scores import Line
 from serve_app.pipeline.interview import Interview, run
-from serve_app.pipeline.ports import Observer
+from serve_app.pipeline.ports import Observer, Progress
 from serve_app.pipeline.types import SAMPLE_RATE, Assessment, AssessmentRequest, ModelRequest, Recording, Rubric
 
 R = TypeVar("R")
@@ -76,15 +76,15 @@ class _TimedSpec(ModelSpec):
     """A spec whose backend records its calls in `SPANS`."""
 
     def build(self) -> Backend:
-        return ObservedBackend(super().build(), ("run",), _timed)
+        return ObservedBackend(super().build(), _timed)
 
 
-def _timed(_: str, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+def _timed(run: Run, request: ModelRequest[Any], progress: Progress) -> Any:
     began = time.perf_counter()
     try:
-        return call(*args)
+        return run(request, progress)
     finally:
-        SPANS.append((args[0].role, began, time.perf_counter()))
+        SPANS.append((request.role, began, time.perf_counter()))
 
 
 class _PoolWithoutAssessor(LocalPool):
