@@ -1,7 +1,7 @@
-"""Talk metrics: what each one counts, exactly.
+"""Talk metrics, and the exact definition of each.
 
-Measures of time come from the diarization's turns, measures of words from the utterances. All of them look at *spurts*:
-one speaker's turns with own pauses of up to JOIN_PAUSE_S closed, as in Heldner & Edlund 2010, "Pauses, gaps and
+Times come from the diarization's turns, counts of words from the utterances. All use *spurts*: one speaker's turns,
+joined over pauses of up to JOIN_PAUSE_S, as in Heldner & Edlund 2010, "Pauses, gaps and
 overlaps in conversations" (J. Phonetics 38), who also give the split of overlaps used for interruptions.
 """
 
@@ -14,12 +14,12 @@ from serve_app.pipeline.sentences import ends_sentence, is_question
 from serve_app.pipeline.types import Diarization, Metrics, Transcription, Turn, Utterance
 
 JOIN_PAUSE_S = 0.5
-"""Pauses inside a turn of talk stay mostly below this; so do the gaps that cutting speech to turns leaves."""
+"""Most pauses inside a turn are shorter; so are the gaps that diarization leaves inside speech."""
 MIN_OVERLAP_S = 0.5
-"""People come in up to about half a second before a turn ends without interrupting it: they hear the end coming
-(Sacks, Schegloff & Jefferson 1974: overlap at transition places is common and brief)."""
+"""Listeners often start up to half a second before a turn ends, because they can predict its end. That interrupts
+nobody (Sacks, Schegloff & Jefferson 1974: overlap at transition places is common and brief)."""
 MIN_FLOOR_S = 1.0
-"""Shorter stretches are backchannels ("right", "mm-hm"): they neither take the floor nor can lose it."""
+"""Shorter stretches are backchannels ("right", "mm-hm"): they do not count as holding the floor."""
 MONOLOGUE_PAUSE_S = 3.0
 """A silence that ends a monologue."""
 MIN_RATE_SPEECH_S = 3.0
@@ -27,7 +27,7 @@ MIN_RATE_SPEECH_S = 3.0
 
 
 def talk_metrics(utterances: Sequence[Utterance], diarization: Diarization, transcription: Transcription) -> Metrics:
-    """Measure a conversation. Without turns the utterances stand in for them; without either, dicts are empty."""
+    """Measure a conversation. Without turns, the utterances' times are used; without either, dicts are empty."""
     turns = diarization.turns or tuple(Turn(u.start, u.end, u.speaker) for u in utterances)
     spoken = spurts(turns, 0.0)
     floor = spurts(turns)
@@ -43,7 +43,7 @@ def talk_metrics(utterances: Sequence[Utterance], diarization: Diarization, tran
 
 
 def spurts(turns: Iterable[Turn], join_pause_s: float = JOIN_PAUSE_S) -> tuple[Turn, ...]:
-    """Unite each speaker's turns that touch, overlap or lie at most `join_pause_s` apart; sorted by start."""
+    """Join each speaker's turns that touch, overlap or lie at most `join_pause_s` apart; sorted by start."""
     united: list[Turn] = []
     last: dict[str, int] = {}
     for turn in sorted(turns, key=_order):
@@ -58,9 +58,9 @@ def spurts(turns: Iterable[Turn], join_pause_s: float = JOIN_PAUSE_S) -> tuple[T
 
 
 def talk_ratio(spoken: Iterable[Turn]) -> dict[str, float]:
-    """Share of the speaking time of all speakers; where two talk at once, the time counts for both.
+    """Each speaker's share of all speaking time. Where two talk at once, the time counts for both.
 
-    Rounded to 0.001 so that the shares still sum to 1 (largest remainder).
+    Rounded to 0.001 by largest remainder, so that the shares sum to 1.
     """
     seconds = _seconds(spoken)
     total = sum(seconds.values())
@@ -73,12 +73,12 @@ def talk_ratio(spoken: Iterable[Turn]) -> dict[str, float]:
 
 
 def interruptions(floor: Sequence[Turn]) -> int:
-    """Count the times somebody talked another person out of their turn.
+    """Count the times a speaker took the floor from another by talking over them.
 
     A spurt interrupts when it starts at least MIN_FLOOR_S into another's spurt, overlaps it for at least
     MIN_OVERLAP_S, outlasts it, and is itself at least MIN_FLOOR_S long (Heldner & Edlund's between-speaker overlap; an
     overlap inside a spurt that goes on is a backchannel or an attempt that failed). Whether the other felt interrupted
-    is a judgement (Bennett 1981, "Interruptions and the interpretation of conversation"); this counts what is heard.
+    is a judgement (Bennett 1981, "Interruptions and the interpretation of conversation"); this counts overlaps.
     """
     latest: dict[str, Turn] = {}  # one speaker's spurts do not overlap: only the latest can still be going on
     count = 0
@@ -99,7 +99,7 @@ def _interrupts(turn: Turn, other: Turn) -> bool:
 
 
 def words_per_minute(utterances: Iterable[Utterance], spoken: Iterable[Turn]) -> dict[str, float]:
-    """Words over minutes of the speaker's own speech, pauses not counted; words the decoder invented not either."""
+    """Words per minute of the speaker's own speech, without pauses and without `suspect` words."""
     words: dict[str, int] = {}
     for utterance in utterances:
         sure = sum(not word.suspect for word in utterance.words)
@@ -115,7 +115,7 @@ def longest_monologue_s(floor: Iterable[Turn]) -> dict[str, float]:
     """Longest time each speaker held the floor, own pauses included.
 
     Spurts of one speaker belong together while at most MONOLOGUE_PAUSE_S lies between them and nobody else starts a
-    spurt of MIN_FLOOR_S in the meantime; the listener's backchannels do not break them apart.
+    spurt of MIN_FLOOR_S in the meantime; a listener's backchannels do not end them.
     """
     longest: dict[str, float] = {}
     holding: dict[str, Turn] = {}
@@ -131,10 +131,10 @@ def longest_monologue_s(floor: Iterable[Turn]) -> dict[str, float]:
 
 
 def median_pause_before_answer_s(utterances: Sequence[Utterance], spoken: Sequence[Turn]) -> float | None:
-    """Median silence between a question and the next speaker's first word; an answer that comes early counts as 0.
+    """Median silence between a question and the next speaker's first word; an answer that overlaps counts as 0.
 
-    A question is an utterance whose last sentence ends in a question mark. Its end and the answer's start are those of
-    the nearest edge of a turn of that speaker, if one lies within a second: diarization places them better than ASR.
+    A question is an utterance whose last sentence ends in a question mark. Its end and the answer's start are moved to
+    the nearest edge of that speaker's turns within a second: diarization is more exact there than ASR.
     """
     starts = _edges(spoken, "start")
     ends = _edges(spoken, "end")
@@ -147,7 +147,7 @@ def median_pause_before_answer_s(utterances: Sequence[Utterance], spoken: Sequen
 
 
 def questions_asked(utterances: Iterable[Utterance]) -> dict[str, int]:
-    """Sentences that end in a question mark, for every speaker who says anything."""
+    """Count each speaker's sentences that end in a question mark."""
     asked: dict[str, int] = {}
     for utterance in utterances:
         questions = sum(ends_sentence(w.text) and is_question(w.text) and not w.suspect for w in utterance.words)

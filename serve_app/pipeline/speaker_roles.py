@@ -1,7 +1,7 @@
-"""Who asks and who is asked: a role for each voice, guessed from what is said.
+"""Guess each speaker's role, interviewer or candidate, from the transcript.
 
-An interviewer asks, addresses ("you", "tell me about") and opens; a candidate tells about themself ("I", "my team").
-No one of these cues decides: candidates ask questions too, and some interviewers talk more than the candidate.
+An interviewer asks questions, says "you" and "tell me about", and speaks first. A candidate says "I" and "my team".
+No single cue decides: candidates ask questions too, and some interviewers talk more than the candidate.
 """
 
 import math
@@ -30,18 +30,18 @@ _CANDIDATE = re.compile(
     re.IGNORECASE,
 )
 QUESTIONS_WEIGHT, PRONOUNS_WEIGHT, PHRASES_WEIGHT, OPENS_WEIGHT, TALK_WEIGHT = 3.0, 2.5, 1.5, 0.4, 0.8
-"""In log-odds. Set by reasoning, not fitted; the cues are shares, so a weight is what a one-sided cue is worth."""
+"""Weights of the cues, in log-odds. Set by reasoning, not fitted. Each cue runs from -1 to 1."""
 MIN_SHARE = 0.05
-"""A voice with a smaller share of the words is somebody who looked in, or an artefact: never the candidate."""
+"""A speaker with a smaller share of the words is never the candidate: a passer-by or an error of diarization."""
 ALONE = 0.4
-"""Confidence for a single voice: one-way interviews hold nothing but the candidate, monologues of others exist."""
+"""Confidence for a single speaker. Most such recordings are one-way interviews of the candidate."""
 MIN_CONFIDENCE = 0.65
-"""Below this nobody can be told to be the candidate; who opened, by itself, gives 0.6."""
+"""Below this confidence nobody is taken for the candidate. Speaking first, by itself, gives 0.6."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Voice:
-    """What a speaker's words show."""
+class _Cues:
+    """Counts of the cues in one speaker's words."""
 
     words: int
     questions: int
@@ -52,35 +52,35 @@ class _Voice:
 
 
 def guess_roles(utterances: Sequence[Utterance]) -> dict[str, RoleGuess]:
-    """Name one candidate and make everybody else an interviewer; speakers in the order they come in.
+    """Return one candidate and make everybody else an interviewer, in the order of their first words.
 
-    The candidate's confidence is the probability that no other voice fits better, 0.5 being a coin's toss between two;
-    an interviewer's is that of not being the candidate. A single voice is a candidate with confidence 0.4.
+    The candidate's confidence is the probability that no other speaker fits better; 0.5 means either of two. An
+    interviewer's is the probability of not being the candidate. A single speaker is a candidate with confidence 0.4.
     """
-    voices = {label: _hear(utterances, label) for label in dict.fromkeys(u.speaker for u in utterances)}
-    if len(voices) < 2:
-        return {label: RoleGuess("candidate", ALONE) for label in voices}
-    opener = next(iter(voices))
-    asking = {label: _asking(voices, label, opens=label == opener) for label in voices}
-    total = sum(voice.words for voice in voices.values()) or 1
-    eligible = [label for label, voice in voices.items() if voice.words >= MIN_SHARE * total]
+    cues = {label: _count_cues(utterances, label) for label in dict.fromkeys(u.speaker for u in utterances)}
+    if len(cues) < 2:
+        return {label: RoleGuess("candidate", ALONE) for label in cues}
+    opener = next(iter(cues))
+    asking = {label: _asking(cues, label, opens=label == opener) for label in cues}
+    total = sum(own.words for own in cues.values()) or 1
+    eligible = [label for label, own in cues.items() if own.words >= MIN_SHARE * total]
     candidate = min(eligible, key=asking.__getitem__)
-    return {label: _guess(label, candidate, asking, eligible) for label in voices}
+    return {label: _guess(label, candidate, asking, eligible) for label in cues}
 
 
 def candidate_of(roles: Mapping[str, RoleGuess]) -> str | None:
-    """Label of the candidate, or None where two voices are as likely to be theirs or nobody speaks."""
+    """Return the candidate's label, or None where two speakers are about equally likely or nobody speaks."""
     sure = MIN_CONFIDENCE if len(roles) > 1 else 0.0
     return next(
         (label for label, guess in roles.items() if guess.role == "candidate" and guess.confidence >= sure), None
     )
 
 
-def _hear(utterances: Sequence[Utterance], label: str) -> _Voice:
+def _count_cues(utterances: Sequence[Utterance], label: str) -> _Cues:
     words = [word.text for u in utterances if u.speaker == label for word in u.words]
     text = " ".join(u.text for u in utterances if u.speaker == label).replace("’", "'")
     questions = text.count("?") + text.count("？")
-    return _Voice(
+    return _Cues(
         words=len(text.split()),
         questions=questions if not words else sum(ends_sentence(w) and is_question(w) for w in words),
         addresses=len(_ADDRESSES.findall(text)),
@@ -90,10 +90,10 @@ def _hear(utterances: Sequence[Utterance], label: str) -> _Voice:
     )
 
 
-def _asking(voices: Mapping[str, _Voice], label: str, *, opens: bool) -> float:
-    """How much a voice sounds like an interviewer, in log-odds against the average of the others."""
-    own = voices[label]
-    others = [voice for other, voice in voices.items() if other != label]
+def _asking(cues: Mapping[str, _Cues], label: str, *, opens: bool) -> float:
+    """Log-odds that a speaker is an interviewer, against the average of the others."""
+    own = cues[label]
+    others = [theirs for other, theirs in cues.items() if other != label]
     return (
         QUESTIONS_WEIGHT * _lead(own.questions, sum(v.questions for v in others) / len(others), doubt=2)
         + PRONOUNS_WEIGHT * (_balance(own) - sum(map(_balance, others)) / len(others)) / 2
@@ -103,23 +103,23 @@ def _asking(voices: Mapping[str, _Voice], label: str, *, opens: bool) -> float:
     )
 
 
-def _balance(voice: _Voice) -> float:
-    """From -1, all "I", to 1, all "you"; little speech stays near 0."""
-    return (voice.addresses - voice.tells) / (voice.addresses + voice.tells + 4)
+def _balance(cues: _Cues) -> float:
+    """From -1, all "I", to 1, all "you"; near 0 for few words."""
+    return (cues.addresses - cues.tells) / (cues.addresses + cues.tells + 4)
 
 
-def _phrases(voice: _Voice, others: Sequence[_Voice]) -> float:
-    """The voice's own interviewer phrases and the candidate phrases of the others."""
-    return voice.asks_phrases + sum(other.answers_phrases for other in others) / len(others)
+def _phrases(own: _Cues, others: Sequence[_Cues]) -> float:
+    """Count the speaker's own interviewer phrases and the average of the others' candidate phrases."""
+    return own.asks_phrases + sum(other.answers_phrases for other in others) / len(others)
 
 
 def _lead(own: float, theirs: float, doubt: float) -> float:
-    """From -1, all theirs, to 1, all own; few counts stay near 0."""
+    """From -1, all theirs, to 1, all own; near 0 for low counts."""
     return (own - theirs) / (own + theirs + doubt)
 
 
 def _guess(label: str, candidate: str, asking: Mapping[str, float], eligible: Sequence[str]) -> RoleGuess:
-    """Softmax over who the candidate is: among the eligible, the less asking the likelier."""
+    """Softmax over the eligible speakers: the lower `asking`, the likelier the candidate."""
     likelihood = {other: math.exp(-asking[other] / 2) for other in eligible}
     being_candidate = likelihood.get(label, 0.0) / sum(likelihood.values())
     if label == candidate:

@@ -22,7 +22,7 @@ Runs: TypeAlias = list[tuple[int, int]]
 REPO = Path(__file__).parents[3]
 EVAL = REPO / ".." / "shared" / "eval"
 SAMPLE = json.loads((REPO / "config" / "sample" / "interview.json").read_text())
-UNHEARD = Transcription((), "en", 0.0, 0.0)
+NO_WORDS = Transcription((), "en", 0.0, 0.0)
 
 
 def diarized(*turns: tuple[float, float, str]) -> Diarization:
@@ -39,8 +39,8 @@ def utterance(start: float, end: float, speaker: str, text: str) -> Utterance:
 
 def sample() -> tuple[tuple[Utterance, ...], Diarization]:
     turns = SAMPLE["turns"]
-    said = tuple(utterance(t["start"], t["end"], t["speaker"], t["text"]) for t in turns)
-    return said, diarized(*((t["start"], t["end"], t["speaker"]) for t in turns))
+    utterances = tuple(utterance(t["start"], t["end"], t["speaker"], t["text"]) for t in turns)
+    return utterances, diarized(*((t["start"], t["end"], t["speaker"]) for t in turns))
 
 
 def test_sample_interview_measures_as_it_was_written() -> None:
@@ -65,7 +65,7 @@ def test_talk_ratio_counts_doubled_turns_once() -> None:
 def test_interruption_needs_overlap_floor_and_outlasting() -> None:
     """Cutting in early enough, for long enough, and winning: all three, or it is none."""
     assert interruptions(spurts(diarized((0, 5, "A"), (4, 8, "B")).turns)) == 1
-    assert interruptions(spurts(diarized((0, 5, "A"), (4.8, 8, "B")).turns)) == 0, "heard the end coming"
+    assert interruptions(spurts(diarized((0, 5, "A"), (4.8, 8, "B")).turns)) == 0, "the end was predictable"
     assert interruptions(spurts(diarized((0, 9, "A"), (4, 8, "B")).turns)) == 0, "did not get the floor"
     assert interruptions(spurts(diarized((0, 5, "A"), (4.4, 5.1, "B")).turns)) == 0, "a backchannel"
     assert interruptions(spurts(diarized((3.5, 5, "A"), (4, 8, "B")).turns)) == 0, "both began together"
@@ -75,8 +75,8 @@ def test_interruption_needs_overlap_floor_and_outlasting() -> None:
 def test_words_per_minute_leaves_out_pauses_and_invented_words() -> None:
     """Speed is words over own speech; a word the decoder probably invented does not count."""
     words = tuple(Word(i, i + 1, "so", suspect=i == 0) for i in range(11))
-    said = (Utterance(0, 30, "A", "so", words),)
-    assert talk_metrics(said, diarized((0, 5, "A"), (25, 30, "A")), UNHEARD).words_per_minute == {"A": 60.0}
+    utterances = (Utterance(0, 30, "A", "so", words),)
+    assert talk_metrics(utterances, diarized((0, 5, "A"), (25, 30, "A")), NO_WORDS).words_per_minute == {"A": 60.0}
 
 
 def test_monologue_survives_backchannels_and_short_pauses() -> None:
@@ -88,26 +88,26 @@ def test_monologue_survives_backchannels_and_short_pauses() -> None:
 
 def test_pause_before_answer_is_measured_between_turns() -> None:
     """Turn edges correct the words' times; an answer that comes early pauses for nothing."""
-    said = (
+    utterances = (
         utterance(0, 2.2, "A", "Why is that?"),
         utterance(2.6, 5, "B", "It was slow."),
         utterance(5, 6, "A", "Was it?"),
         utterance(5.9, 8, "B", "Yes."),
     )
     turns = diarized((0, 2, "A"), (3, 5, "B"), (5, 6, "A"), (5.8, 8, "B"))
-    assert talk_metrics(said, turns, UNHEARD).median_pause_before_answer_s == 0.5
+    assert talk_metrics(utterances, turns, NO_WORDS).median_pause_before_answer_s == 0.5
 
 
 def test_silence_has_no_metrics() -> None:
     """Nobody speaking is no division by zero."""
-    metrics = talk_metrics((), Diarization((), ()), UNHEARD)
+    metrics = talk_metrics((), Diarization((), ()), NO_WORDS)
     assert (metrics.talk_ratio, metrics.interruptions, metrics.coverage) == ({}, 0, None)
     assert metrics.median_pause_before_answer_s is None
 
 
 def test_without_diarization_utterances_stand_in() -> None:
     """One speaker without turns still has a ratio and a speed."""
-    metrics = talk_metrics((utterance(0, 6, "A", "one two three"),), Diarization((), ()), UNHEARD)
+    metrics = talk_metrics((utterance(0, 6, "A", "one two three"),), Diarization((), ()), NO_WORDS)
     assert (metrics.talk_ratio, metrics.words_per_minute) == ({"A": 1.0}, {"A": 30.0})
 
 
@@ -149,18 +149,18 @@ def test_metrics_of_real_conversations_match_the_grid(path: Path) -> None:
     turns = [Turn(round(s["start_time"], 2), round(s["end_time"], 2), s["speaker"]) for s in segments]
     turns = [turn for turn in turns if turn.end > turn.start]
     _compare(turns, 100)
-    said = tuple(
+    utterances = tuple(
         utterance(t.start, t.end, t.speaker, s["words"])
         for t, s in zip(turns, segments, strict=True)
         if s["words"].split()
     )
-    metrics = talk_metrics(said, Diarization(tuple(turns), tuple(turns)), UNHEARD)
+    metrics = talk_metrics(utterances, Diarization(tuple(turns), tuple(turns)), NO_WORDS)
     assert 0.99 < sum(metrics.talk_ratio.values()) < 1.01
     assert sum(metrics.questions_asked.values()) == sum(
-        sentence[-1].text.rstrip("\"'”’»)]").endswith("?") for u in said for sentence in sentences(u.words)
+        sentence[-1].text.rstrip("\"'”’»)]").endswith("?") for u in utterances for sentence in sentences(u.words)
     )
-    assert metrics.words_per_minute == pytest.approx(_words_per_minute(said, turns), rel=0.002, abs=0.06)
-    assert metrics.median_pause_before_answer_s == pytest.approx(_median_pause(said, turns), abs=0.011)
+    assert metrics.words_per_minute == pytest.approx(_words_per_minute(utterances, turns), rel=0.002, abs=0.06)
+    assert metrics.median_pause_before_answer_s == pytest.approx(_median_pause(utterances, turns), abs=0.011)
 
 
 def _compare(turns: Sequence[Turn], rate: int) -> None:
@@ -174,14 +174,14 @@ def _compare(turns: Sequence[Turn], rate: int) -> None:
     assert ratio == pytest.approx({who: cells.sum() / total for who, cells in active.items()}, abs=0.0011)
 
 
-def _words_per_minute(said: Sequence[Utterance], turns: Sequence[Turn]) -> dict[str, float]:
+def _words_per_minute(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> dict[str, float]:
     """Blank-separated pieces of text over minutes of 10 ms cells in which the speaker speaks, 3 s or more of them."""
     minutes = {speaker: cells.sum() / 6000 for speaker, cells in _grid(turns, 100).items()}
-    words = {speaker: sum(len(u.text.split()) for u in said if u.speaker == speaker) for speaker in minutes}
+    words = {speaker: sum(len(u.text.split()) for u in utterances if u.speaker == speaker) for speaker in minutes}
     return {speaker: words[speaker] / spent for speaker, spent in minutes.items() if spent >= 0.05}
 
 
-def _median_pause(said: Sequence[Utterance], turns: Sequence[Turn]) -> float | None:
+def _median_pause(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> float | None:
     """Every question against the next utterance of somebody else; edges are the nearest changes in their cells."""
     edges = {
         speaker: (np.flatnonzero(np.diff(padded) == 1) / 100, np.flatnonzero(np.diff(padded) == -1) / 100)
@@ -195,7 +195,7 @@ def _median_pause(said: Sequence[Utterance], turns: Sequence[Turn]) -> float | N
 
     pauses = [
         max(0.0, near(edges[b.speaker][0], b.start) - near(edges[a.speaker][1], a.end))
-        for a, b in pairwise(said)
+        for a, b in pairwise(utterances)
         if a.speaker != b.speaker and a.text.rstrip("\"'”’»)] ").endswith("?")
     ]
     return float(np.median(pauses)) if pauses else None

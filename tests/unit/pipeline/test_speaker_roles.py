@@ -24,7 +24,7 @@ def read(path: Path, start: str, end: str, text: str) -> tuple[Utterance, ...]:
 
 
 def test_sample_interview_has_its_roles() -> None:
-    """The bundled sample's voices are told apart with confidence."""
+    """The bundled sample's speakers get their roles with confidence."""
     roles = guess_roles(read(REPO / "config" / "sample" / "interview.json", "start", "end", "text"))
     assert {label: guess.role for label, guess in roles.items()} == {
         "interviewer": "interviewer",
@@ -46,8 +46,8 @@ def test_panel_has_one_candidate() -> None:
     assert [label for label, guess in roles.items() if guess.role == "candidate"] == ["B"]
 
 
-def test_voice_that_looked_in_is_not_the_candidate() -> None:
-    """A voice with a word or two is nobody's candidate, though it asks nothing."""
+def test_a_speaker_of_few_words_is_not_the_candidate() -> None:
+    """A speaker of two or three words is not the candidate, though they ask nothing."""
     roles = guess_roles(
         talk(
             ("A", "What did you do in your last job? How did you measure it? Would you do it again?"),
@@ -58,15 +58,15 @@ def test_voice_that_looked_in_is_not_the_candidate() -> None:
     assert candidate_of(roles) == "B"
 
 
-def test_single_voice_is_a_candidate_we_are_not_sure_of() -> None:
+def test_a_single_speaker_is_a_candidate_of_low_confidence() -> None:
     """A one-way recording holds the candidate alone."""
     roles = guess_roles(talk(("A", "I would like to apply for the role.")))
     assert roles == {"A": RoleGuess("candidate", ALONE)}
     assert candidate_of(roles) == "A"
 
 
-def test_nobody_can_be_told_from_two_greetings() -> None:
-    """Where both say the same there is no candidate."""
+def test_two_greetings_give_no_candidate() -> None:
+    """Two speakers with the same words cannot be told apart."""
     assert candidate_of(guess_roles(talk(("A", "Hello there."), ("B", "Hello there.")))) is None
 
 
@@ -86,12 +86,12 @@ def _conversations() -> list[Path]:
 @pytest.mark.parametrize("part", ["all", "opening", "unpunctuated"])
 def test_who_asks_is_told_in_real_conversations(path: Path, part: str) -> None:
     """Consultations are interviews too: the doctor asks, also in the first minutes alone and without question marks."""
-    said = read(path, "start_time", "end_time", "words")
+    utterances = read(path, "start_time", "end_time", "words")
     if part == "opening":
-        said = tuple(u for u in said if u.end < 120)
+        utterances = tuple(u for u in utterances if u.end < 120)
     if part == "unpunctuated":
-        said = tuple(Utterance(u.start, u.end, u.speaker, u.text.lower().translate(_BARE)) for u in said)
-    roles = guess_roles(said)
+        utterances = tuple(Utterance(u.start, u.end, u.speaker, u.text.lower().translate(_BARE)) for u in utterances)
+    roles = guess_roles(utterances)
     assert {label for label, guess in roles.items() if guess.role == "interviewer"} == ASKING & set(roles)
 
 
