@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.replica.events import Accepted, Result, report
+from deployments.replica.events import CallAccepted, Result, report
 from serve_app.errors import InferenceFailed, Interrupted, VramUnavailable
 from serve_app.pipeline.ports import Observer
 from serve_app.pipeline.types import AudioRef, ModelRequest, ModelRole, Recording
@@ -67,7 +67,7 @@ class HandlePool:
             except TimeoutError:
                 raise VramUnavailable from None
             waited_s = time.monotonic() - called_at
-            if isinstance(event, Accepted) and event.replica_age_s < waited_s:  # the process started after the call
+            if isinstance(event, CallAccepted) and event.replica_age_s < waited_s:  # the process started after the call
                 self._on_start(role, waited_s)
             while not isinstance(event, Result):
                 await report(observer, role, event)
@@ -91,27 +91,27 @@ class HandleDispatcher:
         self._notifications: set[asyncio.Task[None]] = set()
         self._prefetching: asyncio.Task[None] | None = None
 
-    async def notify(self, job_id: str) -> None:
+    async def notify(self) -> None:
         """Call the executor without waiting for it."""
-        task = self._apart(self._notify(job_id))
+        task = self._detached(self._notify())
         self._notifications.add(task)
         task.add_done_callback(self._notifications.discard)
 
     async def prefetch(self) -> None:
-        """Have the models loaded, one request at a time. A warm model costs one call."""
+        """Ask for the models, unless such a request is under way."""
         if self._prefetching is None or self._prefetching.done():
-            self._prefetching = self._apart(self._prefetch())
+            self._prefetching = self._detached(self._prefetch())
 
-    def _apart(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        # In its own context: Serve cancels the calls of a request whose client hung up, though its job was accepted.
+    def _detached(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # In an empty context: otherwise Serve ends this call when the client of the HTTP request disconnects.
         return asyncio.create_task(call, context=contextvars.Context())
 
     async def _prefetch(self) -> None:
         with suppress(RayError, RayServeException):
             await self._executor.prefetch.remote()
 
-    async def _notify(self, job_id: str) -> None:
+    async def _notify(self) -> None:
         try:
             await self._executor.run_next.remote()
         except (RayError, RayServeException) as error:
-            log.warning("notification for %s lost (%s); the sweeper finds the job", job_id, type(error).__name__)
+            log.warning("a notification was lost (%s); the sweeper finds the job", type(error).__name__)

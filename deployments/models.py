@@ -32,7 +32,7 @@ class _Model:
         self.replica = Replica(self.role, spec, replica_id, client, limits)
 
     async def run(self, request: ModelRequest[Any]) -> AsyncIterator[ModelEvent]:
-        """Run a request. Yields `Accepted`, then progress, then `Result` or `Failed`."""
+        """Run a request. Yields `CallAccepted`, then progress, then `Result` or `Failed`."""
         async for event in self.replica.run(await _with_audio(request)):
             yield event
 

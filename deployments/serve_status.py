@@ -1,6 +1,6 @@
-"""Copies the status of Serve's deployments into the database every two seconds.
+"""Polls Serve every two seconds and writes the status of its deployments to the database.
 
-Requests read the rows and never ask Serve's controller, which needs 40 to 60 ms for an answer.
+Requests read the rows: a question to Serve's controller takes 40 to 60 ms.
 """
 
 import asyncio

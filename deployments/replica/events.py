@@ -1,4 +1,4 @@
-"""Events of one call to a model replica: `Accepted → Loading* → Inference → Progressed* → Result | Failed`.
+"""Events of one call to a model replica: `CallAccepted → Loading* → Inference → Progressed* → Result | Failed`.
 
 Job states rest on this stream alone. Errors travel as values: an exception that leaves a replica arrives under another
 type name, or not at all.
@@ -14,7 +14,7 @@ from serve_app.pipeline.types import ModelRole
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class CallAccepted:
     """The call has reached a process."""
 
     replica_age_s: float
@@ -60,7 +60,7 @@ class Failed:
         return kind(self.message) if issubclass(kind, JobFailure) else InferenceFailed()
 
 
-ModelEvent: TypeAlias = Accepted | Loading | Inference | Progressed | Result | Failed
+ModelEvent: TypeAlias = CallAccepted | Loading | Inference | Progressed | Result | Failed
 
 
 async def report(observer: Observer, role: ModelRole, event: ModelEvent) -> None:

@@ -58,7 +58,7 @@ class _Measured:
 
 
 class WeightsLifecycle:
-    """The weights of one backend. A call enters `use()`, follows `until_warm()`, and works through `in_thread`."""
+    """The weights of one backend. A call enters `use()`, waits in `until_warm()`, then works `in_thread()`."""
 
     def __init__(self, role: ModelRole, spec: ModelSpec, replica_id: str, client: PoolClient, limits: Limits) -> None:
         self.role, self.name, self._id, self._limits = role, spec.name, replica_id, limits
@@ -108,7 +108,7 @@ class WeightsLifecycle:
         return future
 
     async def heartbeat(self) -> None:
-        """Report. Unload if another replica needs the memory or the weights were idle for long enough."""
+        """Report the state. Then unload idle weights if an eviction was requested or the idle time is over."""
         self._heartbeat.start()
         eviction_requested = await self._reporter.report()
         idle = self.state is ModelState.WARM and not self.usage.busy and self._transition is None

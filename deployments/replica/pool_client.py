@@ -1,7 +1,7 @@
 """A replica's connection to the pool: it reports its state, asks for memory, and is woken.
 
-No method raises: a lost report costs a line of the status, an exception would cost the loaded weights. While the
-database is away no load is admitted.
+No method raises: an exception would unload the weights, while a lost report only leaves the status stale. While the
+database is away, no load is admitted.
 """
 
 import asyncio

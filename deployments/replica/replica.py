@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import Any
 
 from deployments.profiles import ModelSpec
-from deployments.replica.events import Accepted, Failed, Inference, ModelEvent, Progressed, Result
+from deployments.replica.events import CallAccepted, Failed, Inference, ModelEvent, Progressed, Result
 from deployments.replica.lifecycle import Limits, WeightsLifecycle
 from deployments.replica.pool_client import PoolClient
 from serve_app.errors import InferenceFailed, JobFailure
@@ -39,7 +39,7 @@ class Replica:
 
     async def warm(self) -> AsyncGenerator[ModelEvent, None]:
         """Load the weights if they are not in memory. Takes free memory only: a prefetch never evicts a model."""
-        yield Accepted(time.monotonic() - self._constructed_at)
+        yield CallAccepted(time.monotonic() - self._constructed_at)
         try:
             async with aclosing(self._weights.until_warm()) as loading:
                 async for event in loading:
@@ -51,7 +51,7 @@ class Replica:
 
     async def run(self, request: ModelRequest[Any]) -> AsyncGenerator[ModelEvent, None]:
         """Run a request on the loaded backend."""
-        yield Accepted(time.monotonic() - self._constructed_at)
+        yield CallAccepted(time.monotonic() - self._constructed_at)
         with self._weights.use():
             try:
                 async with aclosing(self._run(request)) as events:

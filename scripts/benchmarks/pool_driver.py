@@ -41,7 +41,7 @@ from serve_app.verticals.catalog import Catalog
 
 @dataclass
 class _EventQueue:
-    """An observer that queues what it is told, with the seconds since the call."""
+    """An observer that queues every report, with the seconds since the call."""
 
     queue: asyncio.Queue[dict[str, Any] | None]
     began: float

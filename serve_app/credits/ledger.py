@@ -1,7 +1,6 @@
 """Write and sum credit movements, in the caller's transaction.
 
-Charges, returns and expiries lock the account row first. Of two charges that would overdraw the account together, the
-second one waits and then sees the balance that the first one left.
+Every write locks the account row first, so two charges at once cannot overdraw the account.
 """
 
 import math
@@ -21,7 +20,7 @@ from serve_app.storage.pagination import Page, Position, older_than, page
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class Price:
     """The price of one job."""
 
     account_id: str
@@ -53,7 +52,7 @@ async def grant(
     await session.flush()
 
 
-async def charge(session: AsyncSession, price: Charge) -> int:
+async def charge(session: AsyncSession, price: Price) -> int:
     """Charge the price of a job and return the remaining balance.
 
     Raises `InsufficientCredits` or `KeyCapReached`, and then charges nothing.
@@ -68,8 +67,8 @@ async def charge(session: AsyncSession, price: Charge) -> int:
     return remaining
 
 
-async def return_credits(session: AsyncSession, price: Charge, kind: EntryKind) -> None:
-    """Release or refund a job's price. Does nothing when the price was returned before. For `jobs.settlement` only."""
+async def return_credits(session: AsyncSession, price: Price, kind: EntryKind) -> None:
+    """Return a job's price, at most once. For `jobs.settlement` only."""
     returned = select(LedgerEntry.id).where(
         col(LedgerEntry.job_id) == price.job_id, col(LedgerEntry.kind).in_((EntryKind.RELEASE, EntryKind.REFUND))
     )
@@ -104,9 +103,8 @@ async def _sum(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:
 async def _expire(session: AsyncSession, account_id: str) -> None:
     """Take back what is left of ended grants.
 
-    Credits that end soonest are spent first. So an ended grant still holds the part of the balance that exceeds the
-    grants that have not ended. If a longer grant was spent before a shorter one was given, this errs in the customer's
-    favour.
+    Credits that end soonest are spent first. What is left of an ended grant is therefore the balance minus all grants
+    that have not ended. If a longer grant was spent before a shorter one was given, too little is taken back.
     """
     ended = aliased(LedgerEntry)
     taken_back = select(ended.grant_id).where(col(ended.account_id) == account_id, col(ended.grant_id).is_not(None))
@@ -123,7 +121,7 @@ async def _expire(session: AsyncSession, account_id: str) -> None:
             await session.flush()
 
 
-async def _check_cap(session: AsyncSession, price: Charge) -> None:
+async def _check_cap(session: AsyncSession, price: Price) -> None:
     key = None if price.key_id is None else await session.get(ApiKey, price.key_id)
     if key is None or key.monthly_cap is None:
         return
@@ -136,7 +134,7 @@ async def _check_cap(session: AsyncSession, price: Charge) -> None:
         )
 
 
-def _entry(price: Charge, kind: EntryKind, credits_: int) -> LedgerEntry:
+def _entry(price: Price, kind: EntryKind, credits_: int) -> LedgerEntry:
     return LedgerEntry(
         account_id=price.account_id, kind=kind, credits=credits_, job_id=price.job_id, key_id=price.key_id
     )

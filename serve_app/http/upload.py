@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile as StarletteUploadFile
 
 from serve_app.errors import FileTooLarge, Invalid, InvalidField
 from serve_app.http.body_limit import allow
-from serve_app.jobs.submit import Upload
+from serve_app.jobs.submit import UploadedFile
 from serve_app.storage.text import Storable, storable_json
 from serve_app.verticals.rubric import FORM as RUBRIC_FORM
 from serve_app.verticals.rubric import CallerRubric
@@ -103,7 +103,7 @@ F = TypeVar("F", bound=BaseModel)
 class SubmitForm:
     """A parsed submit form."""
 
-    upload: Upload
+    upload: UploadedFile
     fields: SubmitFields
 
 
@@ -165,16 +165,16 @@ async def submit_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Sub
         if not isinstance(file, StarletteUploadFile):
             raise InvalidField("'file' is missing. Attach the recording as the file field 'file'.", "file")
         file = _checked(file, spec)
-        yield SubmitForm(Upload(file.file, file.filename or ""), _fields(form, SubmitFields))
+        yield SubmitForm(UploadedFile(file.file, file.filename or ""), _fields(form, SubmitFields))
 
 
 @asynccontextmanager
-async def quote_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Upload | float]:
-    """The recording, or `duration_s` in seconds. Raises as `submit_form`."""
+async def quote_form(request: Request, spec: VerticalSpec) -> AsyncIterator[UploadedFile | float]:
+    """The recording, or `duration_s` in seconds. Raises what `submit_form` raises."""
     async with _read(request, spec) as form:
         file = form.get("file")
         if isinstance(file, StarletteUploadFile):
-            yield Upload(_checked(file, spec).file, file.filename or "")
+            yield UploadedFile(_checked(file, spec).file, file.filename or "")
             return
         duration_s = _fields(form, QuoteFields).duration_s
         if duration_s is None:

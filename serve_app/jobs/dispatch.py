@@ -1,4 +1,4 @@
-"""Notify executors of jobs and uploads. A lost notification costs only time: the sweeper reads the rows."""
+"""Notifications to executors. One may be lost: the sweeper then finds the job's row, a few seconds later."""
 
 from typing import Protocol
 
@@ -6,11 +6,8 @@ from typing import Protocol
 class Dispatcher(Protocol):
     """Notifies executors."""
 
-    async def notify(self, job_id: str) -> None:
-        """Ask an executor to run one job soon. `job_id` is for logs: the executor takes the job that is next.
-
-        Never raises. A notification may be lost or arrive twice.
-        """
+    async def notify(self) -> None:
+        """Ask an executor to run the next job. Never raises. A notification may be lost or arrive twice."""
         ...
 
     async def prefetch(self) -> None:
@@ -21,7 +18,7 @@ class Dispatcher(Protocol):
 class NoDispatcher:
     """Sends nothing. Jobs wait for the sweeper, or for a test to run them."""
 
-    async def notify(self, job_id: str) -> None:
+    async def notify(self) -> None:
         """Do nothing."""
 
     async def prefetch(self) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, BigInteger, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from serve_app.credits.ledger import Charge
+from serve_app.credits.ledger import Price
 from serve_app.storage.database import choice, optional_timestamp, timestamp
 
 
@@ -55,7 +55,7 @@ class Job(SQLModel, table=True):
     inputs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     """The form fields of the product, e.g. role_title."""
     labels: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
-    """The caller's own `metadata`, returned unchanged."""
+    """The caller's `metadata`, returned unchanged. SQLAlchemy reserves that name."""
     duration_s: float
     credits: int
     blob: str | None = None
@@ -77,9 +77,9 @@ class Job(SQLModel, table=True):
     finished_at: datetime | None = optional_timestamp()
 
 
-def price_of(job: Job) -> Charge:
+def price_of(job: Job) -> Price:
     """The charge for the job."""
-    return Charge(job.account_id, job.id, job.credits, job.key_id)
+    return Price(job.account_id, job.id, job.credits, job.key_id)
 
 
 class EventKind(StrEnum):

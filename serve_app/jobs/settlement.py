@@ -1,11 +1,11 @@
-"""Every way a job ends, and every credit that is returned for one.
+"""How jobs end, and which credits are returned. Nothing else returns credits.
 
 | Ending | Credits |
 |---|---|
 | `complete` | kept |
 | `requeue_or_fail` | kept while the job can still run; refunded at once when a retry cannot help |
-| `cancel` | released if no attempt had started |
-| `erase_expired`, `erase` | refunded if the job failed, because it can then no longer be retried |
+| `cancel` | released if no executor had claimed the job |
+| `erase_expired`, `erase` | refunded if the job failed: it can no longer be retried |
 
 A job's price is returned at most once. `retry` reopens a failed job without a charge.
 """
@@ -38,7 +38,7 @@ async def requeue_or_fail(
 ) -> str | None:
     """Queue the job again after a back-off, or fail it when a retry cannot help or no attempt is left.
 
-    Returns the input to delete. None keeps the input: an attempt or the owner's retry may follow.
+    Returns the blob to delete, or None while the input is still needed for another attempt or a retry.
     Raises `LeaseLost`.
     """
     job = claim.job
@@ -83,7 +83,7 @@ async def retry(session: AsyncSession, job: Job) -> None:
     if job.state is not JobState.FAILED:
         raise Conflict(f"The job is {job.state}. Only a failed job can be retried.")
     if job.blob is None or job.erased_at is not None or await _is_expired(session, job):
-        raise Conflict("The recording is no longer kept and the job was refunded. Submit the recording again.")
+        raise Conflict("This job can no longer be retried. Its credits are returned. Submit the recording again.")
     await lifecycle.transition(
         session, job.id, JobState.QUEUED, note=Note("retried"), attempt=0, error_code=None, error_message=None,
         available_at=func.now(),
@@ -116,7 +116,7 @@ async def _erase(session: AsyncSession, job: Job) -> str | None:
 
 
 async def _return_credits(session: AsyncSession, job: Job, kind: EntryKind) -> None:
-    """Release (no work was done) or refund (the work failed) the price of a job."""
+    """Return a job's price: `RELEASE` when it was canceled in the queue, `REFUND` when it failed."""
     await ledger.return_credits(session, price_of(job), kind)
 
 

@@ -25,24 +25,24 @@ from serve_app.verticals.spec import VerticalSpec
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What the caller sent, apart from the recording."""
+    """A submit request without its file."""
 
     account_id: str
     key_id: str | None
     spec: VerticalSpec
     inputs: dict[str, Any]
-    labels: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
 
     def fingerprint(self, blob_sha256: str) -> str:
-        """SHA-256 over product, inputs, labels and recording: equal for repeats of one request."""
-        parts = [self.spec.slug, self.inputs, self.labels, blob_sha256]
+        """SHA-256 over product, inputs, metadata and recording: equal for repeats of one request."""
+        parts = [self.spec.slug, self.inputs, self.metadata, blob_sha256]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """An uploaded file, and its name on the sender's machine."""
+class UploadedFile:
+    """The file of a submit request. `filename` is the name that the client sent."""
 
     source: BinaryIO
     filename: str
@@ -50,7 +50,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to a submit. `replayed` marks the repeat of an earlier answer, which needs no second upload."""
+    """The answer to a submit. `replayed`: it repeats the answer to an earlier request with the same idempotency key."""
 
     job_id: str
     credits_charged: int
@@ -66,8 +66,8 @@ class Submitter:
         self._blobs = blobs
         self._dispatcher = dispatcher
 
-    async def submit(self, submission: Submission, upload: Upload) -> Accepted:
-        """Accept a recording. Raises `Invalid` or `InsufficientCredits`, and then charges and keeps nothing."""
+    async def submit(self, submission: Submission, upload: UploadedFile) -> Accepted:
+        """Accept a recording. Raises `Invalid` or `InsufficientCredits`, and then neither charges nor keeps it."""
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
             accepted = await self._accept(submission, blob)
@@ -77,10 +77,10 @@ class Submitter:
         if accepted.replayed:
             await self._blobs.delete(blob.key)
         else:
-            await self._dispatcher.notify(accepted.job_id)
+            await self._dispatcher.notify()
         return accepted
 
-    async def probe_duration(self, spec: VerticalSpec, upload: Upload) -> float:
+    async def probe_duration(self, spec: VerticalSpec, upload: UploadedFile) -> float:
         """Length of a recording in seconds. Keeps nothing of the recording. Raises `Invalid`."""
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
@@ -112,7 +112,7 @@ async def accept(
         key_id=submission.key_id,
         vertical=submission.spec.slug,
         inputs=submission.inputs,
-        labels=submission.labels,
+        labels=submission.metadata,
         duration_s=duration_s,
         credits=credits_,
         blob=blob.key,

@@ -1,4 +1,4 @@
-"""Why the pool is degraded, in words for its operators. Pure: rows in, sentences out."""
+"""Why the pool is degraded: one sentence per reason, from rows alone."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,7 +40,7 @@ def _deployment_problems(now: datetime, row: ServeDeployment) -> list[str]:
 
 
 def _unreported(row: ServeDeployment, replicas: Sequence[ModelReplica]) -> list[str]:
-    """A model's deployment has the name of its role, apart from upper and lower case."""
+    """A deployment is named after its role: `ASR` for `asr`."""
     name = row.name.rpartition("/")[2]
     role = name.lower()
     reporting = sum(replica.role == role for replica in replicas)
@@ -48,5 +48,10 @@ def _unreported(row: ServeDeployment, replicas: Sequence[ModelReplica]) -> list[
 
 
 def _waits_for_memory(now: datetime, replicas: Sequence[ModelReplica]) -> list[str]:
-    waits = {row.role: (now - row.memory_requested_at).total_seconds() for row in replicas if row.memory_requested_at}
+    """The longest wait of each role."""
+    waits: dict[str, float] = {}
+    for row in replicas:
+        if row.memory_requested_at:
+            waited_s = (now - row.memory_requested_at).total_seconds()
+            waits[row.role] = max(waited_s, waits.get(row.role, 0.0))
     return [f"{role} has waited {waited:.0f} s for memory" for role, waited in waits.items() if waited > MEMORY_LATE_S]

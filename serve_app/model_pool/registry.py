@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.model_pool.models import ModelDevice, ModelLoad, ModelReplica, ModelState, ProcessStart, ServeDeployment
 
 FORGET_AFTER_S = 3600
-"""Rows of replicas that have not reported for this long are deleted."""
+"""A replica without a heartbeat for this long is gone."""
 
 
 async def upsert_replica(session: AsyncSession, replica: ModelReplica) -> bool:
@@ -26,9 +26,9 @@ async def upsert_replica(session: AsyncSession, replica: ModelReplica) -> bool:
 
 
 async def retire_replica(session: AsyncSession, replica_id: str) -> None:
-    """Mark a replica that shuts down as gone, and delete the rows of replicas that left long ago.
+    """Mark a replica as gone, and delete the rows of gone replicas except each model's last used one.
 
-    The row of a model's latest use stays, so the status can still say when the model was last used.
+    That row tells the status when the model was last used.
     """
     long_ago = func.now() - text(f"interval '{FORGET_AFTER_S} seconds'")
     leaving = update(ModelReplica).where(col(ModelReplica.replica_id) == replica_id)

@@ -1,4 +1,4 @@
-"""Reads the pool: the public status and its cache, and the load history of a model. Never wakes a model."""
+"""Reads of the pool: the public status, cached, and a model's load history. Reading never loads a model."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from serve_app.model_pool.models import ModelDevice, ModelLoad, ModelReplica, Mo
 from serve_app.storage.database import Database
 
 RECENT = 20
-"""Latest loads, and latest process starts, that statistics of a model are taken from."""
+"""Statistics of a model cover this many of its latest loads and process starts."""
 SILENT_AFTER_S = 5
 """Replicas report every second. One that has not reported for this long is counted as gone."""
 CACHE_S = 0.5
@@ -69,7 +69,7 @@ class ModelStatus:
     replicas: int = 0
     in_flight: int = 0
     start_s_p50: float | None = None
-    """Process start, as calls waited for it: from the call until a process that Serve started for it took the call."""
+    """Seconds from a call until the process that Serve started for it took the call."""
     start_s_p95: float | None = None
     load_s_p50: float | None = None
     """Load of the weights, after the process start."""

@@ -37,7 +37,7 @@ def whisper() -> Iterator[Backend]:
     backend.unload()
 
 
-def heard(whisper: Backend, path: str) -> tuple[Word, ...]:
+def transcribe(whisper: Backend, path: str) -> tuple[Word, ...]:
     return whisper.run(TranscriptionRequest(decode(EVAL / path, 3600)), nothing).words
 
 
@@ -54,7 +54,7 @@ def baseline(whisper: Backend) -> str:
     """What comes of the uncompressed recording, near what was said."""
     lines = (EVAL / "formats_valid" / "REF.txt").read_text("utf-8").splitlines()
     said = normal(" ".join(line.split(":", 1)[1] for line in lines if ":" in line))
-    found = text(heard(whisper, f"formats_valid/{BASELINE}"))
+    found = text(transcribe(whisper, f"formats_valid/{BASELINE}"))
     assert jiwer.wer(said, found) < 0.2
     return found
 
@@ -62,18 +62,18 @@ def baseline(whisper: Backend) -> str:
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_nearly_the_same_words(whisper: Backend, baseline: str, name: str) -> None:
     """At most one word in twelve differs from the uncompressed recording (0 to 5 % measured)."""
-    assert jiwer.wer(baseline, text(heard(whisper, f"formats_valid/{name}"))) < 1 / 12
+    assert jiwer.wer(baseline, text(transcribe(whisper, f"formats_valid/{name}"))) < 1 / 12
 
 
 @pytest.mark.parametrize("name", ["silence_30s.mp3", "tone_440_20s.m4a", "dtmf_busy_10s.wav"])
 def test_sound_without_speech_gives_no_words(whisper: Backend, name: str) -> None:
     """Silence, a tone and a busy line are accepted and stay empty."""
-    assert heard(whisper, f"corrupt/generated/{name}") == ()
+    assert transcribe(whisper, f"corrupt/generated/{name}") == ()
 
 
 def test_another_language_is_flagged(whisper: Backend) -> None:
     """What an English model makes of Spanish is suspect to the last word."""
-    words = heard(whisper, "corrupt/generated/spanish_7s.wav")
+    words = transcribe(whisper, "corrupt/generated/spanish_7s.wav")
     assert words
     assert all(word.suspect for word in words)
 
@@ -83,6 +83,6 @@ def test_another_language_is_flagged(whisper: Backend) -> None:
 )
 def test_damaged_recordings_give_what_is_left(whisper: Backend, baseline: str, name: str) -> None:
     """The first seconds are readable and come out; nothing else is made of the rest."""
-    words = text(heard(whisper, f"corrupt/generated/{name}"))
+    words = text(transcribe(whisper, f"corrupt/generated/{name}"))
     assert "chest pain" in words
     assert len(words.split()) < 2 * len(baseline.split())

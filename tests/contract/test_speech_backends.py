@@ -179,8 +179,8 @@ def test_the_sample_is_recognised(whisper: Backend, interview: Recording) -> Non
     spoken = [line["text"] for line in reference["turns"] if line["end"] < CUT_S - 1]
     expected = {word.strip(".,?!").lower() for line in spoken for word in line.split()}
     found = whisper.run(TranscriptionRequest(interview), nothing)
-    heard = {word.text.strip(".,?!").lower() for word in found.words}
-    assert len(expected & heard) >= 0.9 * len(expected)
+    recognised = {word.text.strip(".,?!").lower() for word in found.words}
+    assert len(expected & recognised) >= 0.9 * len(expected)
     assert 0.8 * found.speech_s <= found.covered_s <= found.speech_s
     assert found.language == "en"
 
@@ -263,8 +263,8 @@ def test_two_channels_are_read_apart_where_both_talk(whisper: Backend, pyannote:
     who = pyannote.run(DiarizationRequest(both), nothing)
     found = align(whisper.run(TranscriptionRequest(both, "en"), nothing), who)
     for words, label in zip(apart, who.channels, strict=True):
-        heard = [word.text for u in found if u.speaker == label for word in u.words]
-        assert SequenceMatcher(None, [word.text for word in words], heard).ratio() > 0.85
+        received = [word.text for u in found if u.speaker == label for word in u.words]
+        assert SequenceMatcher(None, [word.text for word in words], received).ratio() > 0.85
 
 
 def test_a_language_the_model_does_not_know_is_refused(whisper: Backend, interview: Recording) -> None:

@@ -14,7 +14,7 @@ from serve_app.http.upload import SubmitFields
 from serve_app.jobs import queries
 from serve_app.jobs.lifecycle import transition
 from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobState
-from serve_app.jobs.submit import Submission, Upload
+from serve_app.jobs.submit import Submission, UploadedFile
 from serve_app.pipeline.types import ROLES
 from serve_app.services import Services
 from tests.support.fakes import Silence, local_pool
@@ -24,7 +24,7 @@ from tests.support.world import RECRUITSCREEN, Customer, tone
 async def submit(services: Services, customer: Customer, seconds: float = 2.0, **inputs: bool) -> str:
     """Submit a tone of `seconds` seconds. Returns the job id."""
     submission = Submission(customer.account_id, None, RECRUITSCREEN, {"role_title": "Engineer", **inputs})
-    upload = Upload(io.BytesIO(tone(seconds)), "call.wav")
+    upload = UploadedFile(io.BytesIO(tone(seconds)), "call.wav")
     return (await services.submitter.submit(submission, upload)).job_id
 
 

@@ -25,13 +25,13 @@ def test_a_browser_reads_the_whole_history_over_a_line_that_breaks(client: httpx
     with broken_line(client.base_url.port or 80) as port:
         browser = EventSource(f"http://127.0.0.1:{port}{address}")
         received = list(browser)
-    assert [(message.type, json.loads(message.data)) for message in received] == told(client, job_id)
+    assert [(message.type, json.loads(message.data)) for message in received] == stored_events(client, job_id)
     assert [int(message.last_event_id) for message in received] == list(range(1, len(received) + 1))
-    assert browser.connections >= len(BREAKS_AFTER) + 2  # the broken ones, one to the end, and the one that is told so
+    assert browser.connections >= len(BREAKS_AFTER) + 2  # the broken ones, one to the end, and one that gets the 204
     assert browser.refused_with == 204
 
 
-def told(client: httpx.Client, job_id: str) -> list[tuple[str, object]]:
+def stored_events(client: httpx.Client, job_id: str) -> list[tuple[str, object]]:
     """The history as a late subscriber reads it in one go."""
     return [(name, data) for name, data in events(client, f"/v1/jobs/{job_id}/events")]
 

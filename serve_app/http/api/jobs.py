@@ -76,14 +76,14 @@ async def submit_job(
     services: Services,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
-    """Upload a recording. Returns at once; the work is asynchronous. Send an `Idempotency-Key` to retry safely."""
+    """Submit a recording. The answer names the job; the result follows. An `Idempotency-Key` makes retries safe."""
     await services.dispatcher.prefetch()
     async with submit_form(request, spec) as form:
         fields = form.fields
         submission = Submission(
             caller.account_id, caller.key.id, spec, fields.inputs(), fields.metadata or {}, idempotency_key
         )
-        # Shielded: Serve cancels the handler when the client disconnects. Charge and job must not be separated.
+        # Shielded: Serve cancels the handler when the client disconnects, and an accepted job must still be dispatched.
         return SubmittedJob.of(await asyncio.shield(services.submitter.submit(submission, form.upload)))
 
 
@@ -170,7 +170,7 @@ async def create_stream_token(job: OwnedJob, request: Request) -> StreamToken:
 
 @router.post("/jobs/{job_id}/cancel", responses=JOB_ERRORS | refusals(Conflict))
 async def cancel_job(job: OwnedJob, services: Services) -> JobView:
-    """Cancel a job that is not over. Its credits are released if work had not started."""
+    """Cancel a job that is not over. Its credits are released if no worker had taken it yet."""
     async with services.database.transaction() as session:
         blob = await settlement.cancel(session, job, services.settings.retention_s)
     await services.blobs.delete(blob)
@@ -184,7 +184,7 @@ async def retry_job(job: OwnedJob, caller: CurrentCaller, services: Services) ->
     async with services.database.transaction() as session:
         await settlement.retry(session, job)
         remaining = await ledger.balance(session, caller.account_id)
-    await services.dispatcher.notify(job.id)
+    await services.dispatcher.notify()
     return SubmittedJob.of(Accepted(job.id, 0, remaining))
 
 

@@ -1,7 +1,7 @@
-"""Removes what must not count from a text: fillers, hedges, names, pronouns, a country's spelling.
+"""Removes from the judge's input what must not count: fillers, hedges, names, gendered pronouns, national spelling.
 
-Only the judge's input is normalised; quotes stay verbatim. A likelihood changes with every word of a prompt, so two
-phrasings of the same answer get the same score only if the judge reads the same words.
+Quotes stay verbatim. A likelihood changes with every word of the prompt, so two phrasings of one answer get the same
+score only if the judge reads the same words.
 """
 
 import re
@@ -24,7 +24,7 @@ _PRONOUNS = {
     "he": "they", "she": "they", "him": "their", "his": "their", "her": "their", "hers": "theirs",
     "himself": "themself", "herself": "themself", "he's": "they're", "she's": "they're",
 }  # fmt: skip
-"""“Her” may mean “his” or “him”, so all three become one word. The texts must be equal, not grammatical."""
+""""Her" may stand for "his" or "him", so all become "their". The result need not be grammatical."""
 _PRONOUN = re.compile(rf"\b(?:{'|'.join(_PRONOUNS)})\b", re.IGNORECASE)
 _OUR = re.compile(r"\b(behavi|col|fav|harb|hon|lab|neighb|hum|vap|endeav)our", re.IGNORECASE)
 _ISE = re.compile(

@@ -27,10 +27,10 @@ WEAK = 2
 MAX_NOTE_QUESTIONS = 3
 """Questions in a submittal note; the result lists all."""
 FLAG_TEXTS = {
-    "high": "Speaks to the automated assessment; not counted.",
-    "low": "May be meant for the automated assessment; not counted.",
+    "high": "Addresses the automated assessment; not counted.",
+    "low": "May address the automated assessment; not counted.",
 }
-OTHER_SPEAKER_FLAG = "Speech at the automated assessment under another voice than the candidate's; not counted."
+OTHER_SPEAKER_FLAG = "Another speaker addresses the automated assessment; not counted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def write_texts(
     model: LanguageModel, request: AssessmentRequest, scores: Mapping[str, CompetencyScore],
     recommendation: Recommendation,
 ) -> Texts:  # fmt: skip
-    """Write summary and submittal note. Replaces a model's text that fails a check by the composed one."""
+    """Write summary and submittal note. A model's text that fails a check is replaced by a composed one."""
     composed = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores))
     if not model.writes_prose:
         return composed

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from deployments.backends import BACKENDS
 from deployments.backends.fake import FakeTranscriber
-from deployments.replica.events import Accepted, Failed, Inference, ModelEvent, Result
+from deployments.replica.events import CallAccepted, Failed, Inference, ModelEvent, Result
 from deployments.replica.heartbeat import HEARTBEAT_S
 from deployments.replica.lifecycle import Limits
 from deployments.replica.pool_client import DatabasePoolClient
@@ -111,8 +111,8 @@ async def until(services: Services, replica_id: str, state: ModelState, within_s
 async def test_cold_then_warm(replica: Make) -> None:
     """Loading is reported by the call that finds the model cold, and by no later one."""
     asr = replica(load_s=0.1)
-    assert await follow(asr.run(work())) == ["Accepted", "Loading", "Inference", "Result"]
-    assert await follow(asr.run(work())) == ["Accepted", "Inference", "Result"]
+    assert await follow(asr.run(work())) == ["CallAccepted", "Loading", "Inference", "Result"]
+    assert await follow(asr.run(work())) == ["CallAccepted", "Inference", "Result"]
 
 
 async def test_the_footprint_is_what_the_process_grew_by(services: Services, replica: Make) -> None:
@@ -139,7 +139,7 @@ async def test_an_idle_model_leaves_for_one_that_is_needed(services: Services, r
     await occupy(services, "old", SIZE, idle_s=50)
     leaving = asyncio.create_task(leave_when_asked(services, "old"))
     began = time.monotonic()
-    assert await follow(replica().run(work())) == ["Accepted", "Loading", "Inference", "Result"]
+    assert await follow(replica().run(work())) == ["CallAccepted", "Loading", "Inference", "Result"]
     assert time.monotonic() - began < 2
     await leaving
     assert (await row(services, "recent")).evict_requested_at is None
@@ -254,7 +254,7 @@ async def test_idle_weights_leave_in_place(services: Services, replica: Make) ->
     await asyncio.sleep(0.3)
     assert (await row(services, "asr-0")).state is ModelState.WARM
     await until(services, "asr-0", ModelState.COLD)
-    assert await follow(asr.run(work())) == ["Accepted", "Loading", "Inference", "Result"]
+    assert await follow(asr.run(work())) == ["CallAccepted", "Loading", "Inference", "Result"]
 
 
 async def test_calls_that_meet_an_unload_just_load_again(replica: Make) -> None:
@@ -310,15 +310,15 @@ async def test_an_abandoned_call_counts_until_its_work_has_ended(services: Servi
     busy = await row(services, "asr-0")
     assert (busy.in_flight, busy.waiting, busy.state, busy.evict_requested_at) == (2, 1, ModelState.WARM, None)
     free.set()
-    assert await after == ["Accepted", "Inference", "Result"]
+    assert await after == ["CallAccepted", "Inference", "Result"]
     await asyncio.sleep(0.3)
     assert (await row(services, "asr-0")).in_flight == 0
 
 
 def test_event_names_are_the_protocol() -> None:
     """What `follow` reports are these classes."""
-    assert [kind.__name__ for kind in (Accepted, Loading, Inference, Result)] == [
-        "Accepted", "Loading", "Inference", "Result",
+    assert [kind.__name__ for kind in (CallAccepted, Loading, Inference, Result)] == [
+        "CallAccepted", "Loading", "Inference", "Result",
     ]  # fmt: skip
 
 

@@ -54,13 +54,13 @@ class Replicas:
 
 async def test_a_long_recording_uses_every_replica_and_joins_in_order() -> None:
     """Each part is sent once the one before is at work; the result is one transcription with the sums of speech."""
-    pool, heard = Replicas(3), ProgressLog()
-    found = await transcribe(TranscriptionRequest(None, "en"), 3600.0, pool, heard)  # type: ignore[arg-type] # what a pool needs here
+    pool, observer = Replicas(3), ProgressLog()
+    found = await transcribe(TranscriptionRequest(None, "en"), 3600.0, pool, observer)  # type: ignore[arg-type] # what a pool needs here
     assert pool.parts == [Part(0, 3), Part(1, 3), Part(2, 3)]
     assert [word.text for word in found.words] == ["part0", "part1", "part2"]
     assert (found.speech_s, found.covered_s) == (6.0, 3.0)
-    assert heard.shares == sorted(heard.shares)
-    assert heard.shares[-1] == 1.0
+    assert observer.shares == sorted(observer.shares)
+    assert observer.shares[-1] == 1.0
 
 
 @pytest.mark.parametrize(("length_s", "parts"), [(0.0, 1), (2 * MIN_PART_S - 1, 1), (2 * MIN_PART_S, 2), (36_000, 4)])
