@@ -126,7 +126,7 @@ def test_an_attack_of_another_speaker_is_a_low_flag() -> None:
     )
     (flag,) = red_flags(conversation, "B")
     assert (flag.severity, flag.evidence[0].speaker) == ("low", "A")
-    assert "another voice" in flag.text
+    assert "Another speaker" in flag.text
 
 
 @pytest.mark.parametrize(
