@@ -1,9 +1,9 @@
-"""Who said which word, and the utterances a transcript shows.
+"""Assign words to speakers and group them into the utterances of a transcript.
 
-ASR and diarization are both off by a few tenths of a second, so taking each word's best-overlapping speaker tears last
-words off sentences at every change of speaker. Here the speakers of all words are chosen together: the path with the
-most overlap, less a price for each change, which is low where people do change (after a sentence, in a pause) and high
-in mid-sentence (Viterbi 1967). Pure: values in, values out; linear in words, turns and speakers.
+ASR and diarization are each off by a few tenths of a second. Taking the speaker with the most overlap word by word
+would cut the last word off many sentences. So the speakers of all words are chosen together: the sequence with the most
+overlap, less a cost for each change of speaker. The cost is low after a sentence and in a pause, high inside a sentence
+(Viterbi 1967). Pure functions; the time is linear in words, turns and speakers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,24 +17,24 @@ from serve_app.pipeline.types import Diarization, Transcription, Turn, Utterance
 ONLY_SPEAKER = "SPEAKER_00"
 
 SWITCH_MID_SENTENCE = 1.2
-"""Price of a change inside a sentence, in words: one word on the wrong side moves over, two that disagree do not.
+"""Cost of a change inside a sentence, in words: a single word with another speaker moves over, two words do not.
 
-On interviews and consultations with simulated boundary errors of 0.1 to 0.4 s, 0.8 to 1.6 came out alike: 11 to 83 %
-fewer words with a wrong speaker than taking the best overlap."""
+On interviews and consultations with simulated boundary errors of 0.1 to 0.4 s, all values from 0.8 to 1.6 gave 11 to
+83 % fewer words with a wrong speaker than taking the best overlap."""
 SWITCH_AFTER_SENTENCE = 0.1
 PAUSE_THAT_FREES_S = 0.6
-"""From this pause on, a change costs no more than after a sentence."""
+"""After a pause of this length, a change costs no more than after a sentence."""
 
 OWN_TURN_S, OWN_TURN_TRUST = 0.45, 2.5
-"""A turn of at least OWN_TURN_S that one word fills is an interjection, not a boundary error."""
+"""A turn of at least OWN_TURN_S that one word fills is an interjection, not a boundary error; its vote counts more."""
 OVERLAP_TRUST = 0.7
-"""Part of a word's vote that goes to everybody heard during it; the rest is for the one who owns the moment. So
-context decides in overlaps."""
+"""Part of a word's vote that is shared by all speakers active during it. The rest goes to the speaker of the exclusive
+turn. So the context decides where speech overlaps."""
 NEAREST_TRUST = 0.3
-"""Worth of the nearest turn where no turn covers the word."""
+"""Vote of the nearest turn where no turn covers the word."""
 
 SURE_IN_OVERLAP = 0.6
-"""A word said while two talk, of less confidence than this, is often made of both voices: no evidence of either's."""
+"""A word of lower confidence than this during overlapped speech often mixes both speakers. It is no evidence."""
 
 BREAK_PAUSE_S = 2.0
 """A silence that starts a new utterance."""
@@ -45,14 +45,14 @@ Votes: TypeAlias = dict[str, float]
 
 
 def align(transcription: Transcription, diarization: Diarization) -> tuple[Utterance, ...]:
-    """Give every word a speaker and group words to utterances, in time order; each word appears exactly once.
+    """Assign every word to a speaker and group words into utterances, in time order. Each word appears exactly once.
 
-    Without any turn there is one speaker, `SPEAKER_00`. Where each speaker has a channel, the channel tells, and two
-    who talk at once have an utterance each.
+    Without any turn there is one speaker, `SPEAKER_00`. Where each speaker has a channel, the channel decides, and
+    overlapping speakers have an utterance each.
     """
     if diarization.channels and all(word.channel is not None for word in transcription.words):
         return _by_channel(transcription.words, diarization.channels)
-    words = _doubt_mixtures(transcription.words, diarization)
+    words = _mark_overlapped(transcription.words, diarization)
     labels = label_words(words, diarization)
     spoken = zip(labels, words, strict=True)
     return tuple(
@@ -62,29 +62,29 @@ def align(transcription: Transcription, diarization: Diarization) -> tuple[Utter
     )
 
 
-def _doubt_mixtures(words: Sequence[Word], diarization: Diarization) -> list[Word]:
-    """Mark unsure words as suspect where more than one speaker is heard for at least half of them."""
-    heard = _covering(words, sorted(diarization.turns, key=lambda turn: turn.start))
+def _mark_overlapped(words: Sequence[Word], diarization: Diarization) -> list[Word]:
+    """Mark words of low confidence as suspect where two speakers are active for at least half of the word."""
+    covering = _covering(words, sorted(diarization.turns, key=lambda turn: turn.start))
     return [
-        replace(word, suspect=True) if word.confidence < SURE_IN_OVERLAP and _talked_over(word, turns) else word
-        for word, turns in zip(words, heard, strict=True)
+        replace(word, suspect=True) if word.confidence < SURE_IN_OVERLAP and _is_overlapped(word, turns) else word
+        for word, turns in zip(words, covering, strict=True)
     ]
 
 
-def _talked_over(word: Word, turns: Sequence[Turn]) -> bool:
+def _is_overlapped(word: Word, turns: Sequence[Turn]) -> bool:
     return len({turn.speaker for turn in turns if _share(word, turn) >= 0.5}) > 1
 
 
 def _by_channel(words: Sequence[Word], labels: Sequence[str]) -> tuple[Utterance, ...]:
-    """Utterances in order of their starts. One ends where another speaker is heard in its pause."""
+    """Utterances in order of their starts. A pause ends one if another speaker talks in it."""
     parts: list[list[Word]] = []
     latest: dict[int, list[Word]] = {}
     before: Word | None = None
     for word in words:
         channel = word.channel or 0
         part = latest.get(channel)
-        taken = before is not None and before.channel != word.channel
-        if not part or _breaks(part, word) or (taken and word.start - part[-1].end >= PAUSE_THAT_FREES_S):
+        interrupted = before is not None and before.channel != word.channel
+        if not part or _breaks(part, word) or (interrupted and word.start - part[-1].end >= PAUSE_THAT_FREES_S):
             part = latest[channel] = []
             parts.append(part)
         part.append(word)
@@ -94,18 +94,20 @@ def _by_channel(words: Sequence[Word], labels: Sequence[str]) -> tuple[Utterance
 
 def label_words(words: Sequence[Word], diarization: Diarization) -> list[str]:
     """Return one speaker label for each word."""
-    owned = sorted(diarization.exclusive or diarization.turns, key=lambda turn: turn.start)
-    if not owned or not words:
+    exclusive = sorted(diarization.exclusive or diarization.turns, key=lambda turn: turn.start)
+    if not exclusive or not words:
         return [ONLY_SPEAKER] * len(words)
-    heard = sorted(diarization.turns, key=lambda turn: turn.start)
+    turns = sorted(diarization.turns, key=lambda turn: turn.start)
     votes = [
-        _votes(word, own, under)
-        for word, own, under in zip(words, _covering(words, owned), _covering(words, heard), strict=True)
+        _votes(word, exclusive_turns, all_turns)
+        for word, exclusive_turns, all_turns in zip(
+            words, _covering(words, exclusive), _covering(words, turns), strict=True
+        )
     ]
-    _vote_nearest(words, votes, owned)
-    speakers = list(dict.fromkeys(turn.speaker for turn in owned))
-    prices = [0.0, *(_price(before, after) for before, after in pairwise(words))]
-    return _best_path(votes, prices, speakers)
+    _vote_nearest(words, votes, exclusive)
+    speakers = list(dict.fromkeys(turn.speaker for turn in exclusive))
+    costs = [0.0, *(_switch_cost(before, after) for before, after in pairwise(words))]
+    return _best_path(votes, costs, speakers)
 
 
 def _covering(words: Sequence[Word], turns: Sequence[Turn]) -> Iterator[list[Turn]]:
@@ -122,15 +124,15 @@ def _covering(words: Sequence[Word], turns: Sequence[Turn]) -> Iterator[list[Tur
 
 
 def _span(word: Word) -> tuple[float, float]:
-    """Start and end of a word; one without length is taken as 20 ms around its moment."""
+    """Start and end of a word; one without length counts as 20 ms around its time."""
     return (word.start, word.end) if word.end > word.start else (word.start - 0.01, word.start + 0.01)
 
 
-def _votes(word: Word, owners: Sequence[Turn], heard: Sequence[Turn]) -> Votes:
-    """How much each speaker's turns speak for the word being theirs."""
+def _votes(word: Word, exclusive: Sequence[Turn], turns: Sequence[Turn]) -> Votes:
+    """Weighted overlap of the word with each speaker's turns."""
     votes: Votes = {}
-    for turns, weight in ((owners, 1 - OVERLAP_TRUST), (heard, OVERLAP_TRUST)):
-        for turn in turns:
+    for group, weight in ((exclusive, 1 - OVERLAP_TRUST), (turns, OVERLAP_TRUST)):
+        for turn in group:
             votes[turn.speaker] = votes.get(turn.speaker, 0.0) + weight * _share(word, turn) * _trust(word, turn)
     return votes
 
@@ -141,7 +143,7 @@ def _share(word: Word, turn: Turn) -> float:
 
 
 def _trust(word: Word, turn: Turn) -> float:
-    """How far a turn can be trusted about a word: most where the turn is made of it."""
+    """Weight of a turn's vote for a word: higher where the word fills the turn."""
     length = turn.end - turn.start
     fills = length >= OWN_TURN_S and word.end - word.start > 0.6 * length and _share(word, turn) > 0.6
     return OWN_TURN_TRUST if fills else 1.0
@@ -160,21 +162,21 @@ def _vote_nearest(words: Sequence[Word], votes: Sequence[Votes], turns: Sequence
         vote[nearest.speaker] = NEAREST_TRUST
 
 
-def _price(before: Word, after: Word) -> float:
-    """Price of a change of speaker between two words."""
+def _switch_cost(before: Word, after: Word) -> float:
+    """Cost of a change of speaker between two words."""
     if ends_sentence(before.text):
         return SWITCH_AFTER_SENTENCE
     tied = 1 - min(1.0, max(0.0, after.start - before.end) / PAUSE_THAT_FREES_S)
     return max(SWITCH_MID_SENTENCE * tied, SWITCH_AFTER_SENTENCE)
 
 
-def _best_path(votes: Sequence[Votes], prices: Sequence[float], speakers: Sequence[str]) -> list[str]:
-    """Viterbi over speakers: O(words · speakers). A tie stays with the speaker who talks."""
+def _best_path(votes: Sequence[Votes], costs: Sequence[float], speakers: Sequence[str]) -> list[str]:
+    """Viterbi over speakers, O(words · speakers). A tie keeps the current speaker."""
     score = dict.fromkeys(speakers, 0.0)
     came_from: list[dict[str, str]] = []
-    for vote, price in zip(votes, prices, strict=True):
+    for vote, cost in zip(votes, costs, strict=True):
         best = max(speakers, key=score.__getitem__)
-        switched = score[best] - price
+        switched = score[best] - cost
         back = {speaker: speaker if score[speaker] >= switched else best for speaker in speakers}
         score = {s: max(score[s], switched) + vote.get(s, 0.0) for s in speakers}
         came_from.append(back)

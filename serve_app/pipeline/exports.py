@@ -1,7 +1,7 @@
-"""A transcript in the formats people take elsewhere: rows for JSON, plain text, SubRip and WebVTT.
+"""Transcript exports: rows for JSON, plain text, SubRip and WebVTT.
 
-`names` maps speaker labels to what readers should see; a label without a name stays as it is. Subtitle cues hold at
-most two lines of LINE characters and follow the words' times.
+`names` maps speaker labels to names; a label without a name is shown as it is. A subtitle cue has at most two lines of
+LINE characters and takes its times from the words.
 """
 
 import textwrap
@@ -15,19 +15,19 @@ from serve_app.pipeline.sentences import join
 from serve_app.pipeline.types import Utterance, Word
 
 LINE = 42
-"""Characters in a subtitle line, as broadcasters set it."""
+"""Characters in a subtitle line, the usual limit of broadcasters."""
 CUE_LINES = 2
 CUE_S = 6.0
-"""Longest time a cue stays."""
+"""Longest time a cue is shown."""
 MIN_CUE_S = 0.2
-"""Players drop cues without length."""
+"""Players do not show cues of length zero."""
 
 Names = Mapping[str, str]
 _NO_NAMES: Names = {}
 
 
 class Span(TypedDict):
-    """Words the recogniser probably made up; they are no evidence and count in no metric."""
+    """Words that the recogniser probably invented. They are no evidence and no metric counts them."""
 
     start: float
     end: float
@@ -35,7 +35,7 @@ class Span(TypedDict):
 
 
 class WordRow(Span):
-    """One word. `confidence` is the recogniser's own, 0 to 1."""
+    """One word. `confidence` is the recogniser's, 0 to 1."""
 
     confidence: float
 
@@ -52,12 +52,12 @@ class Row(TypedDict):
 
 
 def to_rows(utterances: Sequence[Utterance], names: Names = _NO_NAMES, *, words: bool = False) -> list[Row]:
-    """Return the transcript as the public result shows it; doubtful stretches are marked, words given if wanted."""
+    """Return the rows of the public result, with `suspect` spans marked and, on request, every word."""
     return [_row(utterance, names, words=words) for utterance in utterances]
 
 
 def from_rows(rows: Sequence[Row]) -> list[Utterance]:
-    """Return utterances from the public result, with their words where it holds them."""
+    """Return utterances from rows of the public result, with words where the rows have them."""
     return [
         Utterance(
             row["start"],
@@ -87,14 +87,14 @@ def _row(utterance: Utterance, names: Names, *, words: bool) -> Row:
 
 
 def to_text(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
-    """Return the transcript for reading: time, speaker and words, one utterance a paragraph."""
+    """Return plain text: time, speaker and words, one paragraph per utterance."""
     return "\n".join(
         f"[{_clock(u.start)}] {_one_line(names.get(u.speaker, u.speaker))}: {_one_line(u.text)}\n" for u in utterances
     )
 
 
 def to_srt(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
-    """Return SubRip. Each speaker is named where they begin to speak."""
+    """Return SubRip. The first cue of each turn names the speaker."""
     return "\n".join(
         f"{number}\n{_stamp(cue.start, ',')} --> {_stamp(cue.end, ',')}\n{_wrap(cue.text, cue.prefix)}\n"
         for number, cue in enumerate(_cues(utterances, names), start=1)
@@ -102,7 +102,7 @@ def to_srt(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
 
 
 def to_vtt(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
-    """Return WebVTT with voice tags. What HTML or WebVTT would take for markup is escaped."""
+    """Return WebVTT with voice tags. Characters of HTML and WebVTT markup are escaped."""
     cues = [
         f"{_stamp(cue.start, '.')} --> {_stamp(cue.end, '.')}\n<v {_escape(cue.speaker)}>{_escape(_wrap(cue.text))}\n"
         for cue in _cues(utterances, names)
@@ -130,7 +130,7 @@ def _cues(utterances: Sequence[Utterance], names: Names) -> Iterator[_Cue]:
 
 
 def _pieces(utterance: Utterance, name_width: int) -> Iterator[tuple[float, float, str]]:
-    """Cut an utterance to cues by its words; one without words stays whole."""
+    """Split an utterance into cues at its words. One without words is one cue."""
     if not utterance.words:
         yield utterance.start, utterance.end, utterance.text
         return
@@ -152,7 +152,7 @@ def _wrap(text: str, prefix: str = "") -> str:
 
 
 def _one_line(text: str) -> str:
-    """Blanks and line ends become one blank: an empty line would end the cue, an arrow would begin one."""
+    """Collapse white space and replace arrows: an empty line ends a cue and an arrow begins one."""
     return " ".join(text.split()).replace("-->", "→")
 
 

@@ -20,7 +20,7 @@ def utterance(start: float, speaker: str, text: str, step: float = 0.3) -> Utter
     return Utterance(start, start + len(pieces) * step, speaker, text, words)
 
 
-SAID = (
+UTTERANCES = (
     utterance(0.5, "SPEAKER_00", "Why did you leave R&D?"),
     utterance(
         3661.2345, "SPEAKER_01", "Because <b>I</b> wanted --> to build things that people use every day, all day."
@@ -41,46 +41,46 @@ def cues(text: str, kind: str) -> list[tuple[float, float]]:
 
 def test_rows_are_the_public_result() -> None:
     """Rows hold start, end, speaker and text, rounded, and survive JSON."""
-    rows = to_rows(SAID, {"SPEAKER_01": "Candidate"})
+    rows = to_rows(UTTERANCES, {"SPEAKER_01": "Candidate"})
     assert json.loads(json.dumps(rows))[1] == {
         "start": 3661.23,
         "end": 3665.43,
         "speaker": "Candidate",
-        "text": SAID[1].text,
+        "text": UTTERANCES[1].text,
     }
 
 
 def test_words_are_given_on_request_and_cue_by_their_own_times() -> None:
     """With words a transcript read back makes the same subtitles as the utterances it came from."""
-    assert "words" not in to_rows(SAID)[0]
-    rows = json.loads(json.dumps(to_rows(SAID, words=True)))
+    assert "words" not in to_rows(UTTERANCES)[0]
+    rows = json.loads(json.dumps(to_rows(UTTERANCES, words=True)))
     assert rows[0]["words"][1] == {"start": 0.8, "end": 1.1, "text": "did", "confidence": 1.0}
     assert to_srt(from_rows(rows)) == to_srt(
         [
             replace(u, words=tuple(replace(w, start=round(w.start, 2), end=round(w.end, 2)) for w in u.words))
-            for u in SAID
+            for u in UTTERANCES
         ]
     )
 
 
 def test_doubtful_stretches_are_marked() -> None:
     """Neighbouring suspect words are one span; a transcript without any has no such key."""
-    words = tuple(replace(word, suspect=i in {1, 2, 4}) for i, word in enumerate(SAID[0].words))
-    marked = to_rows([replace(SAID[0], words=words)])[0]["suspect"]
+    words = tuple(replace(word, suspect=i in {1, 2, 4}) for i, word in enumerate(UTTERANCES[0].words))
+    marked = to_rows([replace(UTTERANCES[0], words=words)])[0]["suspect"]
     assert [span["text"] for span in marked] == ["did you", "R&D?"]
     assert (marked[0]["start"], marked[0]["end"]) == (0.8, 1.4)
-    assert "suspect" not in to_rows(SAID)[0]
+    assert "suspect" not in to_rows(UTTERANCES)[0]
 
 
 def test_text_gives_time_name_and_words() -> None:
     """Plain text is for reading: one paragraph an utterance."""
-    assert to_text(SAID[:1], {"SPEAKER_00": "Interviewer"}) == "[00:00:00] Interviewer: Why did you leave R&D?\n"
+    assert to_text(UTTERANCES[:1], {"SPEAKER_00": "Interviewer"}) == "[00:00:00] Interviewer: Why did you leave R&D?\n"
 
 
 @pytest.mark.parametrize(("write", "kind"), [(to_srt, "srt"), (to_vtt, "webvtt")])
 def test_players_read_the_cues(write: "type", kind: str) -> None:
     """A player's parser finds cues in order, starting with the first word and ending with the last."""
-    found = cues(write(SAID), kind)
+    found = cues(write(UTTERANCES), kind)
     assert found[0] == pytest.approx((0.5, 2.0), abs=0.002)
     assert found[-1][1] == pytest.approx(3665.434, abs=0.002)
     assert found == sorted(found)
@@ -88,13 +88,13 @@ def test_players_read_the_cues(write: "type", kind: str) -> None:
 
 def test_subtitle_stamps_differ_by_format() -> None:
     """SubRip writes a comma before the milliseconds, WebVTT a point."""
-    assert "01:01:01,234 --> " in to_srt(SAID)
-    assert "01:01:01.234 --> " in to_vtt(SAID)
+    assert "01:01:01,234 --> " in to_srt(UTTERANCES)
+    assert "01:01:01.234 --> " in to_vtt(UTTERANCES)
 
 
 def test_webvtt_escapes_what_would_be_markup() -> None:
     """Words and names with angle brackets, ampersands or arrows stay words and names."""
-    text = to_vtt(SAID, {"SPEAKER_00": "R&D <boss>"})
+    text = to_vtt(UTTERANCES, {"SPEAKER_00": "R&D <boss>"})
     assert "<v R&amp;D &lt;boss&gt;>Why did you leave R&amp;D?" in text
     assert "&lt;b&gt;I&lt;/b&gt;" in text
     assert all(re.fullmatch(r"[\d:.]+ --> [\d:.]+", line) for line in text.splitlines() if "-->" in line)
@@ -112,7 +112,7 @@ def test_utterance_without_words_is_one_cue() -> None:
     assert len(cues(to_srt((Utterance(1, 2, "A", "Yes."),)), "srt")) == 1
 
 
-def test_nothing_said_is_a_valid_file() -> None:
+def test_an_empty_transcript_is_a_valid_file() -> None:
     """An empty transcript gives empty files of the right kind."""
     assert (to_rows(()), to_text(()), to_srt(())) == ([], "", "")
     assert to_vtt(()).startswith("WEBVTT\n")
@@ -124,9 +124,9 @@ texts = st.text(
 
 
 @given(st.lists(st.builds(utterance, st.floats(0, 5000), st.sampled_from(["A", "B"]), texts), max_size=5))
-def test_no_words_break_the_cues(said: list[Utterance]) -> None:
-    """Whatever is said, there is no empty line inside a cue, no stray arrow, and at most two lines of usual words."""
-    blocks = to_srt(said).split("\n\n") if said else []
+def test_no_words_break_the_cues(utterances: list[Utterance]) -> None:
+    """For any text there is no empty line inside a cue, no stray arrow, and at most two lines of usual words."""
+    blocks = to_srt(utterances).split("\n\n") if utterances else []
     assert sum(block.count("-->") for block in blocks) == len(blocks)
     for block in blocks:
         lines = block.strip("\n").split("\n")[2:]
