@@ -1,6 +1,6 @@
 """Write and sum credit movements, in the caller's transaction.
 
-Every write locks the account row first, so two charges at once cannot overdraw the account.
+Charges, returns and expiries lock the account row first, so two charges at once cannot overdraw the account.
 """
 
 import math

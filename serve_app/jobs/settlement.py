@@ -116,7 +116,7 @@ async def _erase(session: AsyncSession, job: Job) -> str | None:
 
 
 async def _return_credits(session: AsyncSession, job: Job, kind: EntryKind) -> None:
-    """Return a job's price: `RELEASE` when it was canceled in the queue, `REFUND` when it failed."""
+    """Return a job's price: `RELEASE` when it was canceled before any claim, `REFUND` when it failed."""
     await ledger.return_credits(session, price_of(job), kind)
 
 

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.model_pool.models import ModelDevice, ModelLoad, ModelReplica, ModelState, ProcessStart, ServeDeployment
 
 FORGET_AFTER_S = 3600
-"""A replica without a heartbeat for this long is gone."""
+"""Rows of replicas without a heartbeat for this long are deleted, except each model's last used one."""
 
 
 async def upsert_replica(session: AsyncSession, replica: ModelReplica) -> bool:
@@ -26,7 +26,7 @@ async def upsert_replica(session: AsyncSession, replica: ModelReplica) -> bool:
 
 
 async def retire_replica(session: AsyncSession, replica_id: str) -> None:
-    """Mark a replica as gone, and delete the rows of gone replicas except each model's last used one.
+    """Write that a replica shuts down, and delete old rows (`FORGET_AFTER_S`) but each model's last used one.
 
     That row tells the status when the model was last used.
     """

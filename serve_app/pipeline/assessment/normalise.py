@@ -24,7 +24,7 @@ _PRONOUNS = {
     "he": "they", "she": "they", "him": "their", "his": "their", "her": "their", "hers": "theirs",
     "himself": "themself", "herself": "themself", "he's": "they're", "she's": "they're",
 }  # fmt: skip
-""""Her" may stand for "his" or "him", so all become "their". The result need not be grammatical."""
+"""One word for all of them: "her" may stand for "his" or for "him". The result need not be grammatical."""
 _PRONOUN = re.compile(rf"\b(?:{'|'.join(_PRONOUNS)})\b", re.IGNORECASE)
 _OUR = re.compile(r"\b(behavi|col|fav|harb|hon|lab|neighb|hum|vap|endeav)our", re.IGNORECASE)
 _ISE = re.compile(

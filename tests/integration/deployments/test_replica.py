@@ -102,10 +102,11 @@ async def wants_room(services: Services, replica_id: str) -> bool:
     return found is not None and found.memory_requested_at is not None
 
 
-async def until(services: Services, replica_id: str, state: ModelState, within_s: float = 5.0) -> None:
-    end = time.monotonic() + within_s
-    while (await row(services, replica_id)).state is not state:
-        assert time.monotonic() < end, f"{replica_id} did not become {state}"
+async def until(services: Services, replica_id: str, holds: Callable[[ModelReplica], bool]) -> None:
+    """Wait until a replica's row satisfies `holds`, at most 5 s."""
+    end = time.monotonic() + 5.0
+    while not holds(found := await row(services, replica_id)):
+        assert time.monotonic() < end, f"{replica_id} stayed {found!r}"
         await asyncio.sleep(0.02)
 
 
@@ -153,13 +154,12 @@ async def test_a_replica_that_is_asked_unloads_at_once(
     monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 60.0)  # so that only the bus can wake it
     asr = replica(hold_mib=SIZE)
     await follow(asr.run(work()))
-    await until(services, "asr-0", ModelState.WARM)
+    await until(services, "asr-0", lambda asr: asr.state is ModelState.WARM)
     await ask(services, "asr-0")
-    await until(services, "asr-0", ModelState.COLD)
+    await until(services, "asr-0", lambda asr: asr.state is ModelState.COLD)
     left = await row(services, "asr-0")
     assert left.held_mib < 40
-    while (await row(services, "asr-0")).evict_requested_at is not None:  # noqa: ASYNC110 - a row has no event
-        await asyncio.sleep(0.02)
+    await until(services, "asr-0", lambda asr: asr.evict_requested_at is None)
     assert "Loading" in await follow(asr.run(work()))
 
 
@@ -257,7 +257,7 @@ async def test_idle_weights_leave_in_place(services: Services, replica: Make) ->
     await follow(asr.run(work(1.5)))
     await asyncio.sleep(0.3)
     assert (await row(services, "asr-0")).state is ModelState.WARM
-    await until(services, "asr-0", ModelState.COLD)
+    await until(services, "asr-0", lambda asr: asr.state is ModelState.COLD)
     assert await follow(asr.run(work())) == ["CallAccepted", "Loading", "Inference", "Result"]
 
 

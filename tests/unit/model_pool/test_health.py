@@ -48,3 +48,10 @@ def test_a_wait_for_memory_is_named() -> None:
     """By role, once it is longer than an unload takes."""
     assert health.reasons(NOW, [], [replica(memory_requested_at=ago(2))]) == []
     assert health.reasons(NOW, [], [replica(memory_requested_at=ago(9))]) == ["asr has waited 9 s for memory"]
+
+
+def test_the_longest_wait_of_a_role_is_named() -> None:
+    """A replica that has just begun to wait does not hide one that waits long, in either order."""
+    waiting = [replica(memory_requested_at=ago(30)), replica(memory_requested_at=ago(1))]
+    for replicas in (waiting, waiting[::-1]):
+        assert health.reasons(NOW, [], replicas) == ["asr has waited 30 s for memory"]
