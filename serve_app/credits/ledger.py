@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.accounts.models import Account
-from serve_app.credits.models import EntryKind, LedgerEntry
+from serve_app.credits.models import MAX_REASON, EntryKind, LedgerEntry
 from serve_app.errors import InsufficientCredits, KeyCapReached
 from serve_app.keys.models import ApiKey
 from serve_app.storage.pagination import Page, Position, older_than, page
@@ -52,8 +52,8 @@ async def grant(
     await session.flush()
 
 
-async def charge(session: AsyncSession, price: Price) -> int:
-    """Charge the price of a job and return the remaining balance.
+async def charge(session: AsyncSession, price: Price, reason: str) -> int:
+    """Charge the price of a job and return the remaining balance. `reason` is for people.
 
     Raises `InsufficientCredits` or `KeyCapReached`, and then charges nothing.
     """
@@ -62,21 +62,22 @@ async def charge(session: AsyncSession, price: Price) -> int:
         raise InsufficientCredits("", price.credits)
     await _check_cap(session, price)
     if price.credits:  # a demo costs nothing
-        session.add(_entry(price, EntryKind.CHARGE, -price.credits))
+        session.add(_entry(price, EntryKind.CHARGE, -price.credits, reason))
         await session.flush()
     return remaining
 
 
-async def return_credits(session: AsyncSession, price: Price, kind: EntryKind) -> None:
-    """Return a job's price, at most once. For `jobs.settlement` only."""
+async def return_credits(session: AsyncSession, price: Price, kind: EntryKind, reason: str) -> bool:
+    """Return a job's price, at most once. False when nothing is to be returned. For `jobs.settlement` only."""
     returned = select(LedgerEntry.id).where(
         col(LedgerEntry.job_id) == price.job_id, col(LedgerEntry.kind).in_((EntryKind.RELEASE, EntryKind.REFUND))
     )
     await _lock(session, price.account_id)
     if price.credits == 0 or (await session.exec(returned)).first() is not None:
-        return
-    session.add(_entry(price, kind, price.credits))
+        return False
+    session.add(_entry(price, kind, price.credits, reason))
     await session.flush()
+    return True
 
 
 async def list_entries(session: AsyncSession, account_id: str, after: Position | None, limit: int) -> Page[LedgerEntry]:
@@ -117,6 +118,7 @@ async def _expire(session: AsyncSession, account_id: str) -> None:
         left = min(grant_.credits, max(0, excess))
         if left:
             entry = LedgerEntry(account_id=account_id, kind=EntryKind.EXPIRY, credits=-left, grant_id=grant_.id)
+            entry.reason = _short(f"the rest of a grant has expired: {grant_.reason}")
             session.add(entry)
             await session.flush()
 
@@ -134,7 +136,11 @@ async def _check_cap(session: AsyncSession, price: Price) -> None:
         )
 
 
-def _entry(price: Price, kind: EntryKind, credits_: int) -> LedgerEntry:
-    return LedgerEntry(
-        account_id=price.account_id, kind=kind, credits=credits_, job_id=price.job_id, key_id=price.key_id
-    )
+def _entry(price: Price, kind: EntryKind, credits_: int, reason: str) -> LedgerEntry:
+    entry = LedgerEntry(account_id=price.account_id, kind=kind, credits=credits_, reason=_short(reason))
+    entry.job_id, entry.key_id = price.job_id, price.key_id
+    return entry
+
+
+def _short(reason: str) -> str:
+    return reason[:MAX_REASON]

@@ -8,6 +8,8 @@ from sqlmodel import Field, SQLModel
 
 from serve_app.storage.database import choice, optional_timestamp, timestamp
 
+MAX_REASON = 200
+
 
 class EntryKind(StrEnum):
     """Why credits moved."""
@@ -17,9 +19,9 @@ class EntryKind(StrEnum):
     CHARGE = "charge"
     """A job was accepted."""
     RELEASE = "release"
-    """A job was canceled before its first attempt."""
+    """A job was canceled before a model had begun to work on it."""
     REFUND = "refund"
-    """A job failed and cannot be retried any more."""
+    """A job failed and cannot be retried any more, or no speech was found in its recording."""
     EXPIRY = "expiry"
     """The rest of a grant was taken back at its end."""
 
@@ -47,5 +49,6 @@ class LedgerEntry(SQLModel, table=True):
         default=None, sa_column=Column(BigInteger, ForeignKey("credit_ledger.id"), unique=True)
     )
     """Expiries only: the grant that ended."""
-    reason: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=MAX_REASON)
+    """In words, for people."""
     created_at: datetime = timestamp()

@@ -77,6 +77,7 @@ SUMMARY: dict[str, Any] = {
     "detail": None,
     "duration_s": 1820.4,
     "credits_charged": 31,
+    "credits_returned": 0,
     "created_at": "2026-11-24T09:00:00Z",
     "started_at": "2026-11-24T09:00:01Z",
     "finished_at": "2026-11-24T09:02:40Z",
@@ -86,7 +87,7 @@ SUMMARY: dict[str, Any] = {
     **URLS,
 }
 JOB = SUMMARY | {"result": RESULT, "error": None}
-CANCELED = SUMMARY | {"status": "canceled", "result": None, "error": None, "metadata": {}}
+CANCELED = SUMMARY | {"status": "canceled", "credits_returned": 31, "result": None, "error": None, "metadata": {}}
 KEY: dict[str, Any] = {
     "key_id": KEY_ID,
     "name": "CI",
@@ -103,7 +104,7 @@ CHARGE = {
     "kind": "charge",
     "credits": -7,
     "job_id": JOB_ID,
-    "reason": "",
+    "reason": "accepted a recording of 412 s",
     "expires_at": None,
     "created_at": "2026-11-24T09:00:00Z",
 }
@@ -165,7 +166,7 @@ RESPONSES: dict[str, Any] = {
     "submit_demo_job": SUBMITTED
     | {"credits_charged": 0, "credits_remaining": 0, "token": TOKEN}
     | {name: f"{url}?token={TOKEN}" for name, url in URLS.items()},
-    "get_credits": {"balance": 93, "held": 7},
+    "get_credits": {"balance": 93, "held": 7, "refundable": 0},
     "list_ledger": page_of(CHARGE),
     "list_keys": [KEY],
     "create_key": NEW_KEY,

@@ -74,6 +74,10 @@ class JobSummary(BaseModel):
     detail: str | None = Field(description="The error code of a failed job, e.g. vram_unavailable.")
     duration_s: float
     credits_charged: int
+    credits_returned: int = Field(
+        description="Credits given back: the job was canceled before a model had begun to work on it, failed for good, "
+        "or no speech was found. All of `credits_charged`, or 0."
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -110,6 +114,7 @@ def _common(job: Job) -> dict[str, Any]:
         "detail": job.error_code,
         "duration_s": round(job.duration_s, 1),
         "credits_charged": job.credits,
+        "credits_returned": job.credits_returned,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
@@ -149,7 +154,11 @@ class Credits(BaseModel):
     """An account's credits."""
 
     balance: int = Field(description="Credits that can be spent now.")
-    held: int = Field(description="Credits charged for unfinished jobs and for failed jobs that can still be retried.")
+    held: int = Field(description="Credits charged for jobs that are not over.")
+    refundable: int = Field(
+        description="Credits charged for failed jobs that can still be retried. They are returned when such a job is "
+        "deleted, or when its retry window ends without a retry."
+    )
 
 
 class LedgerRow(BaseModel):
@@ -158,7 +167,7 @@ class LedgerRow(BaseModel):
     kind: EntryKind
     credits: int = Field(description="Positive when added to the balance, negative when taken from it.")
     job_id: str | None
-    reason: str
+    reason: str = Field(description="Why the credits moved, in words.")
     expires_at: datetime | None
     created_at: datetime
 

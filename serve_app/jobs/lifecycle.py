@@ -198,6 +198,8 @@ def _stamps(to: JobState) -> dict[str, Any]:
         return {"finished_at": func.now(), "lease_owner": None, "lease_until": None}
     if to is QUEUED:
         return {"lease_owner": None, "lease_until": None, "finished_at": None, "expires_at": None}
+    if to is INFERENCE:
+        return {"inference_at": func.coalesce(Job.inference_at, func.now())}
     return {}
 
 

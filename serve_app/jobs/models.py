@@ -58,6 +58,8 @@ class Job(SQLModel, table=True):
     """The caller's `metadata`, returned unchanged. SQLAlchemy reserves that name."""
     duration_s: float
     credits: int
+    credits_returned: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """What the ledger has given back of `credits`: all or nothing."""
     blob: str | None = None
     """Key of the upload; None once it is deleted."""
     blob_sha256: str = Field(max_length=64)
@@ -74,6 +76,8 @@ class Job(SQLModel, table=True):
 
     created_at: datetime = timestamp()
     started_at: datetime | None = optional_timestamp()
+    inference_at: datetime | None = optional_timestamp()
+    """When a model first began to work on it, since it was submitted or retried. Until then a cancel costs nothing."""
     finished_at: datetime | None = optional_timestamp()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -12,6 +12,8 @@ from serve_app.errors import JobNotFound
 from serve_app.jobs.models import Job, JobEvent, JobState
 from serve_app.storage.pagination import Page, Position, older_than, page
 from serve_app.storage.text import storable
+
+OPEN = (JobState.QUEUED, JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE)
 
 
 async def get_owned(session: AsyncSession, account_id: str, job_id: str) -> Job:
@@ -55,10 +57,17 @@ async def list_jobs(
 
 
 async def held_credits(session: AsyncSession, account_id: str) -> int:
-    """Credits charged for jobs that are not over, or that failed and may still be retried or refunded."""
-    open_ = (JobState.QUEUED, JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE)
-    held = col(Job.state).in_(open_) | ((col(Job.state) == JobState.FAILED) & col(Job.blob).is_not(None))
-    total = select(func.coalesce(func.sum(col(Job.credits)), 0)).where(col(Job.account_id) == account_id, held)
+    """Credits charged for jobs that are not over."""
+    return await _charged(session, account_id, col(Job.state).in_(OPEN))
+
+
+async def refundable_credits(session: AsyncSession, account_id: str) -> int:
+    """Credits charged for failed jobs that can still be retried. They are returned if no retry completes."""
+    return await _charged(session, account_id, (col(Job.state) == JobState.FAILED) & col(Job.blob).is_not(None))
+
+
+async def _charged(session: AsyncSession, account_id: str, condition: ColumnElement[bool]) -> int:
+    total = select(func.coalesce(func.sum(col(Job.credits)), 0)).where(col(Job.account_id) == account_id, condition)
     return int((await session.exec(total)).one())
 
 

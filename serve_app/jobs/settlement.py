@@ -4,7 +4,7 @@
 |---|---|
 | `complete` | kept |
 | `requeue_or_fail` | kept while the job can still run; refunded at once when a retry cannot help |
-| `cancel` | released if no executor had claimed the job |
+| `cancel` | released if no model had begun to work on the recording |
 | `erase_expired`, `erase` | refunded if the job failed: it can no longer be retried |
 
 A job's price is returned at most once. `retry` reopens a failed job without a charge.
@@ -12,7 +12,7 @@ A job's price is returned at most once. `retry` reopens a failed job without a c
 
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -51,7 +51,7 @@ async def requeue_or_fail(
         changes: dict[str, Any] = {"expires_at": lifecycle.after(settings.retry_window_s)}
     else:
         changes = {"expires_at": lifecycle.after(settings.retention_s), "blob": None}
-        await _return_credits(session, job, EntryKind.REFUND)
+        await _return_credits(session, job, EntryKind.REFUND, f"failed for good: {failure.code}")
     error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
     await lifecycle.transition(
         session, job.id, JobState.FAILED, seen=claim.version, note=Note(failure.code, {"error": error}),
@@ -63,6 +63,7 @@ async def requeue_or_fail(
 async def cancel(session: AsyncSession, job: Job, retention_s: float) -> str | None:
     """Cancel a job that is not over. Returns the input to delete. Its worker notices within a second.
 
+    Releases the charge until a model has begun to work on the recording, since the submit or the owner's last retry.
     Does nothing to a canceled job. Raises `Conflict` when the job has completed or failed.
     """
     job = await _lock(session, job.id)
@@ -70,8 +71,8 @@ async def cancel(session: AsyncSession, job: Job, retention_s: float) -> str | N
         return None
     if job.state in TERMINAL:
         raise Conflict(f"The job is {job.state}. Only a job that is not over can be canceled.")
-    if job.started_at is None:
-        await _return_credits(session, job, EntryKind.RELEASE)
+    if job.inference_at is None:
+        await _return_credits(session, job, EntryKind.RELEASE, "canceled before a model had begun to work")
     expires_at = lifecycle.after(retention_s)
     await lifecycle.transition(session, job.id, JobState.CANCELED, blob=None, expires_at=expires_at)
     return job.blob
@@ -86,7 +87,7 @@ async def retry(session: AsyncSession, job: Job) -> None:
         raise Conflict("This job can no longer be retried. Its credits are returned. Submit the recording again.")
     await lifecycle.transition(
         session, job.id, JobState.QUEUED, note=Note("retried"), attempt=0, error_code=None, error_message=None,
-        available_at=func.now(),
+        available_at=func.now(), inference_at=None,
     )  # fmt: skip
 
 
@@ -98,26 +99,27 @@ async def erase(session: AsyncSession, job: Job) -> str | None:
     job = await _lock(session, job.id)
     if job.state not in TERMINAL:
         raise Conflict(f"The job is {job.state}. Cancel it before you delete it.")
-    return await _erase(session, job)
+    return await _erase(session, job, "deleted by its owner")
 
 
 async def erase_expired(session: AsyncSession) -> list[str]:
     """Erase jobs past their retention or retry window. Returns the inputs to delete."""
-    blobs = [await _erase(session, job) for job in await lifecycle.past_retention(session)]
+    blobs = [await _erase(session, job, "not retried in time") for job in await lifecycle.past_retention(session)]
     return [blob for blob in blobs if blob]
 
 
-async def _erase(session: AsyncSession, job: Job) -> str | None:
+async def _erase(session: AsyncSession, job: Job, why: str) -> str | None:
     blob = job.blob
     if job.state is JobState.FAILED:
-        await _return_credits(session, job, EntryKind.REFUND)
+        await _return_credits(session, job, EntryKind.REFUND, f"failed: {job.error_code}; {why}")
     await lifecycle.erase_content(session, job.id)
     return blob
 
 
-async def _return_credits(session: AsyncSession, job: Job, kind: EntryKind) -> None:
-    """Return a job's price: `RELEASE` when it was canceled before any claim, `REFUND` when it failed."""
-    await ledger.return_credits(session, price_of(job), kind)
+async def _return_credits(session: AsyncSession, job: Job, kind: EntryKind, reason: str) -> None:
+    """Return a job's price: `RELEASE` when it was canceled before inference, `REFUND` when it has no result."""
+    if await ledger.return_credits(session, price_of(job), kind, reason):
+        await session.exec(update(Job).where(col(Job.id) == job.id).values(credits_returned=job.credits))
 
 
 async def _lock(session: AsyncSession, job_id: str) -> Job:

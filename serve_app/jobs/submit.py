@@ -121,7 +121,7 @@ async def accept(
     )
     if earlier := await _reserve_key(session, submission, job):
         return earlier
-    remaining = await ledger.charge(session, price_of(job))
+    remaining = await ledger.charge(session, price_of(job), f"accepted a recording of {duration_s:.0f} s")
     session.add(job)
     await session.flush()
     position = await queue_position.get_position(session, job)

@@ -17,10 +17,12 @@ router = APIRouter(prefix="/v1/credits", tags=["credits"], responses=refusals(Un
 
 @router.get("")
 async def get_credits(caller: CurrentCaller, services: Services) -> Credits:
-    """Get the balance, and the credits held by unfinished jobs."""
+    """Get the balance, the credits held by jobs that are not over, and those of failed jobs that may come back."""
     async with services.database.transaction() as session:
         balance = await ledger.balance(session, caller.account_id)
-        return Credits(balance=balance, held=await jobs.held_credits(session, caller.account_id))
+        held = await jobs.held_credits(session, caller.account_id)
+        refundable = await jobs.refundable_credits(session, caller.account_id)
+    return Credits(balance=balance, held=held, refundable=refundable)
 
 
 @router.get("/ledger", responses=refusals(InvalidField))

@@ -170,7 +170,10 @@ async def create_stream_token(job: OwnedJob, request: Request) -> StreamToken:
 
 @router.post("/jobs/{job_id}/cancel", responses=JOB_ERRORS | refusals(Conflict))
 async def cancel_job(job: OwnedJob, services: Services) -> JobView:
-    """Cancel a job that is not over. Its credits are released if no worker had taken it yet."""
+    """Cancel a job that is not over. Its credits are returned unless a model had begun to work on the recording.
+
+    That is the case from the first `processing_inference` on. `credits_returned` of the answer says what came back.
+    """
     async with services.database.transaction() as session:
         blob = await settlement.cancel(session, job, services.settings.retention_s)
     await services.blobs.delete(blob)

@@ -72,7 +72,7 @@ async def test_a_price_is_returned_once(database: Database) -> None:
         job_id = (await accept(session, customer, credits_=4)).job_id
     for _ in range(3):
         async with database.transaction() as session:
-            await ledger.return_credits(session, Price(customer.account_id, job_id, 4), EntryKind.REFUND)
+            await ledger.return_credits(session, Price(customer.account_id, job_id, 4), EntryKind.REFUND, "why")
     assert await balance(database, customer) == 10
     async with database.transaction() as session:
         rows = await session.exec(select(LedgerEntry).where(col(LedgerEntry.job_id) == job_id))

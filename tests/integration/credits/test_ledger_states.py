@@ -83,6 +83,7 @@ class Ledger(OnDatabase):
     @rule(target=over, job_id=consumes(queued))
     def cancel_after_work_began(self, job_id: str) -> str:
         self.transact(lambda session: lifecycle.claim(session, job_id, "worker", 30))
+        self.transact(lambda session: lifecycle.transition(session, job_id, JobState.PROCESSING_INFERENCE))
         self.transact(lambda session: self._cancel(session, job_id))
         return job_id
 
@@ -109,7 +110,7 @@ class Ledger(OnDatabase):
         """A price is returned at most once."""
 
         async def again(session: AsyncSession) -> None:
-            await ledger.return_credits(session, price_of(await session.get_one(Job, job_id)), kind)
+            await ledger.return_credits(session, price_of(await session.get_one(Job, job_id)), kind, "why")
 
         self.transact(again)
         self._expect_return(job_id)

@@ -36,6 +36,12 @@ async def test_the_ledger_adds_up(client: httpx.AsyncClient, customer: Customer)
         ("charge", -2),
         ("grant", 100),
     ]
+    assert [row["reason"] for row in rows] == [
+        "canceled before a model had begun to work",
+        "accepted a recording of 2 s",
+        "accepted a recording of 61 s",
+        "test",
+    ]
     balance = (await client.get("/v1/credits", headers=customer.headers)).json()["balance"]
     assert balance == sum(row["credits"] for row in rows) == 99
 
@@ -51,6 +57,8 @@ async def test_what_is_left_of_an_expired_grant_is_taken_back(client: httpx.Asyn
         await session.exec(update(LedgerEntry).where(trial).values(expires_at=datetime.now(UTC)))
     for _ in range(2):
         assert (await client.get("/v1/credits", headers=customer.headers)).json()["balance"] == 3
+    expiry = (await client.get("/v1/credits/ledger", headers=customer.headers)).json()["data"][0]
+    assert (expiry["kind"], expiry["reason"]) == ("expiry", "the rest of a grant has expired: trial")
 
 
 async def balance(client: httpx.AsyncClient, customer: Customer) -> dict[str, int]:
@@ -66,7 +74,7 @@ async def test_a_quote_costs_nothing(client: httpx.AsyncClient, services: Servic
     files = {"file": ("call.wav", tone(61))}
     measured = await client.post("/v1/recruitscreen/quote", files=files, headers=customer.headers)
     assert (measured.json()["credits"], measured.json()["duration_s"]) == (2, 61.0)
-    assert await balance(client, customer) == {"balance": 100, "held": 0}
+    assert await balance(client, customer) == {"balance": 100, "held": 0, "refundable": 0}
     nothing = await client.post("/v1/recruitscreen/quote", data={}, headers=customer.headers)
     assert nothing.status_code == 422
 

@@ -11,6 +11,7 @@ from sqlmodel import col
 from deployments.replica.local_pool import LocalPool
 from serve_app.executor import Executor
 from serve_app.jobs.models import Job, JobState
+from serve_app.pipeline.types import ROLES
 from serve_app.services import Services
 from serve_app.sweeper import Sweeper
 from tests.support.calls import error, stream, submit
@@ -113,11 +114,12 @@ async def test_canceling_a_queued_job_releases_its_credits(
 ) -> None:
     """The job never runs, and a second cancel changes nothing."""
     job_id = (await submit(client, customer)).json()["job_id"]
-    assert await balance(client, customer) == {"balance": 99, "held": 1}
+    assert await balance(client, customer) == {"balance": 99, "held": 1, "refundable": 0}
     for _ in range(2):
         response = await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
         assert (response.status_code, response.json()["status"]) == (200, "canceled")
-    assert await balance(client, customer) == {"balance": 100, "held": 0}
+        assert response.json()["credits_returned"] == 1
+    assert await balance(client, customer) == {"balance": 100, "held": 0, "refundable": 0}
     assert not await Executor(services, pool).run_next()
 
 
@@ -128,7 +130,7 @@ async def test_a_finished_job_cannot_be_canceled(
     job_id = await finished(client, services, pool, customer)
     response = await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
     assert (response.status_code, error(response)) == (409, "conflict")
-    assert await balance(client, customer) == {"balance": 99, "held": 0}
+    assert await balance(client, customer) == {"balance": 99, "held": 0, "refundable": 0}
 
 
 async def test_a_failed_job_is_retried_without_charge(
@@ -136,11 +138,11 @@ async def test_a_failed_job_is_retried_without_charge(
 ) -> None:
     """The retry completes, and its stream holds both runs and ends once."""
     job_id = await failed(client, services, customer)
-    assert await balance(client, customer) == {"balance": 99, "held": 1}
+    assert await balance(client, customer) == {"balance": 99, "held": 0, "refundable": 1}
     response = await client.post(f"/v1/jobs/{job_id}/retry", headers=customer.headers)
     assert (response.status_code, response.json()["credits_charged"]) == (202, 0)
     await Executor(services, pool).run_next()
-    assert await balance(client, customer) == {"balance": 99, "held": 0}
+    assert await balance(client, customer) == {"balance": 99, "held": 0, "refundable": 0}
     events = [data for name, _, data in await stream(client, customer, job_id) if name == "status"]
     assert [event["status"] for event in events] == [
         "queued", "loading_weights", "processing_inference", "failed",
@@ -170,7 +172,8 @@ async def test_a_deleted_job_leaves_a_receipt(
         "deleted": True,
     }
     receipt = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
-    assert receipt["result"] is None
+    listed = (await client.get("/v1/jobs", headers=customer.headers)).json()["data"][0]
+    assert (receipt["result"], listed["deleted_at"]) == (None, receipt["deleted_at"])
     assert receipt["deleted_at"] is not None
     assert (receipt["status"], receipt["credits_charged"]) == ("completed", 1)
 
@@ -223,8 +226,38 @@ async def test_a_running_job_is_canceled_and_its_models_stop_within_two_seconds(
     for replica in pool.replicas.values():
         await replica.heartbeat()
     assert [model["in_flight"] for model in (await client.get("/v1/models/status")).json()["models"]] == [0, 0, 0]
-    assert (await client.get("/v1/credits", headers=customer.headers)).json() == {"balance": 99, "held": 0}
+    assert (answer.json()["credits_returned"], await balance(client, customer)) == (
+        0,
+        {"balance": 99, "held": 0, "refundable": 0},
+    )
     await pool.close()
+
+
+async def test_a_job_canceled_while_models_load_gets_its_credits_back(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """An executor has claimed it, and no model has begun to work on the recording."""
+    pool = local_pool(services.database, **{role: {"load_s": 3} for role in ROLES})
+    job_id = (await submit(client, customer)).json()["job_id"]
+    running = asyncio.create_task(Executor(services, pool).run_next())
+    while await state_of(services, job_id) is not JobState.LOADING_WEIGHTS:  # noqa: ASYNC110 - a row, no event
+        await asyncio.sleep(0.05)
+    answer = await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
+    assert answer.json()["credits_returned"] == 1
+    assert (await balance(client, customer))["balance"] == 100
+    await running
+    await pool.close()
+
+
+async def test_a_retried_job_canceled_before_work_begins_gets_its_credits_back(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """The work of the failed attempts is not counted against the owner."""
+    job_id = await failed(client, services, customer)
+    await client.post(f"/v1/jobs/{job_id}/retry", headers=customer.headers)
+    answer = await client.post(f"/v1/jobs/{job_id}/cancel", headers=customer.headers)
+    assert answer.json()["credits_returned"] == 1
+    assert (await balance(client, customer))["balance"] == 100
 
 
 async def state_of(services: Services, job_id: str) -> JobState:
@@ -247,5 +280,9 @@ async def test_a_failed_job_that_is_not_retried_in_its_window_is_refunded(
         await session.exec(update(Job).where(col(Job.id) == job_id).values(expires_at=Job.created_at))
     await Sweeper(services, executor.run_next).sweep()
     moved = (await client.get("/v1/credits/ledger", headers=customer.headers)).json()["data"]
-    assert [(row["kind"], row["credits"]) for row in moved] == [("refund", 1), ("charge", -1), ("grant", 100)]
+    assert [(row["kind"], row["credits"], row["reason"]) for row in moved] == [
+        ("refund", 1, "failed: vram_unavailable; not retried in time"),
+        ("charge", -1, "accepted a recording of 2 s"),
+        ("grant", 100, "test"),
+    ]
     await pool.close()

@@ -235,6 +235,10 @@ def test_the_lists_read_as_tables() -> None:
     result, server = run("list", "--status", "completed", script=[ok({"data": [DONE], "has_more": False})])
     assert JOB in result.stdout
     assert server.asked == ["GET /v1/jobs?status=completed&limit=20"]
+    row = DONE | {"deleted_at": "2026-01-02T00:00:00Z"}
+    assert "(deleted)" in run("list", script=[ok({"data": [row], "has_more": False})])[0].stdout
+    refundable = run("credits", script=[ok({"balance": 93, "held": 7, "refundable": 2})])[0].stdout
+    assert "2 of failed jobs that can be retried" in " ".join(refundable.split())
     assert "93 credits, 7 held" in run("credits", script=[ok({"balance": 93, "held": 7})])[0].stdout
     row = {"created_at": "2026-01-01T00:00:00Z", "kind": "charge", "credits": -7, "job_id": JOB, "reason": ""}
     listed = run("credits", "--ledger", script=[ok({"data": [row], "has_more": False})])[0]

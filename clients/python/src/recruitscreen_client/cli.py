@@ -174,7 +174,7 @@ def list_jobs(
 
 @app.command()
 def cancel(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
-    """Cancel a job that is not over."""
+    """Cancel a job that is not over. Its credits come back unless a model had begun to work on the recording."""
     session: Session = ctx.obj
     session.print(session.client.cancel(job_id), scorecard.headline, as_json=as_json)
 

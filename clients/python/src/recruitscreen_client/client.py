@@ -142,7 +142,7 @@ class RecruitScreen:
         return job
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel a job that is not over."""
+        """Cancel a job that is not over. Its credits come back unless a model had begun to work on the recording."""
         return self._transport.json("POST", f"{_job(job_id)}/cancel")
 
     def retry(self, job_id: str) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class RecruitScreen:
             return self._transport.json("POST", url, files={"file": _file_part(file)})
 
     def credits(self) -> dict[str, Any]:
-        """Get `balance` and `held`: credits to spend, and credits charged for unsettled jobs."""
+        """Get `balance`, `held` and `refundable`: credits to spend, of jobs not over, of failed jobs to retry."""
         return self._transport.json("GET", "/v1/credits")
 
     def ledger(self, limit: int | None = None) -> Iterator[dict[str, Any]]:

@@ -41,6 +41,8 @@ def _parts(job: dict[str, Any], *, transcript: bool) -> Iterator[RenderableType]
 def headline(job: dict[str, Any]) -> Text:
     """Id, state, product, length and price."""
     about = f"{job['vertical']}, {clock(job['duration_s'])}, {job['credits_charged']} credits"
+    if returned := job.get("credits_returned"):
+        about += f", {returned} returned"
     return plain(job["job_id"], "bold") + plain(f"  {words(job['status'])}  {about}")
 
 

@@ -22,6 +22,8 @@ def jobs(rows: Iterable[dict[str, Any]]) -> Table:
         state = plain(words(job["status"]), STYLES.get(job["status"], ""))
         if job.get("detail"):
             state += plain(f" ({job['detail']})", "dim")
+        if job.get("deleted_at"):
+            state += plain(" (deleted)", "dim")
         length, charged = clock(job["duration_s"]), str(job["credits_charged"])
         table.add_row(plain(job["job_id"]), _local(job["created_at"]), length, charged, plain(job["vertical"]), state)
     return table
@@ -42,8 +44,11 @@ def ledger(rows: Iterable[dict[str, Any]]) -> Table:
 
 
 def credits(state: dict[str, Any]) -> Text:  # noqa: A001 - the API's word
-    """Balance and held credits in one line."""
-    return plain(f"{state['balance']} credits, {state['held']} held by unsettled jobs")
+    """Balance, held and refundable credits in one line."""
+    line = f"{state['balance']} credits, {state['held']} held by jobs that are not over"
+    if refundable := state.get("refundable"):
+        line += f", {refundable} of failed jobs that can be retried"
+    return plain(line)
 
 
 def models(status: dict[str, Any]) -> Group:
