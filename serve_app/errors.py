@@ -204,6 +204,14 @@ class MediaTooLong(Invalid):
     code = "media_too_long"
     default = "The recording is longer than this product accepts."
 
+    @classmethod
+    def of(cls, duration_s: float, limit_s: float) -> "MediaTooLong":
+        """The error for a recording of at least `duration_s` seconds."""
+        return cls(
+            f"The recording is longer than {limit_s / 60:g} minutes, the limit of this product: it has at least "
+            f"{duration_s / 60:.1f} minutes ({duration_s:.1f} s). Send a shorter one, or parts of it."
+        )
+
 
 class RateLimited(RecruitScreenError):
     """Too many requests. Wait for the seconds in `Retry-After`."""

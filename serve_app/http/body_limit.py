@@ -62,7 +62,8 @@ class _Body:
 
     def _check(self, length: int) -> None:
         if length > self.limit_bytes:
-            raise HTTPException(413)
+            limit = f"{self.limit_bytes / 1e6:.3g} MB"
+            raise HTTPException(413, f"The request body has {length / 1e6:.1f} MB or more; this path accepts {limit}.")
 
     def _much_is_unread(self) -> bool:
         return not self._ended and (not self._declared or self._declared - self._read > DEFAULT_LIMIT_BYTES)

@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 FRAMEWORK_ERRORS: dict[int, RecruitScreenError] = {
     404: NotFound("This path does not exist. See /docs for all paths."),
     405: MethodNotAllowed(),
-    413: FileTooLarge("The request body is larger than this path accepts."),
 }
 """Errors for the HTTP statuses that Starlette raises itself."""
 UNREADABLE = Invalid("The request could not be parsed. Check its headers and its body.")
@@ -57,6 +56,8 @@ def install(app: FastAPI) -> None:
     async def handle_framework_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         known = FRAMEWORK_ERRORS.get(error.status_code, UNREADABLE)
+        if error.status_code == 413:  # from `body_limit`, which names the limit
+            known = FileTooLarge(error.detail)
         return respond(request, settings, known.status, describe(known, settings), dict(error.headers or {}))
 
     async def handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:

@@ -16,6 +16,13 @@ TRANSCRIPT = [
 ]
 RESULT: dict[str, Any] = {
     "duration_s": 1820.4,
+    "input": {
+        "tracks": [
+            {"track": 1, "used": False, "reason": "silent"},
+            {"track": 2, "used": True, "reason": None},
+        ],
+        "warnings": [],
+    },
     "language": "en",
     "transcript": TRANSCRIPT,
     "speakers": {

@@ -22,6 +22,7 @@ FORM_OVERHEAD = 1 << 20
 """Room for the other fields and the multipart framing around the file."""
 MAX_TEXT_BYTES = 64 * 1024
 JSON_FORM = {"type": "string", "contentMediaType": "application/json"}
+FILE_FORM = "The recording. Each product limits its size and length; refusals name the limit."
 METADATA_FORM = "A JSON object of your own. Every view of the job returns it unchanged."
 
 
@@ -93,7 +94,7 @@ class QuoteFields(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    duration_s: Annotated[float, Field(gt=0, le=24 * 3600)] | None = None
+    duration_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 F = TypeVar("F", bound=BaseModel)
@@ -116,7 +117,7 @@ OPENAPI_FORM: dict[str, Any] = {
                     "type": "object",
                     "required": ["file", "role_title"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "The recording, at most 100 MB."},
+                        "file": {"type": "string", "format": "binary", "description": FILE_FORM},
                         **SubmitFields.model_json_schema()["properties"],
                     },
                 }
@@ -124,7 +125,7 @@ OPENAPI_FORM: dict[str, Any] = {
         },
     }
 }
-"""Documents the form. The routes parse it themselves, after the key check: FastAPI would read 100 MB first."""
+"""Documents the form. The routes parse it themselves, after the key check: FastAPI would read the whole file first."""
 
 OPENAPI_QUOTE: dict[str, Any] = {
     "requestBody": {
@@ -188,8 +189,9 @@ def _read(request: Request, spec: VerticalSpec) -> AbstractAsyncContextManager[F
 
 
 def _checked(file: StarletteUploadFile, spec: VerticalSpec) -> StarletteUploadFile:
-    if (file.size or 0) > spec.input.max_bytes:
-        raise FileTooLarge(f"The file is larger than {spec.input.max_bytes // 1_000_000} MB. Compress it.")
+    size, limit = file.size or 0, spec.input.max_bytes
+    if size > limit:
+        raise FileTooLarge(f"The file has {size / 1e6:.1f} MB; the limit is {limit / 1e6:g} MB. Compress it.")
     return file
 
 

@@ -18,6 +18,7 @@ from serve_app.jobs.dispatch import Dispatcher
 from serve_app.jobs.lifecycle import topic
 from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, price_of
 from serve_app.pipeline import audio
+from serve_app.pipeline.types import Media
 from serve_app.storage.blobs import Blobs, StoredBlob
 from serve_app.storage.database import Database, wake_after_commit
 from serve_app.verticals.spec import VerticalSpec
@@ -80,23 +81,23 @@ class Submitter:
             await self._dispatcher.notify()
         return accepted
 
-    async def probe_duration(self, spec: VerticalSpec, upload: UploadedFile) -> float:
-        """Length of a recording in seconds. Keeps nothing of the recording. Raises `Invalid`."""
+    async def probe(self, spec: VerticalSpec, upload: UploadedFile) -> Media:
+        """Measure a recording and keep nothing of it. Raises `Invalid`."""
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
-            return await asyncio.to_thread(self._duration_s, spec, blob)
+            return await asyncio.to_thread(self._probe, spec, blob)
         finally:
             await self._blobs.delete(blob.key)
 
     async def _accept(self, submission: Submission, blob: StoredBlob) -> Accepted:
-        duration_s = await asyncio.to_thread(self._duration_s, submission.spec, blob)
-        credits_ = credits_for(duration_s, submission.spec.price.credits_per_minute)
+        media = await asyncio.to_thread(self._probe, submission.spec, blob)
+        credits_ = credits_for(media.sound_s, submission.spec.price.credits_per_minute)
         async with self._database.transaction() as session:
-            return await accept(session, submission, blob, duration_s, credits_)
+            return await accept(session, submission, blob, media.duration_s, credits_)
 
-    def _duration_s(self, spec: VerticalSpec, blob: StoredBlob) -> float:
+    def _probe(self, spec: VerticalSpec, blob: StoredBlob) -> Media:
         with self._blobs.local(blob.key) as path:
-            return audio.probe(path, spec.input.max_duration_s).duration_s
+            return audio.probe(path, spec.input.max_duration_s)
 
 
 async def accept(

@@ -25,6 +25,8 @@ from serve_app.pipeline.types import (
     AudioRef,
     Diarization,
     DiarizationRequest,
+    InputReport,
+    Recording,
     Rubric,
     Transcription,
     TranscriptionRequest,
@@ -79,6 +81,7 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
     metrics = talk_metrics(utterances, diarization, transcription)
     return {
         "duration_s": round(interview.duration_s, 1),
+        "input": asdict(await _input_report(interview, stages)),
         "language": transcription.language,
         "transcript": to_rows(utterances, words=interview.words),
         "speakers": {label: asdict(guess) for label, guess in roles.items()},
@@ -93,7 +96,7 @@ async def _transcribe_and_diarize(
     interview: Interview, pool: ModelPool, stages: "_Stages"
 ) -> tuple[Transcription, Diarization]:
     """Run ASR and diarization side by side. The recording is decoded once, and only when one of them needs it."""
-    shared = _Once(lambda: _decode(interview, pool))
+    shared = _Once(lambda: _share(interview, pool, stages))
 
     async def transcription() -> Transcription:
         request = TranscriptionRequest(await shared(), interview.language)
@@ -111,12 +114,25 @@ async def _transcribe_and_diarize(
     return asr.result(), diarizer.result()
 
 
-async def _decode(interview: Interview, pool: ModelPool) -> AudioRef:
-    def decode() -> Any:
+async def _share(interview: Interview, pool: ModelPool, stages: "_Stages") -> AudioRef:
+    recording = await _decode(interview)
+    stages.input = recording.report
+    await stages.journal.remember("input", recording.report)
+    return pool.share(recording)
+
+
+async def _input_report(interview: Interview, stages: "_Stages") -> InputReport:
+    """What was read of the file. Decodes it again only where an earlier version made the checkpoints."""
+    kept = stages.input or await stages.journal.recall("input", InputReport)
+    return kept or (await _decode(interview)).report
+
+
+async def _decode(interview: Interview) -> Recording:
+    def decode() -> Recording:
         with interview.open_input() as path:
             return audio.decode(path, interview.max_duration_s)
 
-    return pool.share(await asyncio.to_thread(decode))
+    return await asyncio.to_thread(decode)
 
 
 class _Stages:
@@ -125,6 +141,7 @@ class _Stages:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.seconds: dict[str, float] = {}
+        self.input: InputReport | None = None
 
     async def run(self, name: str, type_: type[T], work: Callable[[], Awaitable[T]]) -> T:
         done = await self.journal.recall(name, type_)

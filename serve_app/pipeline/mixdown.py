@@ -1,9 +1,10 @@
-"""From a file's channels to what the models hear: the mono mix, the loudness, and who has a channel of their own.
+"""Mix a recording's channels to mono at a usual loudness, and keep channels that hold one speaker each.
 
-Pure numpy; decoding is `pipeline.audio`'s.
+Pure numpy; decoding is in `pipeline.audio`.
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -12,39 +13,54 @@ from serve_app.pipeline.types import SAMPLE_RATE, Recording, Waveform
 
 FRAME = SAMPLE_RATE // 10
 """100 ms: long enough to span a syllable, short enough to follow turns."""
-CANCELS = 0.05
-"""A mid signal with less than this share of the louder channel's energy means the channels cancel out (-13 dB)."""
+CANCELS = -0.5
+"""Two channels whose correlation in a second is below this cancel each other in the mix; the louder one is kept."""
 AUDIBLE_DB = -60.0
 QUIET_DB, TARGET_DB, MAX_GAIN_DB = -32.0, -23.0, 40.0
-"""Speech below QUIET_DB is lifted to TARGET_DB, by MAX_GAIN_DB at most."""
+"""Speech below QUIET_DB is amplified to TARGET_DB, by MAX_GAIN_DB at most."""
 
-_Levels = npt.NDArray[np.float64]
+Levels = npt.NDArray[np.float64]
 
 
-def to_recording(channels: Sequence[Waveform]) -> Recording:
-    """Mix one or two channels of equal length, shape (samples,), to a recording at a usual loudness.
+def to_recording(channels: Waveform | Sequence[Waveform]) -> Recording:
+    """Mix channels of equal length, shape (channels, samples), to a recording at a usual loudness.
 
-    The channels themselves are kept only where each carries a voice of its own.
+    The channels themselves are kept only where each holds a speaker of its own.
     """
-    if len(channels) == 2 and separate_speakers(channels[0], channels[1]):
+    levels = [frame_levels(channel) for channel in channels]
+    if len(levels) > 1 and all(separate_speakers(*pair) for pair in combinations(levels, 2)):
         own = tuple(lift(channel) for channel in channels)
         return Recording(mix(own), own)
     return Recording(lift(mix(channels)))
 
 
-def mix(channels: Sequence[Waveform]) -> Waveform:
-    """Average the channels; where one is the other upside down, so that the average is silent, take the louder one."""
+def mix(channels: Waveform | Sequence[Waveform]) -> Waveform:
+    """Average the channels, second by second, without those that would cancel a louder one."""
     if len(channels) == 1:
         return channels[0]
-    mid: Waveform = np.asarray(np.mean(channels, axis=0, dtype=np.float32))
-    loudest = max(channels, key=_energy)
-    return loudest if _energy(mid) < CANCELS * _energy(loudest) else mid
+    mixed = np.empty_like(channels[0])
+    for start in range(0, len(mixed), SAMPLE_RATE):
+        second = np.stack([channel[start : start + SAMPLE_RATE] for channel in channels])
+        mixed[start : start + SAMPLE_RATE] = second[_kept(second)].mean(axis=0)
+    return mixed
+
+
+def _kept(channels: Waveform) -> list[int]:
+    """Indices of the channels that go into the mix, the loudest one first."""
+    products = channels @ channels.T
+    energy = np.maximum(np.diag(products), 1e-12)
+    correlation = products / np.sqrt(np.outer(energy, energy))
+    kept: list[int] = []
+    for index in np.argsort(-energy, kind="stable").tolist():
+        if all(correlation[index, other] >= CANCELS for other in kept):
+            kept.append(index)
+    return kept
 
 
 def lift(samples: Waveform) -> Waveform:
-    """Return quiet speech at a usual level, and everything else as it is.
+    """Amplify quiet speech to a usual level; return everything else unchanged.
 
-    The level is the 95th percentile of 100 ms frames that can be heard at all: one click or one cough does not set it.
+    The level is the 95th percentile of the 100 ms frames above -90 dBFS, so a single click or cough does not set it.
     """
     levels = frame_levels(samples)
     audible = levels[levels > -90]
@@ -55,14 +71,13 @@ def lift(samples: Waveform) -> Waveform:
     return lifted
 
 
-def separate_speakers(left: Waveform, right: Waveform) -> bool:
-    """Tell whether two channels carry a speaker each, as call recorders write them.
+def separate_speakers(first: Levels, second: Levels) -> bool:
+    """Tell from the frame levels of two channels whether they hold one speaker each, as call recorders write them.
 
-    Two microphones in one room hear the same talk, so their levels rise and fall together (correlation of levels near
-    1) even where their waveforms differ by a delay; two ends of a call rise in turns (near or below 0). Each channel
-    must also lead by 10 dB in at least 5 % of the audible frames, and one of them lead in most.
+    Two microphones in one room pick up the same speech, so their levels rise and fall together (correlation near 1)
+    even where their waveforms differ by a delay. The two ends of a call alternate (near or below 0). Each channel must
+    also lead by 10 dB in at least 5 % of the audible frames, and one of them must lead in most.
     """
-    first, second = frame_levels(left), frame_levels(right)
     audible = np.maximum(first, second) > AUDIBLE_DB
     if np.count_nonzero(audible) < 20:  # 2 s
         return False
@@ -71,18 +86,14 @@ def separate_speakers(left: Waveform, right: Waveform) -> bool:
     return min(leads) > 0.05 and sum(leads) > 0.5 and _correlation(first, second) < 0.3
 
 
-def frame_levels(samples: Waveform) -> _Levels:
+def frame_levels(samples: Waveform) -> Levels:
     """RMS of each whole 100 ms frame in dBFS, shape (frames,), not below -120."""
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     power = np.einsum("ij,ij->i", frames, frames) / FRAME
-    levels: _Levels = 10 * np.log10(np.maximum(power.astype(np.float64), 1e-12))
+    levels: Levels = 10 * np.log10(np.maximum(power.astype(np.float64), 1e-12))
     return levels
 
 
-def _correlation(first: _Levels, second: _Levels) -> float:
+def _correlation(first: Levels, second: Levels) -> float:
     spread = float(first.std() * second.std())
     return float(np.mean((first - first.mean()) * (second - second.mean()))) / spread if spread > 1e-9 else 1.0
-
-
-def _energy(samples: Waveform) -> float:
-    return float(np.dot(samples, samples))

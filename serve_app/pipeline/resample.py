@@ -1,10 +1,11 @@
-"""Frames to samples: what a decoder gives, resampled to one rate, with pauses where the time stamps jump."""
+"""Frames to samples: decoded frames at one sample rate, and the gaps that the time stamps leave between them."""
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
 
 from serve_app.errors import MediaTooLong, MediaTooShort, MediaUnreadable
+from serve_app.pipeline.mixdown import mix
 from serve_app.pipeline.types import SAMPLE_RATE, Waveform
 
 MIN_DURATION_S = 0.5
@@ -12,61 +13,114 @@ MIN_DURATION_S = 0.5
 MIN_RATE, MAX_RATE = 4_000, 384_000
 MAX_CHANNELS = 32
 MAX_GAP_S = 600.0
-"""Silence that a jump in time stamps may stand for; a longer jump is a lie or a restarted clock."""
+"""Longest silence that a jump in time stamps may stand for; a longer jump is an error or a restarted clock."""
 MIN_GAP_S = 0.1
 """Smaller jumps are rounding: matroska keeps milliseconds, some muxers less."""
 TOLERANCE_S = 1.0
 """How far encoder padding may carry a recording beyond the longest one accepted."""
+MAX_JUMPING, MIN_BLOCKS = 0.9, 10
+"""Stamps of which more than this share jump are not those of the sound; judged from MIN_BLOCKS blocks on."""
+MAX_BACK_S = 1.0
+"""A clock that goes back further was restarted: its gaps mean nothing."""
 
 
-def gap_s(stamp_s: float | None, position_s: float) -> float:
-    """Seconds of silence between what was heard so far and a time stamp."""
-    if stamp_s is None or not MIN_GAP_S < stamp_s - position_s < MAX_GAP_S:
-        return 0.0
-    return stamp_s - position_s
+def check_length(duration_s: float, max_duration_s: float | None) -> None:
+    """Raise `MediaTooLong` where a recording is longer than the limit."""
+    if max_duration_s is not None and duration_s >= max_duration_s + TOLERANCE_S:
+        raise MediaTooLong.of(duration_s, max_duration_s)
+
+
+class Timeline:
+    """Where blocks of sound lie in time.
+
+    Time stamps are believed only together: broken ones jump at nearly every block, many times a second or back, and
+    would turn seconds of sound into an hour of silence.
+    """
+
+    def __init__(self, origin_s: float, *, stamped: bool, pauses: bool = False) -> None:
+        """`origin_s` is the stamp of 0:00. `stamped`: use stamps. `pauses`: the codec sends nothing in pauses."""
+        self._origin_s, self._stamped, self._pauses = origin_s, stamped, pauses
+        self.sound_s = 0.0
+        self._gaps: list[tuple[float, float]] = []
+        self._gap_s = 0.0
+        self._blocks = 0
+        self._went_back = False
+
+    def add(self, stamp_s: float | None, length_s: float) -> None:
+        """Add a block of sound of `length_s` seconds that the container places at `stamp_s`."""
+        self._blocks += 1
+        if self._stamped and stamp_s is not None:
+            jump_s = stamp_s - self._origin_s - self.sound_s - self._gap_s
+            self._went_back |= jump_s < -MAX_BACK_S
+            if MIN_GAP_S < jump_s < MAX_GAP_S:
+                self._gaps.append((self.sound_s, jump_s))
+                self._gap_s += jump_s
+        self.sound_s += length_s
+
+    @property
+    def gaps(self) -> list[tuple[float, float]]:
+        """The gaps to believe, in order: seconds of sound before the gap, and its own length in seconds."""
+        count = len(self._gaps)
+        jumps_always = self._blocks >= MIN_BLOCKS and count > MAX_JUMPING * self._blocks
+        jumps_often = not self._pauses and count > max(1.0, self.sound_s)
+        return [] if self._went_back or jumps_always or jumps_often else self._gaps
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds, sound and gaps."""
+        return self.sound_s + sum(gap_s for _, gap_s in self.gaps)
 
 
 class Collector:
-    """Resampled audio of a growing recording, at most two channels of it."""
+    """Resampled audio of a growing recording, at most two channels of it. Formats may change midway."""
 
-    def __init__(self, tick_s: float, origin_s: float, max_duration_s: float) -> None:
-        self._tick_s, self._origin_s = tick_s, origin_s
-        self._limit_s = max_duration_s + TOLERANCE_S
-        self._heard_s = 0.0
+    def __init__(self, max_duration_s: float) -> None:
+        self._max_duration_s = max_duration_s
+        self._sound_s = 0.0
         self._shape: tuple[object, ...] | None = None
         self._blocks: list[Waveform] = []  # each (channels, samples)
         self._resampler = av.AudioResampler()
         self._waiting = av.AudioFifo()
 
     def add(self, frame: AudioFrame) -> None:
-        """Take the next frame. Raises `MediaTooLong`, and `MediaUnreadable` on an absurd one."""
-        stamp_s = None if frame.pts is None else frame.pts * self._tick_s - self._origin_s
-        silence_s = gap_s(stamp_s, self._heard_s)
+        """Add the next frame. Raises `MediaTooLong`, and `MediaUnreadable` on an absurd one."""
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if silence_s or shape != self._shape:
+        if shape != self._shape:
             self._restart(frame, shape)
-            self._keep(np.zeros((1, int(silence_s * SAMPLE_RATE)), np.float32))
-        self._heard_s += silence_s + frame.samples / frame.sample_rate
-        if self._heard_s > self._limit_s:
-            raise MediaTooLong
-        frame.pts = None  # gaps are filled above; the resampler need not follow the stamps
+        self._sound_s += frame.samples / frame.sample_rate
+        check_length(self._sound_s, self._max_duration_s)
+        frame.pts = None  # gaps are filled at the end; the resampler must not follow the stamps
         self._waiting.write(frame)
         if self._waiting.samples >= frame.sample_rate:  # 1 s: frame by frame the resampler costs twice as much
             self._resample(self._waiting.read())
 
-    def finish(self) -> list[Waveform]:
-        """Return one or two channels, shape (samples,) each. Raises `MediaTooShort`, `MediaUnreadable` when empty."""
+    def add_silence(self, seconds: float) -> None:
+        """Add silence between two pieces of a recording."""
         self._flush()
-        count = sum(block.shape[1] for block in self._blocks)
-        if not count:
-            raise MediaUnreadable
-        if count < MIN_DURATION_S * SAMPLE_RATE:
-            raise MediaTooShort
-        width = max(len(block) for block in self._blocks)
-        return [np.concatenate([block[min(i, len(block) - 1)] for block in self._blocks]) for i in range(width)]
+        self._shape = None
+        self._keep(np.zeros((1, round(seconds * SAMPLE_RATE)), np.float32))
+
+    def finish(self, gaps: list[tuple[float, float]]) -> Waveform:
+        """Return the sound, shape (1 or 2, samples), with silence in the gaps; (1, 0) where there is none."""
+        self._flush()
+        width = max((len(block) for block in self._blocks), default=1)
+        parts, position = [], 0
+        for block in self._blocks or [np.zeros((1, 0), np.float32)]:
+            block_end = position + block.shape[1]
+            cuts = [(round(at * SAMPLE_RATE) - position, gap_s) for at, gap_s in gaps]
+            inside = [(max(0, cut), gap_s) for cut, gap_s in cuts if cut < block.shape[1]]
+            gaps = gaps[len(inside) :]
+            start = 0
+            for cut, gap_s in inside:
+                parts += [block[:, start:cut], np.zeros((1, round(gap_s * SAMPLE_RATE)), np.float32)]
+                start = cut
+            parts.append(block[:, start:])
+            position = block_end
+        self._blocks = []
+        return np.stack([np.concatenate([part[min(i, len(part) - 1)] for part in parts]) for i in range(width)])
 
     def _restart(self, frame: AudioFrame, shape: tuple[object, ...]) -> None:
-        """Begin a new stretch: chained and broken streams change their format midway, and silence falls in between."""
+        """Begin a new stretch: chained and broken streams change their format midway."""
         if not MIN_RATE <= frame.sample_rate <= MAX_RATE or len(frame.layout.channels) > MAX_CHANNELS:
             raise MediaUnreadable
         self._flush()
@@ -86,6 +140,15 @@ class Collector:
             self._keep(piece.to_ndarray().astype(np.float32, copy=False))
 
     def _keep(self, block: Waveform) -> None:
+        block = np.clip(np.nan_to_num(block), -1, 1)
         if len(block) > 2:  # surround: libav's own downmix is for listening and lowers the centre, where speech is
-            block = block.mean(axis=0, keepdims=True)
-        self._blocks.append(np.clip(np.nan_to_num(block), -1, 1))
+            block = mix(block)[np.newaxis]
+        self._blocks.append(block)
+
+
+def check_audible_length(sound_s: float) -> None:
+    """Raise `MediaUnreadable` where nothing could be decoded, `MediaTooShort` below MIN_DURATION_S."""
+    if not sound_s:
+        raise MediaUnreadable
+    if sound_s < MIN_DURATION_S:
+        raise MediaTooShort(f"The recording is {sound_s:.2f} s long; at least {MIN_DURATION_S} s are needed.")

@@ -3,7 +3,7 @@
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from serve_app.pipeline.exports import Row
-from serve_app.pipeline.types import Assessment, Metrics, RoleGuess, Rubric, TokenUsage
+from serve_app.pipeline.types import Assessment, InputReport, Metrics, RoleGuess, Rubric, TokenUsage
 
 
 class JobUsage(TypedDict):
@@ -17,6 +17,7 @@ class InterviewResult(TypedDict):
     """What a completed job holds."""
 
     duration_s: float
+    input: InputReport
     language: str
     transcript: list[Row]
     speakers: dict[str, RoleGuess]

@@ -18,13 +18,36 @@ Waveform = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a file says it holds, before it is decoded."""
+    """What a file holds, as measured before a job is accepted."""
 
     duration_s: float
+    """Length as players show it."""
+    sound_s: float
+    """Length without gaps in the time stamps. This is charged."""
     container: str
     codec: str
     channels: int
     sample_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputTrack:
+    """An audio track of the file."""
+
+    track: int
+    """Number of the track, from 1, among the file's audio tracks that can be decoded."""
+    used: bool
+    reason: str | None = None
+    """Why the track was left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputReport:
+    """What was read of an uploaded recording."""
+
+    tracks: tuple[InputTrack, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What could not be read, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +56,7 @@ class Recording:
 
     samples: Waveform
     channels: tuple[Waveform, ...] = ()
+    report: InputReport = InputReport()
 
     @property
     def duration_s(self) -> float:
@@ -67,7 +91,7 @@ class Word:
     suspect: bool = False
     """True where the decoder probably invented the word; such words never serve as evidence."""
     channel: int | None = None
-    """Where each speaker has a channel: the one it was heard on."""
+    """Where each speaker has a channel: the one it was recognised on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
+import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
@@ -14,6 +16,7 @@ from serve_app.model_pool.status import CACHE_S
 from serve_app.services import Services
 from tests.support.calls import submit
 from tests.support.fakes import local_pool
+from tests.support.recordings import write_stamped
 from tests.support.world import Customer, new_customer, tone
 
 
@@ -77,6 +80,34 @@ async def test_a_quote_costs_nothing(client: httpx.AsyncClient, services: Servic
     assert await balance(client, customer) == {"balance": 100, "held": 0, "refundable": 0}
     nothing = await client.post("/v1/recruitscreen/quote", data={}, headers=customer.headers)
     assert nothing.status_code == 422
+
+
+@pytest.mark.parametrize("duration_s", ["14401", "18000", "1e9"])
+async def test_a_quote_over_the_limit_is_refused_as_the_upload_is(
+    client: httpx.AsyncClient, customer: Customer, duration_s: str
+) -> None:
+    """A length over the product's limit has no price: 422 with the limit and the value, as for the recording itself."""
+    refused = await client.post("/v1/recruitscreen/quote", data={"duration_s": duration_s}, headers=customer.headers)
+    detail = refused.json()["detail"]
+    assert (refused.status_code, detail["error"]) == (422, "media_too_long")
+    assert "240 minutes" in detail["message"]
+    assert f"{float(duration_s):.1f} s" in detail["message"]
+    longest = await client.post("/v1/recruitscreen/quote", data={"duration_s": "14400"}, headers=customer.headers)
+    assert longest.json()["credits"] == 240
+
+
+async def test_gaps_in_time_stamps_are_not_charged(
+    client: httpx.AsyncClient, customer: Customer, tmp_path: Path
+) -> None:
+    """A recording of 2 s with a gap of 100 s costs one minute, in the quote as in the job."""
+    content = write_stamped(tmp_path / "a.mkv", (0, 101), 1.0).read_bytes()
+    files = {"file": ("a.mkv", content)}
+    quoted = await client.post("/v1/recruitscreen/quote", files=files, headers=customer.headers)
+    assert (quoted.json()["credits"], quoted.json()["duration_s"]) == (1, 102.0)
+    accepted = await client.post(
+        "/v1/recruitscreen/jobs", data={"role_title": "Dev"}, files=files, headers=customer.headers
+    )
+    assert accepted.json()["credits_charged"] == 1
 
 
 async def test_a_quote_says_whether_models_are_cold_and_how_long_it_takes(

@@ -22,6 +22,10 @@ from tests.unit.verticals.test_rubric import OWN
 EVIDENCE = {"quote": "I moved [red]that[/red] report \x1b[2J", "start": 3661.0, "end": 3665.0, "speaker": "SPEAKER_01"}
 RESULT: dict[str, Any] = {
     "duration_s": 109.4,
+    "input": {
+        "tracks": [{"track": 1, "used": False, "reason": "silent"}, {"track": 2, "used": True, "reason": None}],
+        "warnings": ["Damaged: about 2.0 s could not be decoded; 107.4 s were read."],
+    },
     "transcript": [{"start": 0.4, "end": 4.8, "speaker": "SPEAKER_00", "text": "Why are you interested?"}],
     "speakers": {"SPEAKER_00": {"role": "interviewer", "confidence": 0.9}},
     "metrics": {"talk_ratio": {"SPEAKER_00": 0.41, "SPEAKER_01": 0.59}, "interruptions": 1, "coverage": 0.97},

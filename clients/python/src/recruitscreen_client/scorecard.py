@@ -32,10 +32,22 @@ def _parts(job: dict[str, Any], *, transcript: bool) -> Iterator[RenderableType]
     elif "assessment" not in result:  # a product with another result schema
         yield JSON.from_data(result)
     else:
+        yield from (plain(warning, "yellow") for warning in input_warnings(result))
         if transcript:
             yield transcript_table(result)
         yield from speaker_lines(result)
         yield from assessment_parts(result["assessment"])
+
+
+def input_warnings(result: dict[str, Any]) -> list[str]:
+    """What of the recording could not be read, and which audio tracks were left out."""
+    read = result.get("input", {})
+    left_out = [
+        f"Track {track['track']} was left out: {track['reason']}."
+        for track in read.get("tracks", ())
+        if not track["used"]
+    ]
+    return [*read.get("warnings", ()), *left_out]
 
 
 def headline(job: dict[str, Any]) -> Text:

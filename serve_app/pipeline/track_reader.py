@@ -1,0 +1,215 @@
+"""Read one audio track of a file: its packets, its decoded frames, and what of it was lost."""
+
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+
+from serve_app.errors import MediaEncrypted, MediaUnreadable
+from serve_app.pipeline.chained import Span
+from serve_app.pipeline.media_file import STAMPED, MediaFile, open_media, origin_s
+from serve_app.pipeline.resample import Collector, Timeline, check_length
+from serve_app.pipeline.types import SAMPLE_RATE, Waveform
+
+if TYPE_CHECKING:
+    from av.packet import Packet  # generic in the stubs only
+
+MISSTATED = 0.1
+"""Packets that are wrong about their length by more than this share are not believed."""
+MAX_BREAKS = 50
+"""Places where the container is broken and reading goes on after them."""
+PAUSE_S = 1.0
+"""Longer than a codec that sends nothing in pauses stays quiet (Opus: 0.4 s): a recorder that paused, or lost data."""
+LOST_S = 0.5
+"""Less loss than this is not worth a warning: encoders cut in mid-frame lose as much."""
+STATES_LENGTH = frozenset(("mov", "matroska", "flac", "asf", "caf"))
+"""Containers whose stated length is not an estimate of libav's."""
+
+
+@dataclass(slots=True)
+class Health:
+    """What went wrong while a track was read."""
+
+    packets: int = 0
+    failed: int = 0
+    breaks: int = 0
+    lost_s: float = 0.0
+    stated_s: float = 0.0
+    """Length that the container states; 0 where it states none."""
+    pauses_s: list[float] = field(default_factory=list)
+    """Gaps of PAUSE_S or more between the first and the last sound."""
+    unread_pieces: list[int] = field(default_factory=list)
+
+    def warnings(self, track: str, sound_s: float, duration_s: float) -> Iterator[str]:
+        if self.lost_s >= LOST_S or self.breaks:
+            about = f"about {self.lost_s:.1f} s" if self.lost_s >= LOST_S else "a part"
+            yield f"Damaged{track}: {about} could not be decoded; {sound_s:.1f} s were read."
+        elif self.stated_s - duration_s > max(2.0, 0.02 * self.stated_s):
+            yield f"Incomplete{track}: the file states {self.stated_s:.1f} s, but {duration_s:.1f} s could be read."
+        if self.pauses_s:
+            total = f"{sum(self.pauses_s):.1f} s in {len(self.pauses_s)} place(s)"
+            yield f"Gaps{track}: the file holds no sound for {total}; they are silent and not charged."
+        for piece in self.unread_pieces:
+            yield f"Part {piece} of the joined recordings in the file could not be read."
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track that was read to its end."""
+
+    channels: Waveform
+    """Shape (1 or 2, samples)."""
+    sound_s: float
+    health: Health
+    language: str | None
+
+
+@dataclass(slots=True)
+class Scan:
+    """Lengths of a track as its packets state them."""
+
+    duration_s: float = 0.0
+    sound_s: float = 0.0
+    doubtful: bool = False
+    """Whether the packets cannot be believed."""
+
+
+def scan_track(path: Path, spans: Sequence[Span], index: int, deadline: float, max_duration_s: float | None) -> Scan:
+    """Add up the lengths of one track's packets, in every piece of the file; decodes the first second only."""
+    scan = Scan()
+    for span in spans:
+        try:
+            with open_media(path, deadline, span) as media:
+                stream = media.select(min(index, len(media.tracks) - 1))
+                timeline = _timeline(media, stream, origin_s(path, deadline, span))
+                _scan_piece(media, stream, timeline, scan, max_duration_s)
+        except MediaUnreadable:
+            if len(spans) == 1 or time.monotonic() > deadline:
+                raise
+            scan.doubtful = True
+    return scan
+
+
+def _scan_piece(
+    media: MediaFile, stream: AudioStream, timeline: Timeline, scan: Scan, max_duration_s: float | None
+) -> None:
+    tick_s, health = float(stream.time_base or 0), Health()
+    decoded_s = claimed_s = 0.0
+    unstated = 0
+    for packet in _packets(media, stream, health):
+        length_s = (packet.duration or 0) * tick_s - _padding_s(packet)
+        timeline.add(None if packet.pts is None else packet.pts * tick_s, length_s)
+        unstated += not packet.duration and packet.size > 0
+        scan.doubtful |= packet.is_corrupt or packet.has_sidedata("new_extradata")
+        if decoded_s < 1.0:
+            decoded_s += sum(frame.samples / frame.sample_rate for frame in _decoded(packet, health))
+            claimed_s += length_s
+        check_length(scan.sound_s + timeline.sound_s, max_duration_s)
+    misstated = abs(decoded_s - claimed_s) > MISSTATED * max(decoded_s, 1.0)
+    scan.doubtful |= misstated or bool(health.breaks) or unstated > 0.01 * health.packets
+    scan.duration_s += timeline.duration_s
+    scan.sound_s += timeline.sound_s
+    check_length(scan.duration_s, max_duration_s)
+
+
+def _padding_s(packet: "Packet[AudioStream]") -> float:
+    """Seconds at the packet's ends that the encoder added and the decoder drops: at most 0.2 s in a file."""
+    if not packet.has_sidedata("skip_samples"):
+        return 0.0
+    start, end = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
+    rate = int(packet.stream.codec_context.sample_rate or SAMPLE_RATE)
+    return min(int(start + end) / rate, 0.2)
+
+
+def read_track(path: Path, spans: Sequence[Span], index: int, deadline: float, max_duration_s: float | None) -> Track:
+    """Decode one track of every piece of the file."""
+    limit_s = float("inf") if max_duration_s is None else max_duration_s
+    health, blocks, sound_s, language, total_s = Health(), [], 0.0, None, 0.0
+    for number, span in enumerate(spans):
+        try:
+            with open_media(path, deadline, span) as media:
+                stream = media.select(min(index, len(media.tracks) - 1))
+                language = stream.language
+                start_s = origin_s(path, deadline, span)
+                collector, timeline = Collector(limit_s - total_s), _timeline(media, stream, start_s)
+                for frame in _frames(media, stream, health):
+                    _add(collector, timeline, frame, stream, health)
+                health.stated_s += _stated_s(media, stream, start_s)
+        except MediaUnreadable:
+            if len(spans) == 1 or time.monotonic() > deadline:
+                raise
+            health.unread_pieces.append(number + 1)
+            continue
+        total_s += timeline.duration_s
+        check_length(total_s, max_duration_s)
+        sound_s += timeline.sound_s
+        health.pauses_s += [gap_s for at_s, gap_s in timeline.gaps if at_s > 0 and gap_s >= PAUSE_S]
+        blocks.append(collector.finish(timeline.gaps))
+    width = max((len(block) for block in blocks), default=1)
+    blocks = [np.broadcast_to(block, (width, block.shape[1])) if len(block) == 1 else block for block in blocks]
+    channels = blocks[0] if len(blocks) == 1 else np.concatenate(blocks or [np.zeros((1, 0), np.float32)], axis=1)
+    return Track(channels, sound_s, health, language)
+
+
+def _timeline(media: MediaFile, stream: AudioStream, start_s: float) -> Timeline:
+    return Timeline(start_s, stamped=media.format in STAMPED, pauses=stream.codec_context.name in ("opus", "libopus"))
+
+
+def _stated_s(media: MediaFile, stream: AudioStream, start_s: float) -> float:
+    """Length that the container states for the track, 0 where it states none."""
+    if media.format not in STATES_LENGTH or stream.time_base is None:
+        return 0.0
+    if stream.duration is not None:
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - start_s
+    return (media.container.duration or 0) / 1_000_000
+
+
+def _add(collector: Collector, timeline: Timeline, frame: AudioFrame, stream: AudioStream, health: Health) -> None:
+    stamp_s = None if frame.pts is None else frame.pts * float(stream.time_base or 0)
+    length_s = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
+    try:
+        collector.add(frame)
+    except (MediaUnreadable, FFmpegError):
+        health.failed += 1
+        health.lost_s += length_s
+    else:
+        timeline.add(stamp_s, length_s)
+
+
+def _packets(media: MediaFile, stream: AudioStream, health: Health) -> Iterator["Packet[AudioStream]"]:
+    """Yield the track's packets, also those after places where the container is broken."""
+    for _ in range(MAX_BREAKS):
+        try:
+            for packet in media.container.demux(stream):
+                media.source.check()
+                health.packets += 1
+                yield packet
+        except FFmpegError:
+            health.breaks += 1
+        else:
+            return
+
+
+def _frames(media: MediaFile, stream: AudioStream, health: Health) -> Iterator[AudioFrame]:
+    """Yield all frames that can be decoded. Raises `MediaEncrypted`."""
+    for packet in _packets(media, stream, health):
+        yield from _decoded(packet, health)
+
+
+def _decoded(packet: "Packet[AudioStream]", health: Health) -> list[AudioFrame]:
+    """Decode one packet; a damaged one gives nothing. Raises `MediaEncrypted`."""
+    if packet.has_sidedata("encryption_info"):
+        raise MediaEncrypted
+    try:
+        return packet.decode()
+    except FFmpegError:
+        health.failed += 1
+        health.lost_s += float((packet.duration or 0) * (packet.stream.time_base or 0))
+        return []

@@ -1,0 +1,190 @@
+"""Times and lengths: time stamps true and false, joined files, and files that can be read only in part."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from serve_app.errors import MediaTooLong
+from serve_app.pipeline.audio import decode, probe
+from serve_app.pipeline.resample import Timeline
+from serve_app.pipeline.types import SAMPLE_RATE, Waveform
+from tests.support.recordings import rms, voice, write, write_stamped
+
+HOUR = 3600.0
+
+
+def onset_s(samples: Waveform) -> float:
+    """Seconds before the first sound."""
+    return float(np.argmax(np.abs(samples) > 0.05)) / SAMPLE_RATE
+
+
+def test_pause_in_time_stamps_becomes_silence_and_is_not_charged(tmp_path: Path) -> None:
+    """A track that skips 5 s keeps later words where a player shows them; only sound is charged."""
+    path = write_stamped(tmp_path / "a.mkv", (0, 6), 1.0)
+    recording, media = decode(path, HOUR), probe(path)
+    assert recording.duration_s == pytest.approx(7, abs=0.05)
+    assert rms(recording.samples[2 * SAMPLE_RATE : 5 * SAMPLE_RATE]) == 0
+    assert rms(recording.samples[round(6.05 * SAMPLE_RATE) : round(6.25 * SAMPLE_RATE)]) > 0.05
+    assert recording.report.warnings == (
+        "Gaps: the file holds no sound for 5.0 s in 1 place(s); they are silent and not charged.",
+    )
+    assert (media.duration_s, media.sound_s) == (pytest.approx(7, abs=0.05), pytest.approx(2, abs=0.05))
+
+
+@pytest.mark.parametrize("step", [3.0, 100.0], ids=["three-times", "hundred-times"])
+def test_time_stamps_that_jump_at_every_block_are_not_believed(tmp_path: Path, step: float) -> None:
+    """A clock that runs too fast does not turn 2 s of sound into minutes of silence."""
+    path = write_stamped(tmp_path / "a.mkv", (0.2 * step * number for number in range(20)), 0.2)
+    assert decode(path, HOUR).duration_s == pytest.approx(4, abs=0.1)
+    assert probe(path).duration_s == pytest.approx(4, abs=0.1)
+
+
+def timeline(stamps: Iterable[tuple[float, float]], *, pauses: bool = False) -> Timeline:
+    made = Timeline(0.0, stamped=True, pauses=pauses)
+    for stamp_s, length_s in stamps:
+        made.add(stamp_s, length_s)
+    return made
+
+
+def test_a_clock_that_goes_back_has_no_gaps() -> None:
+    """A restarted clock makes the jumps before it meaningless."""
+    assert timeline([*((i, 1.0) for i in range(5)), (60.0, 1.0), (3.0, 1.0)]).duration_s == 7
+    assert timeline([*((i, 1.0) for i in range(5)), (60.0, 1.0), (61.0, 1.0)]).duration_s == 62
+
+
+def test_many_gaps_a_second_are_an_error_unless_the_codec_pauses() -> None:
+    """Opus sends nothing in pauses, so its gaps are real; other codecs do not jump five times a second."""
+    stamps = [(0.25 * i + 0.15 * (i // 2), 0.1 if i % 2 else 0.25) for i in range(40)]
+    assert timeline(stamps).gaps == []
+    assert timeline(stamps, pauses=True).gaps
+
+
+def write_video(path: Path, codec: str, frames_s: int = 5) -> Path:
+    """Sound that begins at 2 s beside H.264 with pictures in another order than they are shown."""
+    rate, seconds = 48_000, 6
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=frames_s)
+        video.width = video.height = 64
+        video.pix_fmt = "yuv420p"
+        video.options = {"bf": "3", "b_strategy": "0", "preset": "veryfast"}
+        track = container.add_stream(codec, rate=rate, layout="mono")
+        track.codec_context.open(strict=False)
+        time = np.arange(rate * seconds) / rate
+        tone = (0.3 * np.sin(2 * np.pi * 440 * time) * (time >= 2)).astype(np.float32)[np.newaxis]
+        frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = rate, 0
+        for number in range(frames_s * seconds):
+            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), number, np.uint8), format="rgb24")
+            picture.pts = number
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+        size = track.codec_context.frame_size or 0
+        resampler = av.AudioResampler(track.codec_context.format, "mono", rate, frame_size=size)
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(track.encode(piece))
+        container.mux(track.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mkv", "aac"),
+        ("b.mkv", "libopus"),
+        ("c.mkv", "pcm_s16le"),
+        ("d.asf", "libmp3lame"),
+        ("e.mp4", "aac"),
+        ("f.mov", "pcm_s16le"),
+        ("g.ts", "aac"),
+        ("h.flv", "aac"),
+        ("i.avi", "libmp3lame"),
+    ],
+)
+def test_times_do_not_shift_beside_h264(tmp_path: Path, name: str, codec: str) -> None:
+    """What sounds at 2 s in a player is at 2 s in the recording."""
+    recording = decode(write_video(tmp_path / name, codec), HOUR)
+    assert onset_s(recording.samples) == pytest.approx(2, abs=0.12)
+
+
+def ogg(path: Path, channels: int, rate: int, codec: str, seconds: float = 3) -> bytes:
+    speech = np.repeat(voice(seconds), rate // SAMPLE_RATE)
+    return write(path, [speech] * channels, codec, rate=rate, container_format="ogg").read_bytes()
+
+
+@pytest.mark.parametrize("codec", ["libopus", "flac"])
+@pytest.mark.parametrize("second", [(1, 48_000), (2, 48_000), (2, 16_000)], ids=["same", "stereo", "stereo-16k"])
+def test_chained_ogg_is_read_to_its_end(tmp_path: Path, codec: str, second: tuple[int, int]) -> None:
+    """Joined streams are all there, also where channels or sample rate change."""
+    first = ogg(tmp_path / "1.ogg", 1, 48_000, codec)
+    (path := tmp_path / "a.ogg").write_bytes(first + ogg(tmp_path / "2.ogg", *second, codec) + first)
+    recording = decode(path, HOUR)
+    assert recording.duration_s == pytest.approx(9, abs=0.15)
+    assert probe(path).sound_s == pytest.approx(9, abs=0.15)
+    assert all(rms(part) > 0.02 for part in np.array_split(recording.samples, 9))
+    assert recording.report.warnings == ()
+
+
+def test_wav_files_one_after_the_other_are_read_to_the_end(tmp_path: Path) -> None:
+    """A header that covers the first piece does not end the recording."""
+    first = write(tmp_path / "1.wav", [voice(3)]).read_bytes()
+    second = write(tmp_path / "2.wav", [voice(4), voice(4)], rate=48_000).read_bytes()
+    (path := tmp_path / "a.wav").write_bytes(first + second)
+    assert decode(path, HOUR).duration_s == pytest.approx(3 + 4 / 3, abs=0.05)
+    assert probe(path).sound_s == pytest.approx(3 + 4 / 3, abs=0.05)
+
+
+def test_a_joined_piece_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """The pieces around it are kept, and only they are charged."""
+    good = write(tmp_path / "1.wav", [voice(3)]).read_bytes()
+    bad = bytearray(good)
+    bad[20:22] = b"\xef\xbe"  # an unknown codec
+    (path := tmp_path / "a.wav").write_bytes(good + bad + good)
+    recording = decode(path, HOUR)
+    assert recording.duration_s == pytest.approx(6, abs=0.05)
+    assert recording.report.warnings == ("Part 2 of the joined recordings in the file could not be read.",)
+    assert probe(path).sound_s == pytest.approx(6, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mkv", "libopus"), ("b.m4a", "aac"), ("c.flac", "flac"), ("d.mp4", "alac")]
+)
+def test_damage_in_the_middle_is_reported_and_not_charged(tmp_path: Path, name: str, codec: str) -> None:
+    """What follows the damage is there; the result says what is missing, and the price is that of the rest."""
+    speech = voice(20)
+    path = write(tmp_path / name, [speech], codec, rate=SAMPLE_RATE)
+    content = bytearray(path.read_bytes())
+    damaged = slice(len(content) * 4 // 10, len(content) * 6 // 10)
+    content[damaged] = np.random.default_rng(3).bytes(damaged.stop - damaged.start)
+    path.write_bytes(content)
+    recording, media = decode(path, HOUR), probe(path)
+    assert rms(recording.samples[-2 * SAMPLE_RATE :]) > 0.03
+    assert recording.report.warnings
+    assert media.sound_s < 19
+    assert media.duration_s == pytest.approx(recording.duration_s, abs=0.002)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libopus"), ("b.flac", "flac")])
+def test_a_file_cut_short_says_so(tmp_path: Path, name: str, codec: str) -> None:
+    """Half a file is read, charged as half, and the result says that its header states more."""
+    path = write(tmp_path / name, [voice(20)], codec)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (warning,) = decode(path, HOUR).report.warnings
+    assert "could be read" in warning or "could not be decoded" in warning
+    assert probe(path).sound_s == pytest.approx(10, abs=2)
+
+
+def test_too_long_names_the_limit_and_the_length(tmp_path: Path) -> None:
+    """The refusal says how long the recording is and how long it may be."""
+    path = write(tmp_path / "a.wav", [voice(130)])
+    with pytest.raises(MediaTooLong, match=r"longer than 2 minutes.*2\.[01] minutes"):
+        probe(path, 120)
+
+
+def test_long_recordings_are_measured_without_decoding_as_decoding_finds_them(tmp_path: Path) -> None:
+    """Above the length that is decoded in full, packets give the same length."""
+    for name, codec in (("a.mp3", "libmp3lame"), ("b.ogg", "libopus"), ("c.m4a", "aac")):
+        path = write(tmp_path / name, [voice(305)], codec)
+        assert probe(path).sound_s == pytest.approx(decode(path, HOUR).duration_s, abs=0.1), name
