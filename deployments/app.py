@@ -80,7 +80,7 @@ def pool(args: ServeArgs) -> tuple[list[Application], list[RosterEntry]]:
         _deployment(cls, _resources(specs[role], args)).bind(specs[role], args.limits())
         for role, cls in zip(ROLES, (ASR, Diarizer, Assessor), strict=True)
     ]
-    return models, [RosterEntry(role, spec.name, spec.footprint_mib) for role, spec in specs.items()]
+    return models, [RosterEntry(role, spec.name, spec.footprint_mib, spec.languages) for role, spec in specs.items()]
 
 
 def check_shares(args: ServeArgs, gpus: float) -> None:

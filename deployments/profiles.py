@@ -27,6 +27,11 @@ class ModelSpec(Strict):
         description="Calls a replica serves side by side; more than one where the backend can (openai_llm).",
     )
 
+    languages: tuple[str, ...] = Field(
+        default=(),
+        description="Of the ASR model: ISO 639 codes that it transcribes. A submit with another one is refused. Empty "
+        "where they are not known: then such a job fails and is refunded.",
+    )
     prestart: bool = Field(
         default=True,
         description="Whether a worker is prestarted while the model has no replica. See `prestart_workers`.",

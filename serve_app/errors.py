@@ -24,6 +24,7 @@ RecruitScreenError
 │   ├── VramUnavailable          507  vram_unavailable
 │   ├── WeightsUnavailable       503  weights_unavailable
 │   ├── InferenceFailed          500  inference_failed
+│   ├── LanguageUnsupported      422  language_unsupported
 │   └── Interrupted              503  interrupted
 └── Internal                     500  internal; clients only see the default message
     ├── IllegalTransition
@@ -273,6 +274,15 @@ class InferenceFailed(JobFailure):
 
     code = "inference_failed"
     default = "A model failed on this recording."
+
+
+class LanguageUnsupported(JobFailure):
+    """The speech model does not know the job's `language`. The job is not tried again and is refunded."""
+
+    code = "language_unsupported"
+    status = 422
+    retryable = False
+    default = "The speech model does not know this language. The credits are returned. Submit without 'language'."
 
 
 class Interrupted(JobFailure):

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from serve_app.errors import InferenceFailed, Interrupted, Invalid, JobFailure, LeaseLost, RecruitScreenError
+from serve_app.errors import InferenceFailed, Interrupted, Invalid, JobFailure, LeaseLost, NotFound, RecruitScreenError
 from serve_app.jobs import duration_estimate, lifecycle, settlement
 from serve_app.jobs.lifecycle import Claim, Note
 from serve_app.jobs.models import Job, JobCheckpoint, JobState
@@ -95,7 +95,7 @@ class _Attempt:
         async with self._services.database.transaction() as session:
             expected_s = await duration_estimate.expected_s(session, job.vertical, job.duration_s)
         journal = _Journal(self._writer, expected_s)
-        work = asyncio.create_task(pipeline.run(self._interview(job), self._pool, journal))
+        work = asyncio.create_task(self._work(job, journal))
         heartbeat = asyncio.create_task(self._writer.renew_lease_forever())
         loads = [asyncio.create_task(self._load(role, journal)) for role in ROLES]
         try:
@@ -112,10 +112,13 @@ class _Attempt:
             blob = await settlement.requeue_or_fail(session, claim, self._services.settings, failure)
         await self._services.blobs.delete(blob)
 
+    async def _work(self, job: Job, journal: "_Journal") -> dict[str, Any]:
+        return await pipeline.run(self._interview(job), self._pool, journal)
+
     async def _settle(self, work: asyncio.Task[dict[str, Any]]) -> None:
         try:
             result = await work
-        except (JobFailure, Invalid) as failure:
+        except (JobFailure, Invalid, NotFound) as failure:  # not found: the product was removed
             await self.fail(failure)
         except LeaseLost:
             raise

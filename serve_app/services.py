@@ -45,6 +45,7 @@ def build_services(settings: Settings, dispatcher: Dispatcher, roster: list[Rost
     bus = Bus(settings.redis_url)
     database = Database(settings.database_url, publish=bus.publish)
     blobs = Blobs(settings.blob_url)
+    languages = next((entry.languages for entry in roster if entry.role == "asr"), ())
     return Services(
         settings=settings,
         database=database,
@@ -53,7 +54,7 @@ def build_services(settings: Settings, dispatcher: Dispatcher, roster: list[Rost
         blobs=blobs,
         catalog=Catalog.read(settings.verticals_dir),
         dispatcher=dispatcher,
-        submitter=Submitter(database, blobs, dispatcher),
+        submitter=Submitter(database, blobs, dispatcher, languages),
         limiter=RateLimiter(settings.redis_url),
         roster=roster,
         pool=PoolView(database, roster, queries.queue_depths),

@@ -1,7 +1,8 @@
 """Backends without a model, for tests and for trying the API.
 
 Options set timings, sizes and failures. `pace` is seconds of work per second of audio. `fail` is `vram` (loads fail),
-`inference` (runs fail), or the path of a file: while it exists, loads fail with the error it names (`oom` or `broken`).
+`inference` (runs fail), `language` (the transcriber fails for good), or the path of a file: while it exists, loads fail
+with the error it names (`oom` or `broken`).
 """
 
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.backends import LoadProgress
-from serve_app.errors import VramUnavailable
+from serve_app.errors import LanguageUnsupported, VramUnavailable
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import (
     Assessment,
@@ -97,6 +98,8 @@ class FakeTranscriber(_Fake):
     def run(self, request: TranscriptionRequest, progress: Progress) -> Transcription:
         """See `Backend.run`."""
         audio, part = request.audio, request.part
+        if self._fail == "language":
+            raise LanguageUnsupported
         self._work(progress, audio.duration_s)
         beats = range(int(audio.duration_s * 2))
         share = beats[len(beats) * part.index // part.of : len(beats) * (part.index + 1) // part.of]

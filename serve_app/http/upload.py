@@ -23,6 +23,7 @@ FORM_OVERHEAD = 1 << 20
 MAX_TEXT_BYTES = 64 * 1024
 JSON_FORM = {"type": "string", "contentMediaType": "application/json"}
 FILE_FORM = "The recording. Each product limits its size and length; refusals name the limit."
+LANGUAGE_FORM = "ISO 639 code. Detected if not sent. One that the models do not transcribe is refused."
 METADATA_FORM = "A JSON object of your own. Every view of the job returns it unchanged."
 
 
@@ -59,7 +60,7 @@ class SubmitFields(BaseModel):
         Annotated[Storable, Field(max_length=20_000, description="Requirements of the role, as text.")] | None
     ) = None
     num_speakers: Annotated[int, Field(ge=1, le=20, description="Number of speakers, if known.")] | None = None
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description="ISO 639. Detected if not sent.")] | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description=LANGUAGE_FORM)] | None = None
     words: Annotated[bool, Field(description="Also return every word with its times and confidence.")] | None = None
     rubric: (
         Annotated[

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -12,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.credits import ledger
 from serve_app.credits.ledger import credits_for
-from serve_app.errors import Invalid
+from serve_app.errors import Invalid, InvalidField
 from serve_app.jobs import queue_position
 from serve_app.jobs.dispatch import Dispatcher
 from serve_app.jobs.lifecycle import topic
@@ -62,13 +63,17 @@ class Accepted:
 class Submitter:
     """Stores, probes and accepts uploads."""
 
-    def __init__(self, database: Database, blobs: Blobs, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, dispatcher: Dispatcher, languages: Collection[str] = ()
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._dispatcher = dispatcher
+        self._languages = languages
 
     async def submit(self, submission: Submission, upload: UploadedFile) -> Accepted:
         """Accept a recording. Raises `Invalid` or `InsufficientCredits`, and then neither charges nor keeps it."""
+        self._check_language(submission.inputs.get("language"))
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
             accepted = await self._accept(submission, blob)
@@ -88,6 +93,12 @@ class Submitter:
             return await asyncio.to_thread(self._probe, spec, blob)
         finally:
             await self._blobs.delete(blob.key)
+
+    def _check_language(self, language: str | None) -> None:
+        """Raise `InvalidField` for a language that the speech model does not know. Its languages may be unknown."""
+        if language and self._languages and language not in self._languages:
+            known = ", ".join(self._languages)
+            raise InvalidField(f"'language': '{language}' is not transcribed here. Send one of: {known}.", "language")
 
     async def _accept(self, submission: Submission, blob: StoredBlob) -> Accepted:
         media = await asyncio.to_thread(self._probe, submission.spec, blob)

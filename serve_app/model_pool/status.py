@@ -31,6 +31,8 @@ class RosterEntry:
     role: str
     name: str
     footprint_mib: int
+    languages: tuple[str, ...] = ()
+    """Of the ASR model: ISO 639 codes that it transcribes; empty where they are not known."""
 
 
 @dataclass(frozen=True, slots=True)

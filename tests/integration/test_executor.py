@@ -129,6 +129,38 @@ async def test_a_job_without_memory_is_retried_and_then_fails(services: Services
     await pool.close()
 
 
+async def test_a_failure_for_good_is_not_tried_again_and_refunded_at_once(
+    services: Services, customer: Customer
+) -> None:
+    """After the first attempt the job has failed, its credits are back, and its input is deleted."""
+    pool = local_pool(services.database, asr={"fail": "language"})
+    job_id = await submit(services, customer)
+    blob = (await job_of(services, job_id)).blob
+    await Executor(services, pool).run_next()
+    job = await job_of(services, job_id)
+    assert (job.state, job.error_code, job.attempt) == (JobState.FAILED, "language_unsupported", 1)
+    assert (job.credits_returned, await balance(services, customer)) == (1, 100)
+    assert blob
+    assert not await services.blobs.exists(blob)
+    async with services.database.transaction() as session:
+        newest = await queries.newest_event(session, job_id)
+    assert newest
+    assert newest.data["error"]["retryable"] is False
+    await pool.close()
+
+
+async def test_a_job_of_a_removed_product_fails_for_good(
+    services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """It is refunded at once; nobody waits for its lease to expire."""
+    job_id = await submit(services, customer)
+    async with services.database.transaction() as session:
+        await session.exec(update(Job).where(col(Job.id) == job_id).values(vertical="removed"))
+    await Executor(services, pool).run_next()
+    job = await job_of(services, job_id)
+    assert (job.state, job.error_code, job.credits_returned) == (JobState.FAILED, "vertical_not_found", 1)
+
+
 async def test_a_second_attempt_does_not_repeat_finished_stages(services: Services, customer: Customer) -> None:
     """The second attempt uses the checkpoints of the first, so it completes with a broken ASR."""
     services.settings.max_attempts = 2

@@ -38,7 +38,7 @@ from deployments.backends.device import choose_device
 from deployments.backends.failures import job_failures
 from deployments.backends.progress import ProgressReporter, reporting
 from deployments.weights import Weights
-from serve_app.errors import InferenceFailed, WeightsUnavailable
+from serve_app.errors import InferenceFailed, LanguageUnsupported, WeightsUnavailable
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.transcribe_parts import join
 from serve_app.pipeline.types import SAMPLE_RATE, Part, Recording, Transcription, TranscriptionRequest, Waveform, Word
@@ -124,7 +124,7 @@ class FasterWhisper:
             gc.collect()
 
     def run(self, request: TranscriptionRequest, progress: Progress) -> Transcription:
-        """See `Backend.run`. Raises `InferenceFailed` for a language the model does not know.
+        """See `Backend.run`. Raises `LanguageUnsupported` for a language the model does not know.
 
         Every part detects the speech of the whole recording and decodes its share of the same windows, so the joined
         parts equal one run. The repeated detection costs each part 5 % of its time.
@@ -170,7 +170,7 @@ class FasterWhisper:
         """Return the requested language, the model's only one, or the likeliest in the first minute of speech."""
         language = requested.split("-")[0].lower() if requested else None
         if language is not None and language not in model.supported_languages:
-            raise InferenceFailed(f"{self.name} does not transcribe the language {requested!r}.")
+            raise LanguageUnsupported(f"{self.name} does not transcribe the language {requested!r}.")
         if language is not None or not model.model.is_multilingual or not speech:
             return language or "en"
         start = int(speech[0][0] * SAMPLE_RATE)

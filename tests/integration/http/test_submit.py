@@ -8,7 +8,10 @@ import av
 import httpx
 import pytest
 
-from serve_app.services import Services
+from serve_app.http.app import create_app
+from serve_app.model_pool.status import RosterEntry
+from serve_app.services import Services, build_services
+from serve_app.settings import Settings
 from tests.support.calls import JOBS, error, submit
 from tests.support.fakes import RecordedNotifications
 from tests.support.world import SAMPLE, Customer, new_customer, tone
@@ -205,3 +208,29 @@ async def test_a_real_recording_is_charged_by_its_measured_length(
     files = {"file": ("a.ogg", SAMPLE.read_bytes())}
     response = await client.post(JOBS, data={"role_title": "x"}, files=files, headers=customer.headers)
     assert response.json()["credits_charged"] == 2
+
+
+async def test_a_language_that_the_models_do_not_know_is_refused(settings: Settings) -> None:
+    """The 422 names the languages of the deployment; nothing is stored or charged, also in a demo."""
+    roster = [RosterEntry("asr", "fake-asr", 1, ("en", "nl"))]
+    services = build_services(settings, RecordedNotifications(), roster)
+    customer = await new_customer(services.database)
+    transport = httpx.ASGITransport(create_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for language in ("de", "yue"):
+            refused = [
+                await submit(client, customer, language=language),
+                await client.post(
+                    "/v1/demo/recruitscreen/jobs",
+                    data={"role_title": "Engineer", "language": language},
+                    files={"file": ("call.wav", tone(2))},
+                ),
+            ]
+            for response in refused:
+                assert (response.status_code, error(response)) == (422, "invalid_field")
+                assert response.json()["detail"]["field"] == "language"
+                assert "en, nl" in response.json()["detail"]["message"]
+        assert (await client.get("/v1/credits", headers=customer.headers)).json()["balance"] == 100
+        assert await services.blobs.older_than(0) == []
+        assert (await submit(client, customer, language="nl")).status_code == 202
+    await services.close()
