@@ -21,6 +21,8 @@ Spanish decoded by an English model 0.43, interviews 0.86 and more, one in ten h
 0.49."""
 MAX_WORDS_PER_S = 7.0
 """Fast conversation stays below 5 words per second. Hallucinated sentences are squeezed into much less sound."""
+MAX_WORD_REPEATS, MAX_PHRASE_REPEATS = 8, 4
+"""Times in a row that a word, and a phrase of two to eight words, may be said without a mark."""
 
 STOCK = {
     "you", "bye", "thank you", "thanks for watching", "thank you for watching", "thank you very much",
@@ -42,20 +44,29 @@ class Decoded:
 
 def failed(decoded: Decoded, speech: list[Span]) -> bool:
     """Whether to decode the span again: low confidence, repetition, or more words than its speech can hold."""
+    return _unsure(decoded, speech) or bool(repeats([word.text for word in decoded.words]))
+
+
+def _unsure(decoded: Decoded, speech: list[Span]) -> bool:
+    """Whether no word of the span can be relied on."""
     speech_s = seconds(intersection([decoded.span], speech))
     crowded = len(decoded.words) > max(3.0, MAX_WORDS_PER_S * speech_s)
-    looping = bool(repeats([word.text for word in decoded.words]))
-    return decoded.logprob < MIN_LOGPROB or decoded.compression > MAX_COMPRESSION or crowded or looping
+    return decoded.logprob < MIN_LOGPROB or decoded.compression > MAX_COMPRESSION or crowded
 
 
 def credible(decoded: Decoded, speech: list[Span]) -> tuple[Word, ...]:
-    """Return the words to keep: hallucinations are dropped, doubtful words are marked `suspect`."""
+    """Return the words to keep: a span without speech gives none, doubtful words are marked `suspect`.
+
+    Repeated words are marked, too, and never dropped: people do say things many times.
+    """
     if hallucinated(decoded):
         return ()
-    doubtful = failed(decoded, speech) or _guessed(decoded)
+    doubtful = _unsure(decoded, speech) or _guessed(decoded)
     loops = repeats([word.text for word in decoded.words])
-    kept = (word for i, word in enumerate(decoded.words) if i not in loops)
-    return tuple(replace(word, suspect=doubtful or _in_silence(word, speech)) for word in kept)
+    return tuple(
+        replace(word, suspect=doubtful or index in loops or _in_silence(word, speech))
+        for index, word in enumerate(decoded.words)
+    )
 
 
 def hallucinated(decoded: Decoded) -> bool:
@@ -73,19 +84,19 @@ def _guessed(decoded: Decoded) -> bool:
 
 
 def repeats(texts: Sequence[str]) -> set[int]:
-    """Return the indexes of repeated words that a speaker would not repeat so often: a decoder's loop.
+    """Return the indexes of words that repeat those before them more often than speakers do: perhaps a decoder's loop.
 
-    One word may occur eight times in a row, a phrase of two to eight words three times. Of a longer row only the first
-    occurrence is kept.
+    One word may occur eight times in a row, a phrase of two to eight words four times. Of a longer row, all but the
+    first occurrence is returned.
     """
     plain = [_plain(text) for text in texts]
     surplus: set[int] = set()
     for size in range(1, 9):
-        limit = 8 if size == 1 else 4
+        limit = MAX_WORD_REPEATS if size == 1 else MAX_PHRASE_REPEATS
         start = 0
-        while start + size * limit < len(plain) + 1:
+        while start + size * limit < len(plain):
             times = _times_in_a_row(plain, start, size)
-            if times > limit or (size > 1 and times == limit):
+            if times > limit:
                 surplus.update(range(start + size, start + size * times))
                 start += size * times
             else:

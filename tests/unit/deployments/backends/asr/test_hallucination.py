@@ -55,20 +55,28 @@ def test_union_bridges_pauses_up_to_the_limit() -> None:
     assert union([(0.0, 1.0), (1.5, 2.0), (2.6, 3.0)], 0.5) == [(0.0, 2.0), (2.6, 3.0)]
 
 
-def test_a_decoder_loop_is_cut_to_its_first_saying() -> None:
-    """A phrase four times in a row is a loop; what it says is kept once."""
-    texts = [*["so", "I", "was", "like"] * 4, "yes"]
-    assert repeats(texts) == set(range(4, 16))
-
-
-def test_emphatic_repetition_is_left_alone() -> None:
-    """People do say no five times, and a short phrase three times."""
-    assert repeats(["no"] * 5 + ["I", "did"] * 3) == set()
-
-
-def test_one_word_without_end_is_a_loop() -> None:
-    """Beyond eight in a row nobody means it."""
+def test_what_is_said_four_times_is_no_loop() -> None:
+    """A phrase may be said four times and a word eight times; once more is a loop, all but the first time."""
+    phrase = ["so", "I", "was", "like"]
+    assert repeats([*phrase * 4, "yes"]) == repeats(["very"] * 8) == repeats(["no"] * 5 + ["I", "did"] * 3) == set()
+    assert repeats([*phrase * 5, "yes"]) == set(range(4, 20))
     assert repeats(["you"] * 12) == set(range(1, 12))
+
+
+@given(st.lists(st.sampled_from(["I", "don't", "know", "no", "very"]), max_size=40))
+def test_no_repetition_is_dropped(texts: list[str]) -> None:
+    """However often words are repeated, each one is in the transcript."""
+    spoken = said(" ".join(texts), span=(0.0, 40.0))
+    assert credible(spoken, [(0.0, 40.0)]) == tuple(
+        replace(word, suspect=index in repeats(texts)) for index, word in enumerate(spoken.words)
+    )
+
+
+def test_a_loop_leaves_the_words_around_it_alone() -> None:
+    """Only the repetitions are marked, not the other words of the stretch."""
+    words = credible(said("we moved it " + "you know " * 6 + "in one night", span=(0.0, 30.0)), [(0.0, 30.0)])
+    assert [word.text for word in words if not word.suspect] == "we moved it you know in one night".split()
+    assert len(words) == 18
 
 
 def test_a_stretch_the_decoder_takes_for_silence_gives_no_words() -> None:
