@@ -32,9 +32,13 @@ class Strict(BaseModel):
 def _checked_text(text: str) -> str:
     if not storable(text):
         raise ValueError("must not contain NUL or unpaired surrogate characters")
-    subject = protected_attribute(text)
-    if subject:
-        raise ValueError(f"asks for {subject}, which must not be assessed. Ask for statements about the work")
+    named = protected_attribute(text)
+    if named:
+        raise ValueError(
+            f"asks for {named.attribute} ('{named.word}'), which must not be assessed. Take it out and ask for "
+            f"statements about the work. If '{named.word}' has another sense here, say so in the same sentence, as in "
+            f"'{named.example}'"
+        )
     return text
 
 

@@ -95,12 +95,27 @@ def test_a_rubric_that_is_wrong_is_refused_by_field(rubric: Any, field: str, wor
         ({"anchors": dict.fromkeys(range(1, 6), "A young and dynamic answer.")}, "age"),
         ({"description": "Whether the candidate is male."}, "gender"),
         ({"description": "Country of origin."}, "origin"),
+        ({"cues": ["accent"]}, "accent"),
+        ({"description": "Designs a UI and speaks with no strong accent."}, "accent"),
+        ({"description": "Designs accent colours. Has a neutral accent."}, "accent"),
+        ({"points": ["Fluent in SQL and in English."]}, "fluency"),
+        ({"description": "Shows enthusiasm when talking to customers."}, "emotion"),
+        ({"description": "The candidate's age fits the customers."}, "age"),
+        ({"description": "Works for our users; a female candidate."}, "gender"),
+        ({"description": "The applicant's nationality, as the law allows."}, "origin"),
+        ({"description": "Is free of any illness, so that patients are safe."}, "health"),
     ],
 )
 def test_a_rubric_that_asks_for_the_person_is_refused(fields: dict[str, Any], subject: str) -> None:
-    """A protected attribute is refused in any field, and the error names it."""
-    with pytest.raises(ValidationError, match=f"asks for {subject}"):
+    """A protected attribute is refused in any field. The error names it, and says what to write instead."""
+    with pytest.raises(ValidationError, match=f"asks for {subject} .* say so in the same sentence, as in"):
         CallerRubric.model_validate(changed(**fields))
+
+
+def test_what_a_refusal_suggests_is_accepted() -> None:
+    """The expression that a refusal gives as an example passes by itself."""
+    named = [protected_attribute(word) for word in ("accent", "fluent", "moods", "age", "male", "origin", "illness")]
+    assert [protected_attribute(one.example) for one in named if one] == [None] * 7
 
 
 @pytest.mark.parametrize(
@@ -111,6 +126,24 @@ def test_a_rubric_that_asks_for_the_person_is_refused(fields: dict[str, Any], su
         "Manages packages and images, and the language of the storage page.",
         "Says how the age of the cache record is measured.",
         "Presents a result to managers and average users.",
+        "Chooses accent colours in a UI that meet the contrast rules.",
+        "ui_accent_colours",
+        "Uses one strong accent color for the main button.",
+        "Keeps accents on letters when names are exported as Unicode.",
+        "Explains how the dialects of SQL differ between databases.",
+        "Designs a fluent interface for a query builder.",
+        "Is fluent in Python.",
+        "Recognises the emotions of residents and says what they did.",
+        "Makes a mood board for the client.",
+        "Plans the care of elderly patients.",
+        "Tells how they teach young children to read.",
+        "Chases aged receivables.",
+        "Crimps male and female connectors.",
+        "Handles a report of sexual harassment.",
+        "Finds the origin of a fault in a production line.",
+        "Prepares certificates of origin for customs.",
+        "Works on immigration law cases.",
+        "Makes a page usable for people with disabilities through accessible markup.",
     ],
 )
 def test_words_of_the_work_are_not_taken_for_the_person(text: str) -> None:
