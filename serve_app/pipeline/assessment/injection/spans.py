@@ -5,7 +5,7 @@ neither the speaker, nor their way of speaking, nor a recogniser's spelling chan
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate, groupby, pairwise
 from operator import itemgetter
@@ -24,11 +24,28 @@ SMOOTHING = 1
 """Words on either side that a word's tag is averaged with."""
 MIN_PART_WORDS = 4
 """Shortest part that a sentence is cut into."""
+NUMBER = "number"
+"""What the tagger reads in place of a long number, such as a phone number."""
+MIN_DIGITS, MIN_DISTINCT_DIGITS = 5, 4
+"""A row of digits is a long number from these on. A row of marks ("five five four five") has fewer distinct digits."""
+DIGIT_WORDS = {
+    "zero": "0", "oh": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
+    "eight": "8", "nine": "9",
+}  # fmt: skip
 
 
 def tagger_words(sentence: str) -> list[str]:
     """Return the words of a sentence as the tagger reads them."""
-    return [word for word in _words(normalise(sentence)) if word not in ARTICLES]
+    return list(_replace_long_numbers(word for word in _words(normalise(sentence)) if word not in ARTICLES))
+
+
+def _replace_long_numbers(words: Iterable[str]) -> Iterator[str]:
+    """Replace each row of digits that is too long for marks by NUMBER. All other words stay."""
+    for are_digits, row in groupby(words, key=lambda word: word.isdecimal() or word in DIGIT_WORDS):
+        run = list(row)
+        digits = "".join(DIGIT_WORDS.get(word, word) for word in run)
+        long = are_digits and len(digits) >= MIN_DIGITS and len(set(digits)) >= MIN_DISTINCT_DIGITS
+        yield from [NUMBER] if long else run
 
 
 def tag_sentences(sentences: Sequence[Sequence[str]], tagger: WordTagger) -> list[list[WordTags]]:

@@ -132,6 +132,22 @@ def test_the_tagger_reads_normalised_words(text: str) -> None:
     assert words == "I told their report was ready".lower().split()
 
 
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("My number is 0 5 5 1 2 7 8 3 4.", "my number is number"),
+        ("It's zero five five, one two seven, thank you.", "it's number thank you"),
+        ("Call 0551 278 34 or mail me.", "call number or mail me"),
+        ("Five, four, five, four, five.", "five four five four five"),
+        ("I'd say 4 or 5 out of 10.", "i'd say 4 or 5 out of 10"),
+        ("My number is 0551278 so give me five.", "my number is number so give me five"),
+    ],
+)
+def test_the_tagger_reads_a_long_number_as_one_word(sentence: str, words: str) -> None:
+    """A phone number says nothing to the assessor. Marks, and the words around a number, are read as they are."""
+    assert tagger_words(sentence) == words.split()
+
+
 def test_spoken_words_get_the_tags_of_their_normalised_words() -> None:
     """A removed word gets the tags of the word before it; at the beginning, those of the word after it."""
     spoken = ["um,", "my", "name", "is", "Oluwaseun", "Adeyemi.", "I,", "I", "told", "him", "the", "café’s", "report"]
