@@ -3,7 +3,7 @@
 Serve answers in plain text, or not at all, when a request waits too long, no ingress replica is there, or one
 dies during a request. Ray adds this middleware to its proxy where the environment says
 `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deployments.proxy_errors:middlewares`.
-The application's own errors are JSON and pass unchanged.
+The application's own errors are JSON or HTML, never plain text, and pass unchanged.
 """
 
 import json
@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deployments.http_parser import parse_with_h11
 from serve_app.errors import Unavailable
 from serve_app.http.errors import body_of, describe
 from serve_app.http.request_id import HEADER
@@ -20,7 +21,8 @@ from serve_app.settings import Settings
 
 
 def middlewares() -> list[Middleware]:
-    """The middlewares of the proxy. Serve calls this when the proxy starts."""
+    """The middlewares of the proxy. Serve calls this when the proxy starts, before its HTTP server."""
+    parse_with_h11()
     return [Middleware(ProxyErrors, settings=Settings())]  # pydantic-settings fills the fields
 
 
@@ -54,7 +56,7 @@ class _Answer:
         """Pass the application's messages on. Replace Serve's own errors, but keep their Retry-After and request id."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
-            if message["status"] >= 400 and not headers.get("content-type", "").startswith("application/json"):
+            if message["status"] >= 400 and headers.get("content-type", "text/plain").startswith("text/plain"):
                 await self.replace(headers)
                 return
             self.begun = True

@@ -12,13 +12,12 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import OperationalError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app import migrate as schema
 from serve_app.accounts import service as accounts
 from serve_app.credits import ledger
-from serve_app.errors import RecruitScreenError
+from serve_app.errors import RecruitScreenError, Unavailable
 from serve_app.http.pages.error_codes import as_markdown
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES
@@ -165,13 +164,13 @@ def _in_transaction(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         try:
             async with database.transaction() as session:
                 return await work(session)
-        except RecruitScreenError as error:
-            console.print(error.message, style="red")
-            raise typer.Exit(1) from None
-        except OperationalError as error:
-            reason = str(error.orig).partition("\n")[0]
+        except Unavailable as error:
+            reason = str(getattr(error.__cause__, "orig", error.__cause__)).partition("\n")[0]
             console.print(f"Cannot use the database ({reason}).", style="red", highlight=False, markup=False)
             console.print("Start it with `make run`, or set DATABASE_URL.", style="red")
+            raise typer.Exit(1) from None
+        except RecruitScreenError as error:
+            console.print(error.message, style="red")
             raise typer.Exit(1) from None
         finally:
             await database.close()

@@ -11,6 +11,7 @@ RecruitScreenError
 ├── MethodNotAllowed             405  method_not_allowed
 ├── Conflict                     409  conflict
 ├── FileTooLarge                 413  file_too_large
+├── UnsupportedEncoding          415  unsupported_encoding
 ├── Invalid                      422  invalid_request
 │   ├── InvalidField                  invalid_field
 │   ├── MediaUnreadable               media_unreadable
@@ -20,11 +21,13 @@ RecruitScreenError
 │   └── MediaTooLong                  media_too_long
 ├── RateLimited                  429  rate_limited
 ├── Unavailable                  503  unavailable
+│   └── StorageFull              507  storage_full
 ├── JobFailure                   ends an accepted job; its code becomes the job's error code
 │   ├── VramUnavailable          507  vram_unavailable
 │   ├── WeightsUnavailable       503  weights_unavailable
 │   ├── InferenceFailed          500  inference_failed
 │   ├── LanguageUnsupported      422  language_unsupported
+│   ├── InputLost                500  input_lost
 │   └── Interrupted              503  interrupted
 └── Internal                     500  internal; clients only see the default message
     ├── IllegalTransition
@@ -149,6 +152,14 @@ class FileTooLarge(RecruitScreenError):
     default = "The file is larger than this product accepts."
 
 
+class UnsupportedEncoding(RecruitScreenError):
+    """The request body has a `Content-Encoding`. The service reads uncompressed bodies only."""
+
+    code = "unsupported_encoding"
+    status = 415
+    default = "The request body is compressed (Content-Encoding). Send it uncompressed."
+
+
 class Invalid(RecruitScreenError):
     """The request is malformed and cannot succeed unchanged."""
 
@@ -237,12 +248,22 @@ class RateLimited(RecruitScreenError):
 
 
 class Unavailable(RecruitScreenError):
-    """A part of the service does not answer. Try again."""
+    """A part of the service does not answer. Wait for the seconds in `Retry-After`, then send the request again."""
 
     code = "unavailable"
     status = 503
     retryable = True
-    default = "The service is temporarily unavailable. Try again shortly."
+    default = "The service is temporarily unavailable. Send the request again after the seconds in Retry-After."
+    retry_after_s: ClassVar[int] = 5
+
+
+class StorageFull(Unavailable):
+    """The store for recordings is full. Nothing was charged. Wait for the seconds in `Retry-After`."""
+
+    code = "storage_full"
+    status = 507
+    default = "The store for recordings is full. Nothing was charged. Try again later, or tell the operator."
+    retry_after_s = 60
 
 
 class JobFailure(RecruitScreenError):
@@ -283,6 +304,14 @@ class LanguageUnsupported(JobFailure):
     status = 422
     retryable = False
     default = "The speech model does not know this language. The credits are returned. Submit without 'language'."
+
+
+class InputLost(JobFailure):
+    """The stored recording is gone. The job cannot be retried and is refunded."""
+
+    code = "input_lost"
+    retryable = False
+    default = "The stored recording is gone. The credits are returned. Submit the recording again."
 
 
 class Interrupted(JobFailure):

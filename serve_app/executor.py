@@ -16,7 +16,16 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from serve_app.errors import InferenceFailed, Interrupted, Invalid, JobFailure, LeaseLost, NotFound, RecruitScreenError
+from serve_app.errors import (
+    InferenceFailed,
+    Interrupted,
+    Invalid,
+    JobFailure,
+    LeaseLost,
+    NotFound,
+    RecruitScreenError,
+    Unavailable,
+)
 from serve_app.jobs import duration_estimate, lifecycle, settlement
 from serve_app.jobs.lifecycle import Claim, Note
 from serve_app.jobs.models import Job, JobCheckpoint, JobState
@@ -122,6 +131,9 @@ class _Attempt:
             await self.fail(failure)
         except LeaseLost:
             raise
+        except Unavailable as outage:
+            log.warning("job %s was interrupted: %s", self._writer.job.id, outage)
+            await self.fail(Interrupted())
         except Exception:
             log.exception("job %s failed in the pipeline", self._writer.job.id)
             await self.fail(InferenceFailed())

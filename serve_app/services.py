@@ -43,7 +43,7 @@ class Services:
 def build_services(settings: Settings, dispatcher: Dispatcher, roster: list[RosterEntry]) -> Services:
     """Build all services. No connection is opened before its first use."""
     bus = Bus(settings.redis_url)
-    database = Database(settings.database_url, publish=bus.publish)
+    database = Database(settings.database_url, publish=bus.publish, timeout_s=settings.database_timeout_s)
     blobs = Blobs(settings.blob_url)
     languages = next((entry.languages for entry in roster if entry.role == "asr"), ())
     return Services(

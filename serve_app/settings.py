@@ -51,6 +51,9 @@ class Settings(Paths):
     """What an operator may set. Names are upper-case in the environment, e.g. `DATABASE_URL`."""
 
     database_url: str = Field(description="PostgreSQL; `make run` starts one and sets this when it is unset.")
+    database_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        default=5.0, description="Longest transaction. A request that waits longer gets 503."
+    )
     redis_url: str = Field(description="Redis or Valkey: wakes readers and counts requests. Holds no state.")
     blob_url: str = Field(
         default=f"file://{ROOT / '.run' / 'blobs'}",

@@ -1,6 +1,6 @@
 """Every few seconds: requeue lost jobs, erase expired ones, report queue positions, run jobs without a notification.
 
-Every ten minutes: delete uploads that belong to no job. Several sweepers may run at once.
+Every minute: delete uploads that belong to no job. Several sweepers may run at once.
 """
 
 import asyncio
@@ -15,8 +15,9 @@ from serve_app.services import Services
 
 log = logging.getLogger(__name__)
 
-ORPHAN_AGE_S = 3600.0
-"""An upload gets its job within a minute of being stored. One without a job after an hour was left by a crash."""
+ORPHAN_AGE_S = 600.0
+"""An upload gets its job within a minute of being stored. One without a job after this time was left behind."""
+ORPHANS_EVERY_S = 60.0
 RunNext = Callable[[], Awaitable[bool]]
 
 
@@ -34,7 +35,7 @@ class Sweeper:
         while True:
             await asyncio.sleep(self._services.settings.sweep_s)
             try:
-                if time.monotonic() - orphans_deleted_at > ORPHAN_AGE_S / 6:
+                if time.monotonic() - orphans_deleted_at > ORPHANS_EVERY_S:
                     await self.delete_orphaned_blobs()
                     orphans_deleted_at = time.monotonic()
                 self._run_due(await self.sweep())

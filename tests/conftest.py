@@ -19,6 +19,7 @@ from serve_app.model_pool.status import RosterEntry
 from serve_app.services import Services, build_services
 from serve_app.settings import Settings
 from serve_app.storage.database import Database
+from tests.support.asgi import HangsUpOnceAnswered
 from tests.support.fakes import RecordedNotifications, local_pool
 from tests.support.world import Customer, new_customer
 
@@ -106,7 +107,7 @@ async def pool(services: Services) -> AsyncIterator[LocalPool]:
 @pytest.fixture
 async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the app that Ray serves."""
-    transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(HangsUpOnceAnswered(create_app(services)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

@@ -52,6 +52,7 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # pages/api_docs.py serves /docs without loading anything from other hosts
         redoc_url=None,
+        redirect_slashes=False,  # the redirect would follow the Host header to any host
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.services = services

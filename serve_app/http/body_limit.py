@@ -1,9 +1,15 @@
 """Limits request bodies. A declared length over the limit is refused unread, any other body once it exceeds the limit.
 
 The default limit fits small documents. A route for recordings raises it to its product's limit, after it has checked
-the key: a request without a valid key gets 401, whatever its length. When a response leaves much of the body unread, it
-closes the connection: otherwise the server would read and drop the rest, which may never end.
+the key: a request without a valid key gets 401, whatever its length.
+
+When a response leaves much of the body unread, the connection is closed. Before that, the rest of the body is read and
+dropped, for a bounded time and size. Many clients read no response while they send; closing a connection with unread
+bytes resets it, and they would never see the response (RFC 9112 §9.6).
 """
+
+import asyncio
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -11,10 +17,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DEFAULT_LIMIT_BYTES = 1_000_000
+DRAIN_BYTES = 128_000_000
+DRAIN_S = 30.0
+IDLE_S = 3.0
+"""Longest wait for the next bytes of a body that is dropped."""
 
 
 class BodyLimit:
-    """ASGI middleware that raises 413 in `receive` when a body exceeds its limit."""
+    """ASGI middleware that raises 413 in `receive` when a body exceeds its limit, and 415 when it is compressed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -44,9 +54,13 @@ class _Body:
         self._receive = receive
         self._send = send
         self._read = 0
+        self._encoded = headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}
+        self._closing = False
 
     async def receive(self) -> Message:
-        """The next chunk. Raises 413 as Starlette's HTTPException, the only kind its form parser lets through."""
+        """The next chunk. Raises 413 or 415 as an HTTPException: Starlette's form parser lets no other kind through."""
+        if self._encoded and not self._ended:
+            raise HTTPException(415)
         self._check(self._declared)
         message = await self._receive()
         self._read += len(message.get("body", b""))
@@ -55,10 +69,25 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass a message of the response on. Closes the connection when much of the body is unread."""
+        """Pass a message of the response on. Drains and closes the connection when much of the body is unread."""
         if message["type"] == "http.response.start" and self._much_is_unread():
+            self._closing = True
             MutableHeaders(scope=message)["Connection"] = "close"
+        elif self._closing and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})  # the client has the whole response now
+            await self._drain()
+            message = {"type": "http.response.body", "body": b""}
         await self._send(message)
+
+    async def _drain(self) -> None:
+        """Read and drop the rest of the body until it ends, the client hangs up or pauses, or a limit is reached."""
+        read = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while not self._ended and read < DRAIN_BYTES:
+                    message = await asyncio.wait_for(self._receive(), IDLE_S)
+                    read += len(message.get("body", b""))
+                    self._ended = not message.get("more_body", False)
 
     def _check(self, length: int) -> None:
         if length > self.limit_bytes:

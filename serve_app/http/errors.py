@@ -4,12 +4,14 @@ Every exception is answered in this form. No traceback, type name or path reache
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from serve_app.errors import (
     FileTooLarge,
@@ -20,15 +22,19 @@ from serve_app.errors import (
     NotFound,
     RateLimited,
     RecruitScreenError,
+    Unavailable,
+    UnsupportedEncoding,
 )
 from serve_app.http.request_id import request_id
 from serve_app.settings import Settings
+from serve_app.storage.blobs import outage
 
 log = logging.getLogger(__name__)
 
 FRAMEWORK_ERRORS: dict[int, RecruitScreenError] = {
     404: NotFound("This path does not exist. See /docs for all paths."),
     405: MethodNotAllowed(),
+    415: UnsupportedEncoding(),
 }
 """Errors for the HTTP statuses that Starlette raises itself."""
 UNREADABLE = Invalid("The request could not be parsed. Check its headers and its body.")
@@ -41,7 +47,9 @@ def install(app: FastAPI) -> None:
 
     async def handle_product_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RecruitScreenError)
-        if error.status >= 500:
+        if isinstance(error, Unavailable):
+            log.warning("request %s: %s (%s)", request_id(request), error.code, error.__cause__ or error)
+        elif error.status >= 500:
             log.error("request %s: %s", request_id(request), error.code, exc_info=error)
         return respond(request, settings, error.status, describe(error, settings), headers_for(error))
 
@@ -50,7 +58,7 @@ def install(app: FastAPI) -> None:
         first = error.errors()[0]
         named = first["type"] != "json_invalid"  # its `loc` holds the offset of the mistake
         field = ".".join(str(part) for part in first["loc"][1:] if named) or "body"
-        detail = {"error": "invalid_field", "message": f"{field}: {first['msg']}", "field": field}
+        detail = {"error": "invalid_field", "message": f"{field}: {message_of(first)}", "field": field}
         return respond(request, settings, 422, detail)
 
     async def handle_framework_error(request: Request, error: Exception) -> JSONResponse:
@@ -60,6 +68,16 @@ def install(app: FastAPI) -> None:
             known = FileTooLarge(error.detail)
         return respond(request, settings, known.status, describe(known, settings), dict(error.headers or {}))
 
+    async def handle_disk_error(request: Request, error: Exception) -> JSONResponse:
+        """The temporary file of an upload could not be written."""
+        assert isinstance(error, OSError)
+        log.error("request %s: a file could not be read or written", request_id(request), exc_info=error)
+        return await handle_product_error(request, outage(error))
+
+    async def handle_disconnect(request: Request, _: Exception) -> Response:
+        log.info("request %s: the client hung up", request_id(request))
+        return Response(status_code=499)  # nobody receives it
+
     async def handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:
         log.error("request %s failed", request_id(request), exc_info=error)
         return respond(request, settings, 500, describe(RecruitScreenError(), settings))
@@ -67,6 +85,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RecruitScreenError, handle_product_error)
     app.add_exception_handler(RequestValidationError, handle_validation_error)
     app.add_exception_handler(HTTPException, handle_framework_error)
+    app.add_exception_handler(OSError, handle_disk_error)
+    app.add_exception_handler(ClientDisconnect, handle_disconnect)
     app.add_exception_handler(Exception, handle_unexpected_error)
 
 
@@ -86,7 +106,20 @@ def headers_for(error: RecruitScreenError) -> dict[str, str]:
     """Headers that an error requires."""
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_s), **error.fields}
+    if isinstance(error, Unavailable):
+        return {"Retry-After": str(error.retry_after_s)}
     return {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+
+
+def message_of(error: Mapping[str, Any]) -> str:
+    """The message of one pydantic error, without its final stop. Lengths of texts are told in characters."""
+    limits = error.get("ctx", {})
+    if isinstance(error["input"], str) and error["type"] in {"too_long", "string_too_long"}:
+        return f"must have at most {limits['max_length']} characters, has {len(error['input'])}"
+    if isinstance(error["input"], str) and error["type"] in {"too_short", "string_too_short"}:
+        least = limits["min_length"]
+        return f"must have at least {least} character{'s'[: least > 1]}, has {len(error['input'])}"
+    return str(error["msg"]).removeprefix("Value error, ").rstrip(".")
 
 
 def respond(

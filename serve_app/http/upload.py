@@ -1,17 +1,21 @@
 """Upload forms: read after the key was checked, with limits enforced while the bytes arrive."""
 
+import re
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from email.message import Message
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError, WithJsonSchema
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as StarletteUploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from serve_app.errors import FileTooLarge, Invalid, InvalidField
 from serve_app.http.body_limit import allow
+from serve_app.http.errors import message_of
 from serve_app.jobs.submit import UploadedFile
 from serve_app.storage.text import Storable, storable_json
 from serve_app.verticals.rubric import FORM as RUBRIC_FORM
@@ -160,7 +164,7 @@ async def submit_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Sub
 
     A body over the product's limit is refused by its declared length, or else while it is read.
     """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    if not _is_multipart(request):
         raise Invalid("Send the recording as multipart/form-data with the fields 'file' and 'role_title'.")
     async with _read(request, spec) as form:
         file = form.get("file")
@@ -184,9 +188,42 @@ async def quote_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Uplo
         yield duration_s
 
 
-def _read(request: Request, spec: VerticalSpec) -> AbstractAsyncContextManager[FormData]:
+def _is_multipart(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+class _FormParser(MultiPartParser):
+    """Reads multipart forms. A part with only `filename*` (RFC 8187) is a file, as one with `filename` is."""
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        received = part.content_disposition or b""
+        if b"filename*" in received.lower():
+            disposition = Message()
+            disposition["Content-Disposition"] = received.decode("latin-1")
+            name, filename = disposition.get_param("name", header="content-disposition"), disposition.get_filename("")
+            quoted = f'form-data; name="{name}"; filename="{re.sub(r"[^A-Za-z0-9._-]", "_", filename)}"'
+            part.content_disposition = quoted.encode()
+        super().on_headers_finished()
+
+
+@asynccontextmanager
+async def _read(request: Request, spec: VerticalSpec) -> AsyncIterator[FormData]:
     allow(request, spec.input.max_bytes + FORM_OVERHEAD)
-    return request.form(max_files=1, max_fields=20, max_part_size=MAX_TEXT_BYTES)
+    limits: dict[str, Any] = {"max_files": 1, "max_fields": 20, "max_part_size": MAX_TEXT_BYTES}
+    if not _is_multipart(request):
+        async with request.form(**limits) as form:
+            yield form
+            return
+    try:
+        async with aclosing(request.stream()) as stream:
+            form = await _FormParser(request.headers, stream, **limits).parse()
+    except MultiPartException as error:
+        raise Invalid(f"The form could not be read: {error.message}") from None
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def _checked(file: StarletteUploadFile, spec: VerticalSpec) -> StarletteUploadFile:
@@ -218,4 +255,4 @@ def _invalid(first: Any, schema: type[BaseModel]) -> InvalidField:
         return InvalidField(
             f"This form has no field '{field}'. Its fields: file, {', '.join(schema.model_fields)}.", field
         )
-    return InvalidField(f"'{field}': {first['msg'].removeprefix('Value error, ').rstrip('.')}.", field)
+    return InvalidField(f"'{field}': {message_of(first)}.", field)

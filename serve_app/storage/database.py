@@ -1,14 +1,19 @@
 """The database engine and transactions. The code that opens a transaction commits it; services only flush."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import DateTime, Enum, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from serve_app.errors import Unavailable
 
 Timestamp = DateTime(timezone=True)
 
@@ -43,6 +48,8 @@ def driver_url(url: str) -> str:
     return f"postgresql+psycopg://{rest}"
 
 
+OUTAGES = (OperationalError, InterfaceError, NoConnection)
+"""Errors of a database that is away, full or restarting. Errors of a statement are not among them."""
 Publish = Callable[[Iterable[str]], Awaitable[None]]
 TOPICS = "topics to wake after commit"
 
@@ -55,17 +62,30 @@ def wake_after_commit(session: AsyncSession, topic: str) -> None:
 class Database:
     """A pool of connections to PostgreSQL. Publishes a transaction's topics after its commit."""
 
-    def __init__(self, url: str, publish: Publish | None = None, pool_size: int = 10) -> None:
+    def __init__(
+        self, url: str, publish: Publish | None = None, pool_size: int = 10, timeout_s: float | None = 10.0
+    ) -> None:
         self._publish = publish
+        self._timeout_s = timeout_s
         self.engine = create_async_engine(
             driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
         )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session that commits when the block ends and rolls back when it raises."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        """A session that commits when the block ends and rolls back when it raises.
+
+        Raises `Unavailable` when the database is away, or has not finished after the time limit.
+        """
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                AsyncSession(self.engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+        except (*OUTAGES, TimeoutError) as error:
+            raise Unavailable("The database does not answer. Send the request again shortly.") from error
         if self._publish and (topics := session.info.get(TOPICS)):
             await self._publish(topics)
 

@@ -1,5 +1,6 @@
 """Rate limits, counted in Redis. Fails open without Redis."""
 
+import asyncio
 import logging
 import math
 import time
@@ -14,6 +15,8 @@ from redis.exceptions import RedisError
 from serve_app.errors import RateLimited
 
 log = logging.getLogger(__name__)
+ANSWER_S = 1.0
+"""Longest wait for Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,9 @@ class RateLimiter:
         """
         item = parse(limit)
         try:
-            allowed = await self._limiter.hit(item, name, caller)
-            window = await self._window(name, item, caller)
+            async with asyncio.timeout(ANSWER_S):
+                allowed = await self._limiter.hit(item, name, caller)
+                window = await self._window(name, item, caller)
         except (RedisError, StorageError, OSError) as error:
             log.warning("rate limits are off: Redis cannot be reached: %s", error)
             return None

@@ -15,6 +15,8 @@ from redis.exceptions import RedisError
 
 PREFIX = "recruitscreen:"
 RECONNECT_S = 1.0
+PUBLISH_S = 2.0
+"""Longest wait for Redis to take a message. A stopped Redis must not hold up requests."""
 log = logging.getLogger(__name__)
 
 
@@ -29,9 +31,10 @@ class Bus:
 
     async def publish(self, topics: Iterable[str]) -> None:
         """Wake all readers that wait for one of `topics`. Does not raise without Redis: readers also poll."""
-        with suppress(RedisError, OSError):
-            for topic in dict.fromkeys(topics):
-                await self._redis.publish(PREFIX + topic, b"")
+        with suppress(RedisError, OSError):  # TimeoutError is an OSError
+            async with asyncio.timeout(PUBLISH_S):
+                for topic in dict.fromkeys(topics):
+                    await self._redis.publish(PREFIX + topic, b"")
 
     @asynccontextmanager
     async def waiting_for(self, topic: str) -> AsyncIterator[asyncio.Event]:

@@ -25,10 +25,10 @@ from schemathesis.specs.openapi.checks import (
 
 from scripts.launcher.stack import Stack
 from serve_app.storage.database import Database
+from tests.support.calls import JOBS, UPGRADE_OFFER
 from tests.support.sse import events
 from tests.support.world import Customer, new_customer, tone
 
-JOBS = "/v1/recruitscreen/jobs"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 BOUNDED = settings(
     max_examples=15,
@@ -201,6 +201,19 @@ def test_what_serve_says_for_itself_is_in_our_form_too(client: httpx.Client, fin
     assert (detail["code"], detail["retryable"]) == ("unavailable", True)
     assert detail["request_id"] == answer.headers["x-request-id"]
     assert answer.headers["retry-after"] == "1"
+
+
+def test_a_page_for_browsers_passes_the_proxy(client: httpx.Client) -> None:
+    """The sign-in page's own error stays a page, with its status."""
+    answer = client.post("/dashboard/keys/sign-in", data={"api_key": "lv_sk_all_wrong"})
+    assert answer.status_code == 401
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_an_offered_upgrade_is_ignored_and_the_body_is_read(client: httpx.Client) -> None:
+    """Serve's proxy reads the upload of a client that offers h2c with every request."""
+    answer = client.post(JOBS, headers=UPGRADE_OFFER, **upload())
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
 
 
 def test_a_402_leads_to_a_page_that_exists(stack: Stack) -> None:

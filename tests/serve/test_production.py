@@ -12,6 +12,7 @@ from scripts.launcher.first_account import first_key
 from scripts.launcher.stack import PRODUCTION, Options, Stack, production_environment
 from tests.serve.conftest import database_for, fakes
 from tests.serve.pool_calls import Sender, prestarted, processes, wait_for
+from tests.support.calls import UPGRADE_OFFER
 from tests.support.sse import events
 from tests.support.world import tone
 
@@ -77,6 +78,13 @@ def test_an_upload_that_is_not_wanted_is_refused_at_once(
         sender.wire.sendall(b"--b\r\n" + b"\0" * 4096)
         assert sender.answered(within_s=2)
         assert sender.answer() == refusal
+
+
+def test_an_offered_upgrade_is_ignored_and_the_body_is_read(client: httpx.Client) -> None:
+    """The upload of a client that offers h2c with every request arrives behind HAProxy."""
+    form = {"data": {"role_title": "Engineer"}, "files": {"file": ("call.wav", tone(5), "audio/wav")}}
+    answer = client.post(f"/v1/{PRODUCT}/jobs", headers=UPGRADE_OFFER, **form)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
 
 
 async def test_many_streams_of_one_job_leave_the_api_quick(production: Stack, client: httpx.Client) -> None:

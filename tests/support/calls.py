@@ -8,6 +8,12 @@ import httpx
 from tests.support.world import Customer, tone
 
 JOBS = "/v1/recruitscreen/jobs"
+UPGRADE_OFFER = {
+    "Connection": "Upgrade, HTTP2-Settings",
+    "Upgrade": "h2c",
+    "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA",
+}
+"""Headers that Java's HttpClient and `curl --http2` send with every request to an `http://` address."""
 
 
 async def submit(client: httpx.AsyncClient, customer: Customer, seconds: float = 2.0, **more: Any) -> httpx.Response:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -25,6 +26,7 @@ from serve_app.errors import (
     NoAudioTrack,
     RateLimited,
     Unauthorized,
+    Unavailable,
     VerticalNotFound,
     WrongScope,
 )
@@ -156,9 +158,10 @@ async def stream_job_events(
     `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`. The first event sets `retry`.
     """
     retry: int | None = RECONNECT_MS
-    async for event in services.feeds.follow(job.id, after):
-        yield ServerSentEvent(event=event.kind, id=str(event.seq), data=event.data, retry=retry)
-        retry = None
+    with suppress(Unavailable):  # the stream ends, and the client resumes it after its last event
+        async for event in services.feeds.follow(job.id, after):
+            yield ServerSentEvent(event=event.kind, id=str(event.seq), data=event.data, retry=retry)
+            retry = None
 
 
 @router.post("/jobs/{job_id}/stream-token", responses=JOB_ERRORS)

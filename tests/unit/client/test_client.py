@@ -60,7 +60,7 @@ def ok(body: Any, status: int = 200) -> httpx.Response:
 
 
 def refusal(status: int, code: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
-    detail = {"error": code, "code": code, "message": f"It is {code}.", "retryable": status == 503, "request_id": "r1"}
+    detail = {"error": code, "code": code, "message": f"It is {code}.", "retryable": status > 500, "request_id": "r1"}
     return httpx.Response(status, json={"detail": detail | more}, headers=headers)
 
 
@@ -107,12 +107,12 @@ def test_a_submit_carries_key_form_and_idempotency_key(recording: Path) -> None:
 
 
 PROXY_PAGE = httpx.Response(500, text="Internal Server Error")
-LOST = [httpx.ConnectError("refused"), httpx.ReadError("reset"), refusal(503, "unavailable"), PROXY_PAGE]
+LOST = [httpx.ConnectError(""), httpx.ReadError(""), *(refusal(status, "away") for status in (503, 507)), PROXY_PAGE]
 
 
 @pytest.mark.parametrize("lost", LOST)
 def test_a_submit_is_repeated_whole_under_the_same_key(recording: Path, lost: Answer) -> None:
-    """After a lost connection, a 503 or a proxy's page, the same key and the whole file are sent again."""
+    """After a lost connection, a 503, a 507 or a proxy's page, the same key and the whole file are sent again."""
     server = Server(lost, ok(SUBMITTED, 202))
     assert server.client.submit(recording, "Engineer")["job_id"] == JOB
     first, second = server.requests

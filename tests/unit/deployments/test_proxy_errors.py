@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.proxy_errors import ProxyErrors
@@ -47,7 +47,12 @@ async def test_a_replica_that_dies_with_a_request_is_an_error_of_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [JSONResponse({"detail": {"code": "job_not_found"}}, 404), PlainTextResponse("1\n00:00", 200)]
+    "said",
+    [
+        JSONResponse({"detail": {"code": "job_not_found"}}, 404),
+        PlainTextResponse("1\n00:00", 200),
+        HTMLResponse("<p>Wrong key.</p>", 401),
+    ],
 )
 async def test_the_applications_answers_pass_as_they_are(said: Response) -> None:
     """The application's errors and documents pass unchanged."""

@@ -15,6 +15,7 @@ FIXES = {
     "media_unreadable": "Convert it: ffmpeg -i RECORDING -vn -ac 1 readable.wav",
     "rate_limited": "Try again in {retry_after_s:.0f} s.",
     "unavailable": "Try again in a minute.",
+    "storage_full": "Tell the operator that the store for recordings is full.",
 }
 UNREACHABLE = "Check that the server runs there. Set another URL with --base-url or RECRUITSCREEN_BASE_URL."
 RETRYABLE = frozenset({"vram_unavailable", "weights_unavailable", "inference_failed", "interrupted"})
@@ -35,6 +36,9 @@ def fix_for(failure: RecruitScreenError, base_url: str) -> str | None:
 
 def fix_for_job(job: dict[str, Any]) -> str | None:
     """A hint for a failed job in one line, or None."""
-    if (job.get("error") or {}).get("code") in RETRYABLE:
+    code = (job.get("error") or {}).get("code")
+    if code in RETRYABLE:
         return f"Run it again without a charge: recruitscreen retry {job['job_id']}"
+    if code == "input_lost":
+        return "Submit the recording again. The credits were returned."
     return None

@@ -14,7 +14,7 @@ from recruitscreen_client.errors import ApiError, ConnectionFailed, RecruitScree
 TIMEOUT = httpx.Timeout(60, connect=10)
 STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
 """The server sends a keep-alive every 15 s. After three missed ones the connection counts as dead."""
-RETRYABLE_STATUSES = frozenset({429, 503})
+RETRYABLE_STATUSES = frozenset({429, 503, 507})
 PROXY_STATUSES = frozenset({500, 502, 504})
 """Statuses of a proxy that cannot reach the API. It may have lost the API's response."""
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -61,8 +61,8 @@ class Transport:
     def send(self, method: str, url: str, *, repeatable: bool = True, **request: Any) -> httpx.Response:
         """Send a request and return the successful response. Raises `ApiError` and `ConnectionFailed`.
 
-        Retries after connection errors, 429, 503 and a proxy's error pages. With `repeatable` False, retries only when
-        the server cannot have acted on the request.
+        Retries after connection errors, 429, 503, 507 and a proxy's error pages. With `repeatable` False, retries only
+        when the server cannot have acted on the request.
         """
         delays = self.backoff.delays()
         while True:
