@@ -46,6 +46,8 @@ class Assessor:
 
     def load(self, progress: LoadProgress) -> None:
         """See `Loadable.load`."""
+        if self.tagger.is_loaded:  # the last to be loaded, the first to go
+            return
         total = self.weight_bytes()
         self.model.load(lambda loaded, _: progress(loaded, total))
         try:

@@ -48,6 +48,11 @@ class InjectionTagger:
         """Size of the encoder's files."""
         return ENCODER.size()
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the weights are in memory."""
+        return self._model is not None
+
     def load(self) -> None:
         """Read the encoder and the trained updates. Does nothing when loaded. Raises `WeightsUnavailable`."""
         if self._model is not None:

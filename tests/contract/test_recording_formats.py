@@ -1,16 +1,13 @@
 """Recordings people really have, from the file to the words of the default model."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import jiwer
 import pytest
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from deployments.backends import Backend
-from deployments.profiles import load_profile
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.types import TranscriptionRequest, Word
+from tests.support.backends import nothing
 from tests.support.world import EVAL
 
 NORMALISE = EnglishTextNormalizer({})
@@ -23,18 +20,6 @@ FORMATS = (
 )  # fmt: skip
 """One of each kind; that the others decode to the same sound is a unit test's."""
 pytestmark = pytest.mark.skipif(not EVAL.is_dir(), reason="the evaluation recordings are not beside this checkout")
-
-
-def nothing(*_: Any) -> None:
-    """Progress nobody looks at."""
-
-
-@pytest.fixture(scope="module")
-def whisper() -> Iterator[Backend]:
-    backend = load_profile("embedded").asr.build()
-    backend.load(nothing)
-    yield backend
-    backend.unload()
 
 
 def transcribe(whisper: Backend, path: str) -> tuple[Word, ...]:

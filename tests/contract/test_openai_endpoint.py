@@ -1,17 +1,13 @@
-"""The OpenAI-compatible assessor against a small server that answers as such endpoints do."""
+"""The OpenAI-compatible assessor: what it sends to an endpoint, and what it makes of its answers."""
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Barrier, Thread
+from threading import Barrier
 from typing import Any
 
 import pytest
 
-from deployments.backends.assessor.assessor import Assessor
 from deployments.backends.assessor.openai_llm import OpenAILLM
 from deployments.profiles import ModelSpec
 from deployments.replica.events import Result
@@ -19,8 +15,7 @@ from deployments.replica.pool_client import NoPoolClient
 from deployments.replica.replica import Replica
 from serve_app.errors import InferenceFailed, VramUnavailable, WeightsUnavailable
 from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance
-
-Answer = Callable[[dict[str, Any]], tuple[int, Any]]
+from tests.support.endpoint import loaded, says, sensible, serving
 
 PROBLEMS = Competency(
     "problem_solving", "Problem solving", "Finds causes.", {n: f"level {n}" for n in range(1, 6)},
@@ -33,72 +28,6 @@ REQUEST = AssessmentRequest(
     "B",
     Rubric("r1", (PROBLEMS,), "p1"),
 )
-
-
-class Endpoint:
-    """What was asked of the server, and where it is."""
-
-    def __init__(self, url: str, model: str = "judge") -> None:
-        self.url, self.model = url, model
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-
-    def llm(self, **options: Any) -> Assessor:
-        """A backend that speaks to this server."""
-        return Assessor(OpenAILLM(**{"name": "remote", "base_url": self.url, "model": self.model, **options}))
-
-
-@contextmanager
-def serving(answer: Answer) -> Iterator[Endpoint]:
-    """A server in a thread; `answer` maps a chat request to status and body."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            endpoint.keys.append(self.headers.get("Authorization"))
-            self._send(200, {"data": [{"id": "judge"}]})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            endpoint.asked.append(body)
-            self._send(*answer(body))
-
-        def _send(self, status: int, body: Any) -> None:
-            sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1")
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield endpoint
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def says(content: str) -> tuple[int, Any]:
-    return 200, {"choices": [{"message": {"content": content}}]}
-
-
-def sensible(body: dict[str, Any]) -> tuple[int, Any]:
-    """Always finds the statement for level 4, the first sentence and the first passage; writes two short texts."""
-    prompt, schema = body["messages"][0]["content"], body["response_format"]["json_schema"]["schema"]
-    letter = next((line[0] for line in prompt.splitlines() if line.endswith(". level 4")), "A")
-    known = {"passage": 1, "statement": letter, "sentence": 2, "summary": "Found a lock.", "submittal_note": "Ready."}
-    return says(json.dumps({key: known[key] for key in schema["required"]}))
-
-
-def loaded(llm: Assessor) -> Assessor:
-    llm.load(lambda _loaded, _total: None)
-    return llm
 
 
 def test_an_interview_is_assessed_through_an_endpoint() -> None:

@@ -31,7 +31,7 @@ from serve_app.pipeline.assessment.protected_attributes import protected_attribu
 from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import Assessment, AssessmentRequest
 from serve_app.settings import Paths
-from tests.contract.test_assessor_backends import loaded, sensible, serving
+from tests.support.endpoint import loaded, sensible, serving
 
 SCHEMA = TypeAdapter(Assessment).json_schema()
 JUDGED = ("problem_solving",)
