@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
-from threading import Event
 from typing import Any, Self
 
 import httpx
@@ -48,22 +47,6 @@ class Pool:
     def start(self, role: str, *, seconds: float = 1.0) -> "Future[list[str]]":
         """A call beside others."""
         return self._threads.submit(self.call, role, seconds=seconds)
-
-    def start_when(self, role: str, event: str) -> "Future[list[str]]":
-        """A call beside others, once it reports `event`."""
-        reached = Event()
-
-        def follow() -> list[str]:
-            names = []
-            for said in self.events(role):
-                names.append(said.get("code", said["event"]))
-                if names[-1] == event:
-                    reached.set()
-            return names
-
-        call = self._threads.submit(follow)
-        assert reached.wait(SLOW_S), f"{role} did not report {event}"
-        return call
 
     def status(self) -> dict[str, Any]:
         """The pool's status page."""

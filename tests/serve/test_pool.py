@@ -98,7 +98,7 @@ def test_what_ray_cannot_place_fails_in_time(unplaceable: Pool) -> None:
     assert unplaceable.call("asr") == ["vram_unavailable"]
     assert 3.5 < time.monotonic() - began < 8
     assert unplaceable.call("asr") == ["vram_unavailable"]
-    wait_for(lambda: unplaceable.status()["degraded"], "nothing is said of it", within_s=30)
+    wait_for(lambda: unplaceable.status()["degraded"], "the status is not degraded", within_s=30)
     assert "ASR has waited" in unplaceable.status()["reason"]
 
 

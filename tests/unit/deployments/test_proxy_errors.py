@@ -18,7 +18,7 @@ async def ask(proxy: ASGIApp, path: str = "/v1/credits") -> httpx.Response:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "original",
     [
         PlainTextResponse("Request 5 timed out after 3.0s.", 408, {"X-Request-Id": "5"}),
         PlainTextResponse("Request dropped due to backpressure", 503, {"X-Request-Id": "5", "Retry-After": "7"}),
@@ -26,15 +26,15 @@ async def ask(proxy: ASGIApp, path: str = "/v1/credits") -> httpx.Response:
         Response("Internal Server Error", 500),
     ],
 )
-async def test_an_error_of_serves_becomes_one_of_ours(said: Response) -> None:
+async def test_an_error_of_serves_becomes_one_of_ours(original: Response) -> None:
     """Serve's error becomes 503 unavailable, with Serve's request id and Retry-After and none of its text."""
-    answer = await ask(said)
+    answer = await ask(original)
     detail = answer.json()["detail"]
     assert (answer.status_code, detail["code"], detail["retryable"]) == (503, "unavailable", True)
     assert detail["docs_url"] == "https://api.test/docs/errors#unavailable"
     assert detail["request_id"] == answer.headers["x-request-id"]
-    assert detail["request_id"] == said.headers.get("x-request-id", detail["request_id"])
-    assert answer.headers["retry-after"] == said.headers.get("retry-after", "1")
+    assert detail["request_id"] == original.headers.get("x-request-id", detail["request_id"])
+    assert answer.headers["retry-after"] == original.headers.get("retry-after", "1")
 
 
 async def test_a_replica_that_dies_with_a_request_is_an_error_of_ours() -> None:
@@ -47,17 +47,17 @@ async def test_a_replica_that_dies_with_a_request_is_an_error_of_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "original",
     [
         JSONResponse({"detail": {"code": "job_not_found"}}, 404),
         PlainTextResponse("1\n00:00", 200),
         HTMLResponse("<p>Wrong key.</p>", 401),
     ],
 )
-async def test_the_applications_answers_pass_as_they_are(said: Response) -> None:
+async def test_the_applications_answers_pass_as_they_are(original: Response) -> None:
     """The application's errors and documents pass unchanged."""
-    answer = await ask(said)
-    assert (answer.status_code, answer.content) == (said.status_code, said.body)
+    answer = await ask(original)
+    assert (answer.status_code, answer.content) == (original.status_code, original.body)
 
 
 async def test_serves_own_pages_for_operators_pass() -> None:

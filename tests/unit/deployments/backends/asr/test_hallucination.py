@@ -26,7 +26,7 @@ def disjoint(draw: st.DrawFn) -> list[Span]:
     return spans
 
 
-def said(text: str, *, span: Span = (0.0, 10.0), logprob: float = -0.3, no_speech: float = 0.0) -> Decoded:
+def decoded(text: str, *, span: Span = (0.0, 10.0), logprob: float = -0.3, no_speech: float = 0.0) -> Decoded:
     texts = text.split()
     step = (span[1] - span[0]) / max(1, len(texts))
     words = tuple(Word(span[0] + i * step, span[0] + (i + 1) * step, t, 0.9) for i, t in enumerate(texts))
@@ -35,7 +35,7 @@ def said(text: str, *, span: Span = (0.0, 10.0), logprob: float = -0.3, no_speec
 
 @given(disjoint())
 def test_windows_hold_all_speech_once_and_fit_the_model(speech: list[Span]) -> None:
-    """No speech is lost, none is read twice, and no window is longer than what Whisper hears."""
+    """No speech is lost, none is read twice, and no window is longer than what Whisper reads."""
     packed = windows(speech, 1000.0)
     assert seconds(intersection(union(packed), speech)) == pytest.approx(seconds(speech))
     assert all(end - start <= WINDOW_S + 1e-6 for start, end in packed)
@@ -66,7 +66,7 @@ def test_what_is_said_four_times_is_no_loop() -> None:
 @given(st.lists(st.sampled_from(["I", "don't", "know", "no", "very"]), max_size=40))
 def test_no_repetition_is_dropped(texts: list[str]) -> None:
     """However often words are repeated, each one is in the transcript."""
-    spoken = said(" ".join(texts), span=(0.0, 40.0))
+    spoken = decoded(" ".join(texts), span=(0.0, 40.0))
     assert credible(spoken, [(0.0, 40.0)]) == tuple(
         replace(word, suspect=index in repeats(texts)) for index, word in enumerate(spoken.words)
     )
@@ -74,43 +74,43 @@ def test_no_repetition_is_dropped(texts: list[str]) -> None:
 
 def test_a_loop_leaves_the_words_around_it_alone() -> None:
     """Only the repetitions are marked, not the other words of the stretch."""
-    words = credible(said("we moved it " + "you know " * 6 + "in one night", span=(0.0, 30.0)), [(0.0, 30.0)])
+    words = credible(decoded("we moved it " + "you know " * 6 + "in one night", span=(0.0, 30.0)), [(0.0, 30.0)])
     assert " ".join(word.text for word in words if not word.suspect) == "we moved it you know in one night"
     assert len(words) == 18
 
 
 def test_a_stretch_the_decoder_takes_for_silence_gives_no_words() -> None:
     """Whisper's own rule: little speech and little certainty."""
-    assert credible(said("thank you so much", logprob=-1.3, no_speech=0.8), [(0.0, 10.0)]) == ()
+    assert credible(decoded("thank you so much", logprob=-1.3, no_speech=0.8), [(0.0, 10.0)]) == ()
 
 
 def test_a_stock_phrase_over_doubtful_sound_is_dropped_and_a_clear_one_kept() -> None:
     """Thanks at the end of an interview stay, the subtitles' thanks for a hum do not."""
-    clear, hum = said("Thank you."), said("Thank you.", no_speech=0.5)
+    clear, hum = decoded("Thank you."), decoded("Thank you.", no_speech=0.5)
     assert [word.text for word in credible(clear, [(0.0, 10.0)])] == ["Thank", "you."]
     assert credible(hum, [(0.0, 10.0)]) == ()
 
 
 def test_words_of_an_unsure_stretch_are_suspect() -> None:
     """They are shown, but never serve as evidence."""
-    words = credible(said("maybe I led a team", logprob=-1.2), [(0.0, 10.0)])
+    words = credible(decoded("maybe I led a team", logprob=-1.2), [(0.0, 10.0)])
     assert [word.suspect for word in words] == [True] * 5
 
 
 def test_words_the_decoder_guessed_are_suspect() -> None:
     """A sentence of low confidence is marked, though its log-probability passes; one or two unsure words are not."""
-    guessed = said("it is time soon to leave")
+    guessed = decoded("it is time soon to leave")
     guessed = replace(guessed, words=tuple(replace(word, confidence=0.43) for word in guessed.words))
     assert all(word.suspect for word in credible(guessed, [(0.0, 10.0)]))
-    assert not any(word.suspect for word in credible(said("it is time soon to leave"), [(0.0, 10.0)]))
+    assert not any(word.suspect for word in credible(decoded("it is time soon to leave"), [(0.0, 10.0)]))
     assert not any(word.suspect for word in credible(replace(guessed, words=guessed.words[:2]), [(0.0, 10.0)]))
 
 
 def test_more_words_than_the_speech_can_hold_fail() -> None:
     """Forty words in two seconds of voice were not said."""
-    crowded = said("word " * 39 + "end", span=(0.0, 30.0))
+    crowded = decoded("word " * 39 + "end", span=(0.0, 30.0))
     assert failed(replace(crowded, words=crowded.words), [(10.0, 12.0)])
-    assert not failed(said("five words in ten seconds"), [(0.0, 10.0)])
+    assert not failed(decoded("five words in ten seconds"), [(0.0, 10.0)])
 
 
 def test_silent_channels_have_no_turns() -> None:
