@@ -24,17 +24,31 @@ from serve_app.keys.models import ALL_SCOPES
 from serve_app.keys.service import KeyTerms
 from serve_app.settings import ROOT, Paths
 from serve_app.storage.database import Database
+from serve_app.storage.text import storable
 from serve_app.verticals.catalog import Catalog
 
 T = TypeVar("T")
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 console = Console()
 ERROR_DOCS = ROOT / "docs" / "errors.md"
+MOST_CREDITS = 1_000_000_000
+MOST_DAYS = 36_500
+MOST_CHARACTERS = 200
+
+
+def _text(value: str) -> str:
+    """A name or a reason. Refuses what the database cannot store."""
+    if not storable(value):
+        raise typer.BadParameter("It must be valid UTF-8 without NUL characters.")
+    if len(value) > MOST_CHARACTERS:
+        raise typer.BadParameter(f"It must have at most {MOST_CHARACTERS} characters, and has {len(value)}.")
+    return value
 
 
 @app.command()
 def open_account(
-    name: str, credits_: Annotated[int, typer.Option("--credits", min=0, help="Credits to start with.")] = 0
+    name: Annotated[str, typer.Argument(callback=_text)],
+    credits_: Annotated[int, typer.Option("--credits", min=0, max=MOST_CREDITS, help="Credits to start with.")] = 0,
 ) -> None:
     """Open an account and print its id."""
 
@@ -64,14 +78,15 @@ def list_accounts() -> None:
 @app.command()
 def grant(
     account_id: str,
-    credits_: Annotated[int, typer.Argument(metavar="CREDITS", min=1)],
-    reason: Annotated[str, typer.Option(help="Shown in the ledger.")] = "granted by the operator",
-    days: Annotated[int | None, typer.Option(min=1, help="Days until unused credits expire.")] = None,
+    credits_: Annotated[int, typer.Argument(metavar="CREDITS", min=1, max=MOST_CREDITS)],
+    reason: Annotated[str, typer.Option(callback=_text, help="Shown in the ledger.")] = "granted by the operator",
+    days: Annotated[int | None, typer.Option(min=1, max=MOST_DAYS, help="Days until unused credits expire.")] = None,
 ) -> None:
     """Give an account credits and print its new balance."""
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
 
     async def work(session: AsyncSession) -> int:
+        await accounts.get_account(session, account_id)
         await ledger.grant(session, account_id, credits_, reason, expires_at)
         return await ledger.balance(session, account_id)
 
@@ -82,9 +97,11 @@ def grant(
 def issue_key(
     account_id: str,
     scope: Annotated[str, typer.Option(help="A product's slug, or 'all'.")] = ALL_SCOPES,
-    name: Annotated[str, typer.Option(help="Label, shown in lists of keys.")] = "",
-    monthly_cap: Annotated[int | None, typer.Option(min=1, help="Credits it may spend in a calendar month.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="Days until the key expires.")] = None,
+    name: Annotated[str, typer.Option(callback=_text, help="Label, shown in lists of keys.")] = "",
+    monthly_cap: Annotated[
+        int | None, typer.Option(min=1, max=MOST_CREDITS, help="Credits it may spend in a calendar month.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=MOST_DAYS, help="Days until the key expires.")] = None,
 ) -> None:
     """Create a key and print it once. Only its hash is stored."""
     known = (ALL_SCOPES, *(spec.slug for spec in Catalog.read(Paths().verticals_dir)))
@@ -94,6 +111,7 @@ def issue_key(
     terms = KeyTerms(scope, name, datetime.now(UTC) + timedelta(days=days) if days else None, monthly_cap)
 
     async def work(session: AsyncSession) -> str:
+        await accounts.get_account(session, account_id)
         return (await keys.issue(session, account_id, terms)).secret
 
     console.print(_in_transaction(work), highlight=False, soft_wrap=True)
@@ -104,6 +122,7 @@ def list_keys(account_id: str) -> None:
     """List an account's keys."""
 
     async def work(session: AsyncSession) -> list[tuple[str, ...]]:
+        await accounts.get_account(session, account_id)
         found = await keys.list_keys(session, account_id)
         return [
             (key.id, key.prefix + "…", key.scope, key.name, str(key.revoked_at or key.expires_at or ""))
@@ -121,6 +140,7 @@ def revoke_key(account_id: str, key_id: str) -> None:
     """Revoke a key. It stops working at once."""
 
     async def work(session: AsyncSession) -> None:
+        await accounts.get_account(session, account_id)
         await keys.revoke(session, account_id, key_id)
 
     _in_transaction(work)
@@ -130,11 +150,14 @@ def revoke_key(account_id: str, key_id: str) -> None:
 def rotate_key(
     account_id: str,
     key_id: str,
-    overlap_s: Annotated[int, typer.Option(min=0, help="Seconds until the old key ends.")] = 24 * 3600,
+    overlap_s: Annotated[
+        int, typer.Option(min=0, max=MOST_DAYS * 24 * 3600, help="Seconds until the old key ends.")
+    ] = 24 * 3600,
 ) -> None:
     """Create a key with the same scope, name and cap, end the old one, and print the new key once."""
 
     async def work(session: AsyncSession) -> str:
+        await accounts.get_account(session, account_id)
         return (await keys.rotate(session, account_id, key_id, overlap_s)).secret
 
     console.print(_in_transaction(work), highlight=False, soft_wrap=True)

@@ -7,6 +7,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.accounts.models import Account
+from serve_app.errors import NotFound
+from serve_app.storage.text import storable
 
 
 async def create_account(session: AsyncSession, name: str) -> Account:
@@ -14,6 +16,14 @@ async def create_account(session: AsyncSession, name: str) -> Account:
     account = Account(name=name)
     session.add(account)
     await session.flush()
+    return account
+
+
+async def get_account(session: AsyncSession, account_id: str) -> Account:
+    """The account with this id. Raises `NotFound`."""
+    account = await session.get(Account, account_id) if storable(account_id) else None
+    if account is None:
+        raise NotFound("No account has this id. `recruitscreen-admin list-accounts` shows all.")
     return account
 
 

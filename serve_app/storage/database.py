@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Enum, text
+from sqlalchemy import DateTime, Enum, event, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -14,6 +14,7 @@ from sqlmodel import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import Unavailable
+from serve_app.storage.moments import ClampingLoader
 
 Timestamp = DateTime(timezone=True)
 
@@ -50,6 +51,12 @@ def driver_url(url: str) -> str:
 
 OUTAGES = (OperationalError, InterfaceError, NoConnection)
 """Errors of a database that is away, full or restarting. Errors of a statement are not among them."""
+
+
+def _read_every_time(connection: Any, _: object) -> None:
+    connection.driver_connection.adapters.register_loader("timestamptz", ClampingLoader)
+
+
 Publish = Callable[[Iterable[str]], Awaitable[None]]
 TOPICS = "topics to wake after commit"
 
@@ -70,6 +77,7 @@ class Database:
         self.engine = create_async_engine(
             driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
         )
+        event.listen(self.engine.sync_engine, "connect", _read_every_time)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

@@ -86,6 +86,38 @@ def test_a_rotated_key_works_until_the_overlap_ends(admin: Admin, account_id: st
         verify(database_url, second)
 
 
+HOSTILE = [
+    ("open-account", "x" * 201),
+    ("open-account", "not UTF-8: \udcff"),
+    ("open-account", "A customer", "--credits", str(2**31)),
+    ("grant", "{account}", str(2**31)),
+    ("grant", "{account}", "1", "--days", str(10**9)),
+    ("grant", "{account}", "1", "--reason", "x" * 201),
+    ("grant", "acc_unknown", "1"),
+    ("grant", "\udcff", "1"),
+    ("issue-key", "acc_unknown"),
+    ("issue-key", "{account}", "--name", "\udcff"),
+    ("issue-key", "{account}", "--days", "3000000"),
+    ("issue-key", "{account}", "--monthly-cap", str(2**31)),
+    ("list-keys", "acc_unknown"),
+    ("revoke-key", "\udcff", "key"),
+    ("rotate-key", "{account}", "\udcff"),
+    ("rotate-key", "{account}", "key", "--overlap-s", str(10**20)),
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=ascii)
+def test_what_cannot_be_stored_is_refused_in_words(
+    database_url: str, account_id: str, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """The command exits with 1 or 2 and a message, without a traceback."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    done = CliRunner().invoke(app, [word.format(account=account_id) for word in words])
+    assert done.exit_code in {1, 2}
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.output.strip()
+
+
 def test_a_key_of_another_account_is_not_rotated(admin: Admin, account_id: str, database_url: str) -> None:
     """The command exits with 1 and a message, and the key stays valid without expiry."""
     secret = admin("issue-key", account_id)

@@ -76,7 +76,7 @@ async def submit_job(
     caller: CurrentCaller,
     spec: PermittedVertical,
     services: Services,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    idempotency_key: Annotated[Storable | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
     """Submit a recording. The answer names the job; the result follows. An `Idempotency-Key` makes retries safe."""
     await services.dispatcher.prefetch()

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from serve_app.errors import FileTooLarge, InvalidField, NotFound, RateLimited, Unauthorized, WrongScope
 from serve_app.http.deps import AccountCaller, Services
@@ -13,6 +13,7 @@ from serve_app.http.schemas import KeyView, NewKey
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES
 from serve_app.keys.service import IssuedKey, KeyTerms
+from serve_app.storage.moments import StorableTime
 from serve_app.storage.text import Storable
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=refusals(Unauthorized, WrongScope, RateLimited))
@@ -25,7 +26,7 @@ class KeyRequest(BaseModel):
 
     scope: str = Field(default=ALL_SCOPES, description="A product's slug, or 'all'.", examples=["recruitscreen"])
     name: Annotated[Storable, Field(max_length=200, description="A note for people, e.g. where the key is used.")] = ""
-    expires_at: AwareDatetime | None = None
+    expires_at: StorableTime | None = Field(default=None, description="When the key ends. Never if not sent.")
     monthly_cap: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = Field(
         default=None, description="Credits that the key can spend per calendar month (UTC). No limit if not sent."
     )
