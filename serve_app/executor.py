@@ -161,6 +161,7 @@ class _Attempt:
             rubric=spec.assessment.rubric(inputs.get("rubric")),
             language=inputs.get("language"),
             num_speakers=inputs.get("num_speakers"),
+            candidate=inputs.get("candidate"),
             job_description=inputs.get("job_description") or "",
             words=inputs.get("words", False),
         )

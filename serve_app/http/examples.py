@@ -25,6 +25,7 @@ RESULT: dict[str, Any] = {
     },
     "language": "en",
     "transcript": TRANSCRIPT,
+    "candidate": {"speaker": "SPEAKER_01", "confidence": 0.98, "source": "guess", "min_confidence": 0.75},
     "speakers": {
         "SPEAKER_00": {"role": "interviewer", "confidence": 0.93},
         "SPEAKER_01": {"role": "candidate", "confidence": 0.93},

@@ -17,6 +17,7 @@ from serve_app.errors import FileTooLarge, Invalid, InvalidField
 from serve_app.http.body_limit import allow
 from serve_app.http.errors import message_of
 from serve_app.jobs.submit import UploadedFile
+from serve_app.pipeline.types import StatedCandidate
 from serve_app.storage.text import Storable, storable_json
 from serve_app.verticals.rubric import FORM as RUBRIC_FORM
 from serve_app.verticals.rubric import CallerRubric
@@ -28,6 +29,10 @@ MAX_TEXT_BYTES = 64 * 1024
 JSON_FORM = {"type": "string", "contentMediaType": "application/json"}
 FILE_FORM = "The recording. Each product limits its size and length; refusals name the limit."
 LANGUAGE_FORM = "ISO 639 code. Detected if not sent. One that the models do not transcribe is refused."
+CANDIDATE_FORM = (
+    "Who the candidate is: `first` or `second` to speak, or alone on `channel_1` or `channel_2`. Guessed if not sent. "
+    "Without it, nothing is scored where the guess is not sure; the result's `candidate` says how sure it is."
+)
 METADATA_FORM = "A JSON object of your own. Every view of the job returns it unchanged."
 
 
@@ -64,6 +69,7 @@ class SubmitFields(BaseModel):
         Annotated[Storable, Field(max_length=20_000, description="Requirements of the role, as text.")] | None
     ) = None
     num_speakers: Annotated[int, Field(ge=1, le=20, description="Number of speakers, if known.")] | None = None
+    candidate: Annotated[StatedCandidate, Field(description=CANDIDATE_FORM)] | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$", description=LANGUAGE_FORM)] | None = None
     words: Annotated[bool, Field(description="Also return every word with its times and confidence.")] | None = None
     rubric: (

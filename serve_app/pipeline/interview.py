@@ -17,7 +17,7 @@ from serve_app.pipeline.alignment import align
 from serve_app.pipeline.exports import to_rows
 from serve_app.pipeline.metrics import talk_metrics
 from serve_app.pipeline.ports import ModelPool, Observer
-from serve_app.pipeline.speaker_roles import candidate_of, guess_roles
+from serve_app.pipeline.speaker_roles import find_candidate
 from serve_app.pipeline.transcribe_parts import transcribe
 from serve_app.pipeline.types import (
     Assessment,
@@ -28,6 +28,7 @@ from serve_app.pipeline.types import (
     InputReport,
     Recording,
     Rubric,
+    StatedCandidate,
     Transcription,
     TranscriptionRequest,
 )
@@ -47,6 +48,8 @@ class Interview:
     rubric: Rubric
     language: str | None = None
     num_speakers: int | None = None
+    candidate: StatedCandidate | None = None
+    """Who the candidate is, where the caller said it."""
     job_description: str = ""
     words: bool = False
     """Whether the result holds every word with its time and confidence."""
@@ -69,11 +72,11 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
     stages = _Stages(journal)
     transcription, diarization = await _transcribe_and_diarize(interview, pool, stages)
     utterances = align(transcription, diarization)
-    roles = guess_roles(utterances)
+    candidate, roles = find_candidate(utterances, diarization, interview.candidate)
     request = AssessmentRequest(
         role_title=interview.role_title,
         utterances=utterances,
-        candidate=candidate_of(roles),
+        candidate=candidate.speaker,
         rubric=interview.rubric,
         job_description=interview.job_description,
     )
@@ -84,6 +87,7 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
         "input": asdict(await _input_report(interview, stages)),
         "language": transcription.language,
         "transcript": to_rows(utterances, words=interview.words),
+        "candidate": asdict(candidate),
         "speakers": {label: asdict(guess) for label, guess in roles.items()},
         "metrics": asdict(metrics),
         "assessment": {key: value for key, value in asdict(assessment).items() if key != "usage"},

@@ -3,7 +3,7 @@
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from serve_app.pipeline.exports import Row
-from serve_app.pipeline.types import Assessment, InputReport, Metrics, RoleGuess, Rubric, TokenUsage
+from serve_app.pipeline.types import Assessment, Candidate, InputReport, Metrics, RoleGuess, Rubric, TokenUsage
 
 
 class JobUsage(TypedDict):
@@ -20,6 +20,7 @@ class InterviewResult(TypedDict):
     input: InputReport
     language: str
     transcript: list[Row]
+    candidate: Candidate
     speakers: dict[str, RoleGuess]
     metrics: Metrics
     assessment: Assessment

@@ -181,6 +181,23 @@ class RoleGuess:
     confidence: float
 
 
+StatedCandidate = Literal["first", "second", "channel_1", "channel_2"]
+"""What a caller may say about the candidate: who speaks first or second, or on which channel they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Who of the speakers is the candidate, and how sure that is (0 to 1)."""
+
+    speaker: str | None
+    """None where it is not sure enough, or where the stated speaker was not found. Nothing is scored then."""
+    confidence: float
+    source: Literal["guess", "caller"]
+    """Guessed from the words, or stated by the caller."""
+    min_confidence: float
+    """Confidence from which a guess counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """Talk metrics; `pipeline.metrics` defines each one."""
@@ -240,7 +257,7 @@ class CompetencyScore:
     rationale: str
     evidence: tuple[Evidence, ...] = ()
     confidence: float | None = None
-    reason: Literal["not_asked", "no_evidence"] | None = None
+    reason: Literal["not_asked", "no_evidence", "candidate_unknown"] | None = None
     spread: int = 0
     stable: bool = True
 

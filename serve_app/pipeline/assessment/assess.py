@@ -30,6 +30,11 @@ MAX_PASSAGES = 2
 """Passages that a model reads for one competency, however long the interview is."""
 
 
+CANDIDATE_UNKNOWN = CompetencyScore(
+    None, "It is not certain which speaker is the candidate, so nothing is scored.", reason="candidate_unknown"
+)
+
+
 def assess(request: AssessmentRequest, model: LanguageModel, tagger: WordTagger, progress: Progress) -> Assessment:
     """Assess one interview. Reports the finished share after each step; `progress` may raise to stop the work."""
     rubric, candidate = job_description.rubric_with_job_terms(request), request.candidate or ""
@@ -37,8 +42,9 @@ def assess(request: AssessmentRequest, model: LanguageModel, tagger: WordTagger,
     passages = find_passages(conversation, candidate) if candidate else ()
     quotes = QuoteIndex(conversation, candidate)
     judge, scores = judge_for(model, job_description.job_background(request)), dict[str, CompetencyScore]()
+    unknown = not candidate and bool(conversation)
     for number, competency in enumerate(rubric.competencies, start=1):
-        scores[competency.slug] = _score(competency, passages, quotes, judge, model)
+        scores[competency.slug] = CANDIDATE_UNKNOWN if unknown else _score(competency, passages, quotes, judge, model)
         progress(0.9 * number / len(rubric.competencies))
     flags = report.red_flags(conversation, candidate)
     recommendation = report.recommend(scores, flags)

@@ -30,6 +30,10 @@ FLAG_TEXTS = {
     "high": "Addresses the automated assessment; not counted.",
     "low": "May address the automated assessment; not counted.",
 }
+CANDIDATE_UNKNOWN = (
+    "It is not certain which speaker is the candidate, so nothing is scored. Submit the recording again and say with "
+    "`candidate` who it is."
+)
 OTHER_SPEAKER_FLAG = "Another speaker addresses the automated assessment; not counted."
 
 
@@ -98,6 +102,8 @@ def write_texts(
     recommendation: Recommendation,
 ) -> Texts:  # fmt: skip
     """Write summary and submittal note. A model's text that fails a check is replaced by a composed one."""
+    if any(score.reason == "candidate_unknown" for score in scores.values()):
+        return Texts(CANDIDATE_UNKNOWN, "")
     composed = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores))
     if not model.writes_prose:
         return composed

@@ -31,6 +31,8 @@ FIELDS = [
     ("duration_s", "1e999"),
     ("num_speakers", "99999999999999999999999"),
     ("num_speakers", "2.5"),
+    ("candidate", "third"),
+    ("candidate", "SPEAKER_01"),
     ("language", "en'; DROP TABLE jobs; --"),
     ("language", "../../etc"),
     ("metadata", '{"a": NaN}'),

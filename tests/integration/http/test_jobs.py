@@ -57,6 +57,24 @@ async def balance(client: httpx.AsyncClient, customer: Customer) -> dict[str, in
     return dict(response.json())
 
 
+@pytest.mark.parametrize(("stated", "speaker"), [("first", "SPEAKER_00"), ("second", "SPEAKER_01")])
+async def test_the_caller_may_say_who_the_candidate_is(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer, stated: str, speaker: str
+) -> None:
+    """The result names the stated speaker. Without `candidate`, it says how sure the guess is."""
+    guessed, said = await submit(client, customer), await submit(client, customer, candidate=stated)
+    for _ in range(2):
+        await Executor(services, pool).run_next()
+    guess, fact = [
+        (await client.get(sent.json()["status_url"], headers=customer.headers)).json()["result"]
+        for sent in (guessed, said)
+    ]
+    assert fact["candidate"] == {"speaker": speaker, "confidence": 1.0, "source": "caller", "min_confidence": 0.75}
+    assert fact["speakers"][speaker] == {"role": "candidate", "confidence": 1.0}
+    assert guess["candidate"]["source"] == "guess"
+    assert (guess["candidate"]["speaker"] is None) == (guess["candidate"]["confidence"] < 0.75)
+
+
 async def test_pages_hold_every_job_once_newest_first(client: httpx.AsyncClient, customer: Customer) -> None:
     """Five jobs in pages of two come once each, newest first."""
     made = [(await submit(client, customer)).json()["job_id"] for _ in range(5)]

@@ -134,6 +134,23 @@ def test_the_scorecard_shows_what_a_judgement_rests_on() -> None:
         assert piece in result.stdout, piece
 
 
+@pytest.mark.parametrize(
+    ("speaker", "source", "words"),
+    [
+        ("SPEAKER_01", "guess", "Candidate: SPEAKER_01, 51% sure."),
+        ("SPEAKER_01", "caller", "Candidate: SPEAKER_01, as you said."),
+        (None, "guess", "not certain who the candidate is (51% sure, 75% is needed). Nothing was scored."),
+        (None, "caller", "The speaker that you named as the candidate was not found."),
+    ],
+)
+def test_the_scorecard_says_how_sure_it_is_of_the_candidate(speaker: str | None, source: str, words: str) -> None:
+    """It names the candidate with the confidence, or says why nothing was scored and what to do."""
+    candidate = {"speaker": speaker, "confidence": 0.51, "source": source, "min_confidence": 0.75}
+    result, _ = run("show", JOB, script=[ok(DONE | {"result": RESULT | {"candidate": candidate}})])
+    assert words in " ".join(result.stdout.split())
+    assert ("--candidate first" in " ".join(result.stdout.split())) == (speaker is None and source == "guess")
+
+
 def test_what_the_server_sends_cannot_style_the_terminal() -> None:
     """Markup and control codes from the server have no effect."""
     result, _ = run("show", JOB, script=[ok(DONE)])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.pipeline.speaker_roles import ALONE, candidate_of, guess_roles
-from serve_app.pipeline.types import RoleGuess, Utterance
+from serve_app.pipeline.speaker_roles import MIN_CONFIDENCE, candidate_of, find_candidate, guess_roles
+from serve_app.pipeline.types import Candidate, Diarization, StatedCandidate, Turn, Utterance
 
 REPO = Path(__file__).parents[3]
 EVAL = REPO / ".." / "shared" / "eval"
@@ -58,11 +58,63 @@ def test_a_speaker_of_few_words_is_not_the_candidate() -> None:
     assert candidate_of(roles) == "B"
 
 
-def test_a_single_speaker_is_a_candidate_of_low_confidence() -> None:
+def test_a_single_voice_that_only_tells_is_the_candidate() -> None:
     """A one-way recording holds the candidate alone."""
-    roles = guess_roles(talk(("A", "I would like to apply for the role.")))
-    assert roles == {"A": RoleGuess("candidate", ALONE)}
+    roles = guess_roles(talk(("A", "I would like to apply for the role. I have run a kitchen with my brother.")))
     assert candidate_of(roles) == "A"
+
+
+INTERVIEW = (
+    ("A", "Thanks for coming. Your role is what, at the moment?"),
+    ("B", "Porter."),
+    ("A", "And have you worked nights? Can you lift, would you say?"),
+    ("B", "Yes."),
+    ("A", "Do you have your own car? When could you start?"),
+    ("B", "Monday."),
+)
+
+
+def test_two_voices_taken_for_one_give_no_candidate() -> None:
+    """A single voice that asks and answers is not known to be the candidate's."""
+    assert candidate_of(guess_roles(talk(*(("A", text) for _, text in INTERVIEW)))) is None
+
+
+def test_who_asks_is_not_the_candidate_where_the_answers_went_to_that_voice() -> None:
+    """With hardly a word of the other speaker left, the one who asks is not taken for the candidate."""
+    merged = [("A", text) for _, text in INTERVIEW] * 3
+    candidate, roles = find_candidate(talk(*merged, ("B", "Bye.")), Diarization((), ()))
+    assert candidate.speaker is None
+    assert candidate.confidence < candidate.min_confidence == MIN_CONFIDENCE
+    assert [guess.role for guess in roles.values()].count("candidate") == 1
+
+
+TWO_CHANNELS = Diarization((Turn(0, 9, "L"), Turn(0, 9, "R")), (), ("R", "L"))
+
+
+@pytest.mark.parametrize(
+    ("stated", "speaker"), [("first", "A"), ("second", "B"), ("channel_1", None), ("channel_2", None)]
+)
+def test_a_stated_speaker_is_the_candidate(stated: StatedCandidate, speaker: str | None) -> None:
+    """The caller's word counts, whatever is said; without channels, nobody is on one."""
+    candidate, roles = find_candidate(talk(*INTERVIEW), Diarization((), ()), stated)
+    assert candidate == Candidate(speaker, 1.0 if speaker else 0.0, "caller", MIN_CONFIDENCE)
+    if speaker:
+        assert {label: guess.role for label, guess in roles.items()} == {
+            label: "candidate" if label == speaker else "interviewer" for label in "AB"
+        }
+
+
+def test_a_stated_channel_is_the_candidate() -> None:
+    """Channels count from 1 in the order of the recording, not of who speaks first."""
+    utterances = talk(("L", "Hello."), ("R", "Good morning."))
+    found = [find_candidate(utterances, TWO_CHANNELS, stated)[0].speaker for stated in ("channel_1", "channel_2")]
+    assert found == ["R", "L"]
+
+
+def test_a_second_speaker_who_was_not_found_is_nobody() -> None:
+    """Where all words went to one voice, nobody takes the place of the speaker that the caller named."""
+    candidate, _ = find_candidate(talk(("A", "I am the only voice.")), Diarization((), ()), "second")
+    assert (candidate.speaker, candidate.source) == (None, "caller")
 
 
 def test_two_greetings_give_no_candidate() -> None:

@@ -113,6 +113,9 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     job_description: Annotated[str | None, typer.Option(help="Requirements of the role. @PATH reads a file.")] = None,
     language: Annotated[str | None, typer.Option(help="Spoken language, e.g. en. Default: detected.")] = None,
     speakers: Annotated[int | None, typer.Option(help="Number of speakers, if known.")] = None,
+    candidate: Annotated[
+        str | None, typer.Option(help="Who the candidate is: first or second to speak, channel_1 or channel_2.")
+    ] = None,
     rubric: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="File with your own rubric, YAML or JSON.")
     ] = None,
@@ -131,6 +134,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
         "job_description": _text(job_description),
         "language": language,
         "num_speakers": speakers,
+        "candidate": candidate,
         "rubric": _rubric(rubric),
         "metadata": dict(_pair(text) for text in metadata) if metadata else None,
     }

@@ -71,10 +71,10 @@ class RecruitScreen:
     ) -> dict[str, Any]:
         """Upload a recording. Returns `job_id`, `status`, `credits_charged`, `credits_remaining` and two URLs.
 
-        `options` are the form's other fields: `duration_s`, `job_description`, `num_speakers`, `language`, `words`,
-        `rubric` (your own, as a dict), `metadata` (a dict that is stored with the job). The request has an idempotency
-        key: a repeat after a lost response is neither charged nor run twice. Pass your own key to get the same
-        across processes.
+        `options` are the form's other fields: `duration_s`, `job_description`, `num_speakers`, `candidate` (`first` or
+        `second` to speak, `channel_1` or `channel_2`), `language`, `words`, `rubric` (your own, as a dict), `metadata`
+        (a dict that is stored with the job). The request has an idempotency key: a repeat after a lost response is
+        neither charged nor run twice. Pass your own key to get the same across processes.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         fields = _form({"role_title": role_title} | options)

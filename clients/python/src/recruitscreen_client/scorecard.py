@@ -17,6 +17,7 @@ SEVERITIES = {"high": "bold red", "medium": "yellow", "low": "dim"}
 NO_SCORE = {
     "not_asked": "not asked",
     "no_evidence": "asked, but no evidence",
+    "candidate_unknown": "candidate not certain",
 }
 
 
@@ -36,6 +37,7 @@ def _parts(job: dict[str, Any], *, transcript: bool) -> Iterator[RenderableType]
         if transcript:
             yield transcript_table(result)
         yield from speaker_lines(result)
+        yield from candidate_line(result)
         yield from assessment_parts(result["assessment"])
 
 
@@ -149,6 +151,23 @@ def speaker_lines(result: dict[str, Any]) -> list[Text]:
     if (coverage := metrics.get("coverage")) is not None:
         overall.append(f"words cover {coverage:.0%} of the speech")
     return [*lines, plain(" · ".join(overall), "dim")]
+
+
+def candidate_line(result: dict[str, Any]) -> list[Text]:
+    """Who the candidate is and how sure that is; what to do where it is not certain."""
+    candidate = result.get("candidate")
+    if candidate is None:
+        return []
+    if candidate["speaker"] is not None:
+        source = "as you said" if candidate["source"] == "caller" else f"{candidate['confidence']:.0%} sure"
+        return [plain(f"Candidate: {candidate['speaker']}, {source}.", "dim")]
+    if candidate["source"] == "caller":
+        return [plain("The speaker that you named as the candidate was not found. Nothing was scored.", "yellow")]
+    sure = f"{candidate['confidence']:.0%} sure, {candidate['min_confidence']:.0%} is needed"
+    return [
+        plain(f"It is not certain who the candidate is ({sure}). Nothing was scored. ", "yellow")
+        + plain("Submit again with --candidate first or --candidate second.", "yellow")
+    ]
 
 
 def speaker_line(label: str, result: dict[str, Any]) -> Text:

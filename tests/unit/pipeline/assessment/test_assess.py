@@ -90,6 +90,16 @@ def test_a_competency_that_was_not_asked_gets_no_score() -> None:
     assert "And a team?" in result.questions_for_next_round
 
 
+def test_nothing_is_scored_where_the_candidate_is_not_known() -> None:
+    """Every score is null with its reason, and the summary says what to do. No model is asked."""
+    model = LengthModel()
+    result = run(replace(interview(), candidate=None), model)
+    assert {(score.score, score.reason) for score in result.scores.values()} == {(None, "candidate_unknown")}
+    assert result.recommendation == "insufficient_evidence"
+    assert "say with `candidate` who it is" in result.summary
+    assert model.prompts == []
+
+
 def test_a_competency_that_was_hardly_answered_gets_no_score() -> None:
     """Its reason is `no_evidence`."""
     score = run(interview(answer="A lock, fixed.")).scores["problem_solving"]
