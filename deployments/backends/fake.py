@@ -93,7 +93,7 @@ class _Fake:
 
 
 class FakeTranscriber(_Fake):
-    """Returns two words per second."""
+    """Returns two words per second; none where the recording is silent."""
 
     def run(self, request: TranscriptionRequest, progress: Progress) -> Transcription:
         """See `Backend.run`."""
@@ -101,7 +101,7 @@ class FakeTranscriber(_Fake):
         if self._fail == "language":
             raise LanguageUnsupported
         self._work(progress, audio.duration_s)
-        beats = range(int(audio.duration_s * 2))
+        beats = range(int(audio.duration_s * 2) if audio.samples.any() else 0)
         share = beats[len(beats) * part.index // part.of : len(beats) * (part.index + 1) // part.of]
         words = tuple(Word(i / 2, i / 2 + 0.4, f"word{i}") for i in share)
         return Transcription(words, request.language or "en", audio.duration_s / part.of, audio.duration_s / part.of)

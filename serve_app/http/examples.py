@@ -23,6 +23,7 @@ RESULT: dict[str, Any] = {
         ],
         "warnings": [],
     },
+    "no_speech": False,
     "language": "en",
     "transcript": TRANSCRIPT,
     "candidate": {"speaker": "SPEAKER_01", "confidence": 0.98, "source": "guess", "min_confidence": 0.75},

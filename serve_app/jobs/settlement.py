@@ -2,7 +2,7 @@
 
 | Ending | Credits |
 |---|---|
-| `complete` | kept |
+| `complete` | kept; refunded when no speech was recognised |
 | `requeue_or_fail` | kept while the job can still run; refunded at once when a retry cannot help |
 | `cancel` | released if no model had begun to work on the recording |
 | `erase_expired`, `erase` | refunded if the job failed: it can no longer be retried |
@@ -24,13 +24,21 @@ from serve_app.jobs.lifecycle import TERMINAL, Claim, Note
 from serve_app.jobs.models import Job, JobState, price_of
 from serve_app.settings import Settings
 
+NO_SPEECH = "no speech was recognised"
+
 
 async def complete(session: AsyncSession, claim: Claim, result: dict[str, Any], retention_s: float) -> None:
-    """Store the result, and keep it for `retention_s` seconds. Raises `LeaseLost`."""
+    """Store the result, and keep it for `retention_s` seconds. Returns the price when no speech was recognised.
+
+    Raises `LeaseLost`.
+    """
+    no_speech = result.get("no_speech")
     await lifecycle.transition(
         session, claim.job.id, JobState.COMPLETED, seen=claim.version, result=result, blob=None,
-        expires_at=lifecycle.after(retention_s),
+        expires_at=lifecycle.after(retention_s), note=Note(NO_SPEECH if no_speech else None),
     )  # fmt: skip
+    if no_speech:
+        await _return_credits(session, claim.job, EntryKind.REFUND, NO_SPEECH)
 
 
 async def requeue_or_fail(

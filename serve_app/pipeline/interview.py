@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from serve_app.pipeline import audio
 from serve_app.pipeline.alignment import align
+from serve_app.pipeline.assessment.no_speech import assessment_without_speech, has_speech
 from serve_app.pipeline.exports import to_rows
 from serve_app.pipeline.metrics import talk_metrics
 from serve_app.pipeline.ports import ModelPool, Observer
@@ -80,11 +81,14 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
         rubric=interview.rubric,
         job_description=interview.job_description,
     )
-    assessment = await stages.run("assessment", Assessment, lambda: pool.run(request, journal))
+    assessment = assessment_without_speech(interview.rubric)
+    if speech := has_speech(transcription):
+        assessment = await stages.run("assessment", Assessment, lambda: pool.run(request, journal))
     metrics = talk_metrics(utterances, diarization, transcription)
     return {
         "duration_s": round(interview.duration_s, 1),
         "input": asdict(await _input_report(interview, stages)),
+        "no_speech": not speech,
         "language": transcription.language,
         "transcript": to_rows(utterances, words=interview.words),
         "candidate": asdict(candidate),

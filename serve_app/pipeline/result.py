@@ -18,6 +18,8 @@ class InterviewResult(TypedDict):
 
     duration_s: float
     input: InputReport
+    no_speech: bool
+    """Whether no speech was recognised. Then nothing is scored, and the credits are returned."""
     language: str
     transcript: list[Row]
     candidate: Candidate

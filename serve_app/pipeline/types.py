@@ -257,7 +257,7 @@ class CompetencyScore:
     rationale: str
     evidence: tuple[Evidence, ...] = ()
     confidence: float | None = None
-    reason: Literal["not_asked", "no_evidence", "candidate_unknown"] | None = None
+    reason: Literal["not_asked", "no_evidence", "candidate_unknown", "no_speech"] | None = None
     spread: int = 0
     stable: bool = True
 

@@ -43,13 +43,22 @@ async def new_customer(database: Database, credits_: int = 100, scope: str = "al
     return Customer(account.id, issued.secret)
 
 
+def silence(seconds: float) -> bytes:
+    """A mono 16-bit WAV file without any sound."""
+    return _wav(bytes(2 * int(seconds * 16_000)), 16_000)
+
+
 def tone(seconds: float, rate: int = 16_000) -> bytes:
     """A mono 16-bit WAV file of a 440 Hz tone: it decodes, and contains no speech."""
+    samples = (int(8000 * math.sin(2 * math.pi * 440 * n / rate)) for n in range(int(seconds * rate)))
+    return _wav(b"".join(struct.pack("<h", sample) for sample in samples), rate)
+
+
+def _wav(samples: bytes, rate: int) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate)
-        samples = (int(8000 * math.sin(2 * math.pi * 440 * n / rate)) for n in range(int(seconds * rate)))
-        out.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+        out.writeframes(samples)
     return file.getvalue()

@@ -14,9 +14,9 @@ from serve_app.jobs.models import Job, JobState
 from serve_app.pipeline.types import ROLES
 from serve_app.services import Services
 from serve_app.sweeper import Sweeper
-from tests.support.calls import error, stream, submit
+from tests.support.calls import JOBS, error, stream, submit
 from tests.support.fakes import local_pool
-from tests.support.world import Customer, new_customer
+from tests.support.world import Customer, new_customer, silence
 
 
 async def test_a_finished_job_shows_its_result(
@@ -27,6 +27,7 @@ async def test_a_finished_job_shows_its_result(
     await Executor(services, pool).run_next()
     job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
     assert job["status"] == "completed"
+    assert job["result"]["no_speech"] is False
     assert job["result"].keys() >= {"duration_s", "transcript", "metrics", "assessment"}
     assert job["result"]["transcript"][0].keys() == {"start", "end", "speaker", "text"}
     assert job["result"]["metrics"].keys() >= {"talk_ratio", "interruptions"}
@@ -34,6 +35,34 @@ async def test_a_finished_job_shows_its_result(
         "summary", "recommendation", "scores", "highlights", "red_flags", "questions_for_next_round",
         "submittal_note", "model",
     }  # fmt: skip
+
+
+async def test_a_recording_without_speech_says_so_and_costs_nothing(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """It completes with `no_speech` as every reason; the assessor is not asked, the charge is refunded."""
+    files = {"file": ("call.wav", silence(3))}
+    submitted = await client.post(JOBS, data={"role_title": "Engineer"}, files=files, headers=customer.headers)
+    job_id = submitted.json()["job_id"]
+    await Executor(services, pool).run_next()
+    job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
+    assert (job["status"], job["credits_charged"], job["credits_returned"]) == ("completed", 1, 1)
+    assert job["result"]["no_speech"] is True
+    assert job["result"]["transcript"] == []
+    assessment = job["result"]["assessment"]
+    assert {(score["score"], score["reason"]) for score in assessment["scores"].values()} == {(None, "no_speech")}
+    assert {score["rationale"] for score in assessment["scores"].values()} == {
+        "No speech was recognised in the recording."
+    }
+    assert (assessment["recommendation"], assessment["model"]) == ("insufficient_evidence", "none")
+    assert "assessment" not in job["result"]["usage"]["stages"]
+    assert await balance(client, customer) == {"balance": 100, "held": 0, "refundable": 0}
+    moved = (await client.get("/v1/credits/ledger", headers=customer.headers)).json()["data"][0]
+    assert (moved["kind"], moved["reason"]) == ("refund", "no speech was recognised")
+    _, _, last = (await stream(client, customer, job_id))[-1]
+    assert (last["status"], last["detail"]) == ("completed", "no speech was recognised")
+    text = await client.get(f"/v1/jobs/{job_id}/transcript?format=txt", headers=customer.headers)
+    assert text.status_code == 200
 
 
 async def finished(client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer) -> str:

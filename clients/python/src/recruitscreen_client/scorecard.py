@@ -18,6 +18,7 @@ NO_SCORE = {
     "not_asked": "not asked",
     "no_evidence": "asked, but no evidence",
     "candidate_unknown": "candidate not certain",
+    "no_speech": "no speech was recognised",
 }
 
 
