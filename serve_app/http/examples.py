@@ -7,7 +7,13 @@ JOB_ID = "job_9f2c81d4a0b34e7f9d21"
 KEY_ID = "key_5d1e07c2b9f84a63e210"
 URLS = {"status_url": f"/v1/jobs/{JOB_ID}", "events_url": f"/v1/jobs/{JOB_ID}/events"}
 TOKEN = "ImpvYl85ZjJjODFkNGEwYjM0ZTdmOWQyMSI.aSQ7Gg.3Jm0b1xq2u"  # noqa: S105 - invented
-EVIDENCE = {"quote": "I compared the traces and found the lock.", "start": 21.4, "end": 24.0, "speaker": "SPEAKER_01"}
+EVIDENCE = {
+    "quote": "I compared the traces and found the lock.",
+    "start": 21.4,
+    "end": 24.0,
+    "speaker": "SPEAKER_01",
+    "doubtful": [{"start": 22.9, "end": 23.3, "text": "traces", "confidence": 0.44}],
+}
 
 SUBMITTED = {"job_id": JOB_ID, "status": "queued", "credits_charged": 7, "credits_remaining": 93, **URLS}
 TRANSCRIPT = [

@@ -240,6 +240,16 @@ class Rubric:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtfulWord:
+    """A word that the recogniser is not sure of. `confidence` is its own, 0 to 1."""
+
+    start: float
+    end: float
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """A verbatim quote with its times and speaker."""
 
@@ -247,6 +257,8 @@ class Evidence:
     start: float
     end: float
     speaker: str
+    doubtful: tuple[DoubtfulWord, ...] = ()
+    """Words of the quote that the recogniser is not sure of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +269,7 @@ class CompetencyScore:
     rationale: str
     evidence: tuple[Evidence, ...] = ()
     confidence: float | None = None
-    reason: Literal["not_asked", "no_evidence", "candidate_unknown", "no_speech"] | None = None
+    reason: Literal["not_asked", "no_evidence", "candidate_unknown", "negation_in_doubt", "no_speech"] | None = None
     spread: int = 0
     stable: bool = True
 

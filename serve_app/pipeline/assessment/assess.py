@@ -18,10 +18,11 @@ from serve_app.pipeline.assessment.passages import (
     is_relevant,
     relevant_part,
     relevant_passages,
+    with_doubtful_negations,
     without_doubtful,
 )
 from serve_app.pipeline.assessment.ports import LanguageModel, WordTagger
-from serve_app.pipeline.assessment.quotes import QuoteIndex
+from serve_app.pipeline.assessment.quotes import QuoteIndex, evidence_of
 from serve_app.pipeline.assessment.text import split_utterances
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import Assessment, AssessmentRequest, Competency, CompetencyScore
@@ -30,6 +31,7 @@ MAX_PASSAGES = 2
 """Passages that a model reads for one competency, however long the interview is."""
 
 
+DOUBTFUL_NEGATION = "The recogniser is not sure whether this was said or its opposite. Listen to it."
 CANDIDATE_UNKNOWN = CompetencyScore(
     None, "It is not certain which speaker is the candidate, so nothing is scored.", reason="candidate_unknown"
 )
@@ -44,7 +46,11 @@ def assess(request: AssessmentRequest, model: LanguageModel, tagger: WordTagger,
     judge, scores = judge_for(model, job_description.job_background(request)), dict[str, CompetencyScore]()
     unknown = not candidate and bool(conversation)
     for number, competency in enumerate(rubric.competencies, start=1):
-        scores[competency.slug] = CANDIDATE_UNKNOWN if unknown else _score(competency, passages, quotes, judge, model)
+        scores[competency.slug] = (
+            CANDIDATE_UNKNOWN
+            if unknown
+            else _in_doubt(competency, passages, candidate) or _score(competency, passages, quotes, judge, model)
+        )
         progress(0.9 * number / len(rubric.competencies))
     flags = report.red_flags(conversation, candidate)
     recommendation = report.recommend(scores, flags)
@@ -65,6 +71,16 @@ def assess(request: AssessmentRequest, model: LanguageModel, tagger: WordTagger,
         rubric_version=rubric.version,
         prompt_version=rubric.prompt_version,
     )
+
+
+def _in_doubt(competency: Competency, passages: Sequence[Passage], candidate: str) -> CompetencyScore | None:
+    """Return a null score, with the sentences, where only those with a doubtful negation are about the competency."""
+    if relevant_passages(competency, passages):
+        return None
+    parts = relevant_passages(competency, map(with_doubtful_negations, passages))
+    sentences = [sentence for part in parts for sentence in part.sentences if sentence.negation_in_doubt]
+    evidence = tuple(evidence_of(sentence.words, candidate) for sentence in sentences[:MAX_PASSAGES])
+    return CompetencyScore(None, DOUBTFUL_NEGATION, evidence, reason="negation_in_doubt") if evidence else None
 
 
 def _score(

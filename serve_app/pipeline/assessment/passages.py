@@ -57,7 +57,7 @@ def find_passages(conversation: Iterable[SplitUtterance], candidate: str) -> tup
             passages.append(_passage(question, answer))
             question, answer = [], []
         # Drop untrusted sentences here, too: diarization may assign the candidate's words to another speaker.
-        question += [sentence.text for sentence in sentences if sentence.trusted]
+        question += [sentence.text for sentence in sentences if sentence.trusted or sentence.negation_in_doubt]
     return (*passages, _passage(question, answer)) if answer else tuple(passages)
 
 
@@ -70,6 +70,12 @@ def without_doubtful(passage: Passage) -> Passage:
     return replace(
         passage, sentences=tuple(sentence for sentence in passage.sentences if not sentence.verdict.doubtful)
     )
+
+
+def with_doubtful_negations(passage: Passage) -> Passage:
+    """Return the passage as it would be if the recogniser were sure of every negation."""
+    sentences = (replace(one, trusted=True) if one.negation_in_doubt else one for one in passage.sentences)
+    return replace(passage, sentences=tuple(sentences))
 
 
 def relevant_passages(competency: Competency, passages: Iterable[Passage]) -> tuple[Passage, ...]:

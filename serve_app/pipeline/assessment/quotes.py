@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from serve_app.pipeline.assessment.doubtful_words import doubtful_words
 from serve_app.pipeline.assessment.text import Sentence, SplitUtterance
 from serve_app.pipeline.sentences import join
 from serve_app.pipeline.types import Evidence, Word
@@ -27,7 +28,13 @@ class QuoteIndex:
         if not matches:
             return None
         words = min(matches, key=lambda words: abs(words[0].start - near))
-        return Evidence(join(words), round(words[0].start, 2), round(words[-1].end, 2), self._speaker)
+        return evidence_of(words, self._speaker)
+
+
+def evidence_of(words: Sequence[Word], speaker: str) -> Evidence:
+    """Return a speaker's words as evidence, with those that the recogniser is not sure of."""
+    start, end = round(words[0].start, 2), round(words[-1].end, 2)
+    return Evidence(join(words), start, end, speaker, doubtful_words(words))
 
 
 class _Run:

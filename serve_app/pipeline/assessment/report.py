@@ -13,7 +13,7 @@ from typing import Any, Literal
 from serve_app.pipeline.assessment.job_description import escape, job_background
 from serve_app.pipeline.assessment.ports import LanguageModel
 from serve_app.pipeline.assessment.protected_attributes import protected_attribute
-from serve_app.pipeline.assessment.quotes import letters_of
+from serve_app.pipeline.assessment.quotes import evidence_of, letters_of
 from serve_app.pipeline.assessment.text import Sentence, SplitUtterance
 from serve_app.pipeline.types import AssessmentRequest, Competency, CompetencyScore, Evidence, RedFlag, Rubric
 
@@ -74,7 +74,7 @@ def red_flags(conversation: Iterable[SplitUtterance], candidate: str) -> tuple[R
 
 def _flag(sentence: Sentence, speaker: str, candidate: str) -> RedFlag:
     """Severity is low for other speakers than the candidate: the label may be wrong."""
-    evidence = (Evidence(sentence.text, round(sentence.start, 2), round(sentence.end, 2), speaker),)
+    evidence = (evidence_of(sentence.words, speaker),)
     severity = sentence.verdict.severity or "low"
     if speaker != candidate:
         return RedFlag(OTHER_SPEAKER_FLAG, "low", evidence)
@@ -114,7 +114,7 @@ def write_texts(
     }
     context = PROMPT.format(job=job_background(request), facts=escape(json.dumps(facts, ensure_ascii=False, indent=1)))
     written = model.write(context, ASK, SCHEMA, 500)
-    quotes = [evidence.quote for score in scores.values() for evidence in score.evidence]
+    quotes = [evidence.quote for score in scores.values() for evidence in _supporting(score)]
     return Texts(
         *(
             text if _may_be_shown(text, quotes) else fallback
@@ -163,9 +163,14 @@ ASK = """
 def _findings(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> list[dict[str, Any]]:
     return [
         {"competency": c.name, "score": scores[c.slug].score, "why": scores[c.slug].rationale,
-         "quotes": [evidence.quote for evidence in scores[c.slug].evidence]}
+         "quotes": [evidence.quote for evidence in _supporting(scores[c.slug])]}
         for c in rubric.competencies
     ]  # fmt: skip
+
+
+def _supporting(score: CompetencyScore) -> Sequence[Evidence]:
+    """The evidence of a score. Without a score, it only shows what is in doubt."""
+    return score.evidence if score.score is not None else ()
 
 
 def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:

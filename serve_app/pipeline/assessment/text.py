@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from serve_app.pipeline.assessment.doubtful_words import negation_in_doubt
 from serve_app.pipeline.assessment.injection.patterns import is_instruction
 from serve_app.pipeline.assessment.injection.policy import InjectionPolicy, InjectionVerdict
 from serve_app.pipeline.assessment.injection.spans import combine, split_at_injections, tag_sentences
@@ -32,9 +33,12 @@ class Sentence:
     start: float
     end: float
     trusted: bool
-    """False where the recogniser may have invented a word, or where the sentence may address the assessor."""
+    """False where the recogniser may have invented a word or got a negation wrong, or where the sentence may address
+    the assessor."""
     words: tuple[Word, ...] = ()
     verdict: InjectionVerdict = NO_VERDICT
+    negation_in_doubt: bool = False
+    """Whether it would be trusted if the recogniser were surer of a negation."""
 
 
 class SplitUtterance(NamedTuple):
@@ -83,7 +87,9 @@ def _flag_halves(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
     for index, pair in enumerate(pairwise(checked)):
         texts = [sentence.text for sentence in pair]
         if is_instruction(" ".join(texts)) and not any(map(is_instruction, texts)):
-            checked[index : index + 2] = [replace(half, trusted=False, verdict=HALF_INSTRUCTION) for half in pair]
+            checked[index : index + 2] = [
+                replace(half, trusted=False, verdict=HALF_INSTRUCTION, negation_in_doubt=False) for half in pair
+            ]
     return tuple(checked)
 
 
@@ -104,8 +110,9 @@ def words_of(utterance: Utterance) -> tuple[Word, ...]:
 
 
 def _sentence(words: Sequence[Word], verdict: InjectionVerdict) -> Sentence:
-    trusted = verdict.may_be_judged and not any(word.suspect for word in words)
-    return Sentence(join(words), words[0].start, words[-1].end, trusted, tuple(words), verdict)
+    sound = verdict.may_be_judged and not any(word.suspect for word in words)
+    in_doubt = sound and negation_in_doubt(words)
+    return Sentence(join(words), words[0].start, words[-1].end, sound and not in_doubt, tuple(words), verdict, in_doubt)
 
 
 def _cut_long(words: Sequence[Word]) -> Iterable[Sequence[Word]]:

@@ -19,7 +19,13 @@ from serve_app.verticals.rubric import CallerRubric
 from tests.unit.client.test_client import JOB, LIFE, SUBMITTED, Answer, Server, frame, ok, page, refusal, stream
 from tests.unit.verticals.test_rubric import OWN
 
-EVIDENCE = {"quote": "I moved [red]that[/red] report \x1b[2J", "start": 3661.0, "end": 3665.0, "speaker": "SPEAKER_01"}
+EVIDENCE = {
+    "quote": "I moved [red]that[/red] report \x1b[2J",
+    "start": 3661.0,
+    "end": 3665.0,
+    "speaker": "SPEAKER_01",
+    "doubtful": [{"start": 3661.2, "end": 3661.6, "text": "moved", "confidence": 0.41}],
+}
 RESULT: dict[str, Any] = {
     "duration_s": 109.4,
     "input": {
@@ -127,9 +133,9 @@ def test_the_scorecard_shows_what_a_judgement_rests_on() -> None:
     for piece in (
         "completed  recruitscreen, 1:49, 2 credits", "Why are you interested?", "interruptions 1",
         "SPEAKER_00 interviewer  41% of the talk", "words cover 97% of the speech", "Solid on production work.",
-        "Problem solving", "●●●●○ 4 ?", "Measured first.", "1:01:01 “I moved", "Leadership", "not asked",
-        "Found a locked table.", "low: Vague dates", "A plain flag", "Who wrote the report?", "A careful engineer.",
-        "Judged by fake-assessor · rubric 1",
+        "Problem solving", "●●●●○ 4 ?", "Measured first.", "1:01:01 “I moved", "(unsure: “moved”)",
+        "Leadership", "not asked", "Found a locked table.", "low: Vague dates", "A plain flag", "Who wrote the report?",
+        "A careful engineer.", "Judged by fake-assessor · rubric 1",
     ):  # fmt: skip
         assert piece in result.stdout, piece
 

@@ -19,6 +19,7 @@ NO_SCORE = {
     "no_evidence": "asked, but no evidence",
     "candidate_unknown": "candidate not certain",
     "no_speech": "no speech was recognised",
+    "negation_in_doubt": "negation in doubt",
 }
 
 
@@ -118,8 +119,17 @@ def reasons(score: dict[str, Any]) -> RenderableType:
 
 
 def quotes(evidence: Any) -> list[Text]:
-    """Evidence as lines: time and quote."""
-    return [plain(f"{clock(each['start'])} ", "cyan") + plain(f"“{each['quote']}”", "italic") for each in evidence]
+    """Evidence as lines: time, quote, and the words of it that the recogniser is not sure of."""
+    return [
+        plain(f"{clock(each['start'])} ", "cyan") + plain(f"“{each['quote']}”", "italic") + doubts(each)
+        for each in evidence
+    ]
+
+
+def doubts(evidence: dict[str, Any]) -> Text:
+    """The words of a quote that the recogniser is not sure of; nothing if there are none."""
+    unsure = ", ".join(f"“{word['text']}”" for word in evidence.get("doubtful", ()))
+    return plain(f" (unsure: {unsure})", "yellow") if unsure else Text()
 
 
 def flag(each: dict[str, Any] | str) -> RenderableType:
