@@ -57,5 +57,5 @@ def build_services(settings: Settings, dispatcher: Dispatcher, roster: list[Rost
         submitter=Submitter(database, blobs, dispatcher, languages),
         limiter=RateLimiter(settings.redis_url),
         roster=roster,
-        pool=PoolView(database, roster, queries.queue_depths),
+        pool=PoolView(database, roster, queries.queue_depths, bus),
     )

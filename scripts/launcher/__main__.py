@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 from recruitscreen_client import RecruitScreenError
 from rich.console import Console
+from rich.markup import escape
 
 from scripts.launcher.first_account import first_key
 from scripts.launcher.sample_job import run_sample
 from scripts.launcher.stack import PRODUCTION, Options, Stack, StartFailed, production_environment
+from scripts.launcher.watch import adopt_orphans
 from serve_app.settings import ROOT
 
 console = Console()
@@ -33,11 +35,12 @@ def run(  # noqa: PLR0913 — the options of the command line
     began = time.monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    adopt_orphans()
     options = Options(folder.resolve(), port, ray_dashboard_port, profile=profile)
     if production:
         options = replace(options, config=PRODUCTION, environment=production_environment())
     try:
-        with Stack(options, say=lambda line: console.print(f"[dim]{line} …[/]")) as stack:
+        with Stack(options, say=lambda line: console.print(f"[dim]{escape(line)} …[/]")) as stack:
             quickstart = write_quickstart(stack, options.folder / "quickstart.json")
             console.print(f"Ready after {time.monotonic() - began:.0f} s.")
             if sample:

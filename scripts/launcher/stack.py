@@ -22,7 +22,8 @@ import httpx
 import psutil
 import yaml
 
-from scripts.launcher.embedded import free_port, postgres, valkey
+from scripts.launcher.embedded import Postgres, Server, Valkey, free_port, running
+from scripts.launcher.watch import Watch
 from serve_app.migrate import migrate
 from serve_app.settings import ROOT, Paths
 
@@ -93,15 +94,19 @@ class Stack:
         self._deploy()
 
     def _connections(self) -> dict[str, str]:
-        """URLs of PostgreSQL and Valkey: from the environment, or of embedded servers."""
-        database, redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
-        if not database:
-            self._say("Starting the embedded PostgreSQL (DATABASE_URL is unset)")
-            database = self._parts.enter_context(postgres(self.options.folder / "postgres"))
-        if not redis:
-            self._say("Starting the embedded Valkey (REDIS_URL is unset)")
-            redis = self._parts.enter_context(valkey())
-        return {"DATABASE_URL": database, "REDIS_URL": redis}
+        """URLs of PostgreSQL and Valkey: from the environment, or of embedded servers, which are watched."""
+        urls = {name: os.environ.get(name) or "" for name in ("DATABASE_URL", "REDIS_URL")}
+        embedded: dict[str, Server] = {
+            "DATABASE_URL": Postgres(self.options.folder / "postgres"), "REDIS_URL": Valkey(),
+        }  # fmt: skip
+        watched = []
+        for variable, server in embedded.items():
+            if not urls[variable]:
+                self._say(f"Starting the embedded {server.name} ({variable} is unset)")
+                urls[variable] = self._parts.enter_context(running(server)).url
+                watched.append(server)
+        self._parts.enter_context(Watch(watched, self._say))
+        return urls
 
     def _deploy(self) -> None:
         """Deploy as `serve deploy` does, and wait until the API answers."""

@@ -187,7 +187,7 @@ RESPONSES: dict[str, Any] = {
     "create_key": NEW_KEY,
     "rotate_key": NEW_KEY,
     "get_models_status": POOL,
-    "get_health": {"status": "ok"},
+    "get_health": {"status": "ok", "reason": None},
 }
 """Successful responses by operation id. Operations without a body have none."""
 

@@ -13,6 +13,7 @@ POLL_FORGOTTEN_S = 3600
 START_LATE_S = 15
 """A replica's process starts in 2 to 3 s on an idle machine."""
 MEMORY_LATE_S = 5
+WITHOUT_REDIS = "Redis does not answer: event streams are slower, and requests are not limited"
 GOOD = frozenset({"HEALTHY", "UPDATING", "UPSCALING", "DOWNSCALING"})
 
 

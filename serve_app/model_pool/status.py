@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.model_pool import health
 from serve_app.model_pool.models import ModelDevice, ModelLoad, ModelReplica, ModelState, ProcessStart, ServeDeployment
 from serve_app.storage.database import Database
+from serve_app.storage.redis import Bus
 
 RECENT = 20
 """Statistics of a model cover this many of its latest loads and process starts."""
@@ -110,8 +111,12 @@ class PoolStatus:
 class PoolView:
     """Caches the status for half a second: the status needs no key, so anybody may poll it."""
 
-    def __init__(self, database: Database, roster: list[RosterEntry], queue_depths: QueueDepths | None = None) -> None:
+    def __init__(
+        self, database: Database, roster: list[RosterEntry], queue_depths: QueueDepths | None = None,
+        bus: Bus | None = None,
+    ) -> None:  # fmt: skip
         self._database = database
+        self._bus = bus
         self._roster = roster
         self._queue_depths = queue_depths
         self._reading = asyncio.Lock()
@@ -124,9 +129,16 @@ class PoolView:
             if self._cached is None or time.monotonic() - self._read_at > CACHE_S:
                 async with self._database.transaction() as session:
                     queued = await self._queue_depths(session) if self._queue_depths else {}
-                    self._cached = await get_status(session, self._roster, queued)
+                    status = await get_status(session, self._roster, queued)
+                self._cached = await self._with_bus(status)
                 self._read_at = time.monotonic()
             return self._cached
+
+    async def _with_bus(self, status: PoolStatus) -> PoolStatus:
+        if self._bus is None or await self._bus.answers():
+            return status
+        reasons = [status.reason, health.WITHOUT_REDIS] if status.reason else [health.WITHOUT_REDIS]
+        return replace(status, degraded=True, reason="; ".join(filter(None, reasons)))
 
 
 async def get_status(

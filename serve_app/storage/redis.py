@@ -17,6 +17,7 @@ PREFIX = "recruitscreen:"
 RECONNECT_S = 1.0
 PUBLISH_S = 2.0
 """Longest wait for Redis to take a message. A stopped Redis must not hold up requests."""
+ANSWER_S = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +36,14 @@ class Bus:
             async with asyncio.timeout(PUBLISH_S):
                 for topic in dict.fromkeys(topics):
                     await self._redis.publish(PREFIX + topic, b"")
+
+    async def answers(self) -> bool:
+        """Whether Redis answers within a second."""
+        with suppress(RedisError, OSError):
+            async with asyncio.timeout(ANSWER_S):
+                await self._redis.ping()
+                return True
+        return False
 
     @asynccontextmanager
     async def waiting_for(self, topic: str) -> AsyncIterator[asyncio.Event]:

@@ -156,7 +156,7 @@ async def test_a_stream_ends_with_the_database_and_is_resumed(outage: Outage) ->
 
 
 async def test_a_stopped_redis_holds_up_no_request(outage: Outage) -> None:
-    """Requests are served without rate limits and wake-ups."""
+    """Requests are served without rate limits and wake-ups; health and pool say that they are degraded."""
     assert (await outage.call("GET", "/v1/jobs")).status_code == 200
     port = outage.services.settings.redis_url.rpartition(":")[2].partition("/")[0]
     servers = [
@@ -164,6 +164,10 @@ async def test_a_stopped_redis_holds_up_no_request(outage: Outage) -> None:
     ]
     assert servers
     with stopped(servers):
+        for path, key in (("/healthz", "status"), ("/v1/models/status", "degraded")):
+            state = (await outage.call("GET", path)).json()
+            assert state[key] in {"degraded", True}
+            assert "Redis does not answer" in state["reason"]
         began = time.monotonic()
         assert (await outage.call("POST", JOBS)).status_code == 202
         assert time.monotonic() - began < 8
