@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from deployments.backends import SIDE_BY_SIDE, Backend, create, preload
 from deployments.weights import Strict, Weights
+from serve_app.pipeline.types import ROLES
 from serve_app.settings import Paths
 
 
@@ -69,7 +70,8 @@ class Profile(Strict):
 def load_profile(name_or_path: str | Path) -> Profile:
     """Read a profile by name (`embedded`) or by path (`/etc/recruitscreen/models.yaml`).
 
-    Names are looked up in `Paths.profiles_dir`. Raises `ValueError` for an unknown name or an invalid file.
+    `extends: NAME` in the file takes the roles that it leaves out from another profile. Names are looked up in
+    `Paths.profiles_dir`. Raises `ValueError` for an unknown name or an invalid file.
     """
     folder, path = Paths().profiles_dir, Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
@@ -78,6 +80,11 @@ def load_profile(name_or_path: str | Path) -> Profile:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise ValueError(f"no model profile {str(name_or_path)!r}; choose one of {known}, or give a .yaml file")
     try:
-        return Profile.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        roles = yaml.safe_load(path.read_text("utf-8"))
+        base = roles.pop("extends", None) if isinstance(roles, dict) else None
+        if base is not None:
+            inherited = load_profile(base)
+            roles = {role: getattr(inherited, role) for role in ROLES} | roles
+        return Profile.model_validate(roles)
     except ValidationError as exc:
         raise ValueError(f"{path.name} is not a model profile: {exc}") from exc

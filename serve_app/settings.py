@@ -1,5 +1,6 @@
 """The only reader of the environment. Everything else receives a `Settings`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,11 @@ class Paths(BaseSettings):
     run_dir: Path = Field(default=ROOT / ".run", description="Folder of `make run`: data, logs, and notes on them.")
     cache_dir: Path = Field(
         default=ROOT / ".run" / "cache", description="Folder of files that can be made again, e.g. unpacked weights."
+    )
+
+    weights_dir: Path = Field(
+        default=Path(sys.prefix) / "share" / "recruitscreen" / "weights",
+        description="Folder of weights that were joined from the parts in several packages.",
     )
 
     @property

@@ -51,13 +51,14 @@ BACKENDS = {
     "faster_whisper": "deployments.backends.asr.faster_whisper:FasterWhisper",
     "pyannote": "deployments.backends.diarizer.pyannote:Pyannote",
     "transformers_llm": "deployments.backends.assessor.transformers_llm:TransformersLLM",
+    "llama_cpp": "deployments.backends.assessor.llama_cpp:LlamaCpp",
     "openai_llm": "deployments.backends.assessor.openai_llm:OpenAILLM",
     "fake_transcriber": "deployments.backends.fake:FakeTranscriber",
     "fake_diarizer": "deployments.backends.fake:FakeDiarizer",
     "fake_assessor": "deployments.backends.fake:FakeAssessor",
 }
 
-LANGUAGE_MODELS = {"transformers_llm", "openai_llm"}
+LANGUAGE_MODELS = {"transformers_llm", "llama_cpp", "openai_llm"}
 """Language models. `create` puts the assessment flow and the injection tagger around them: see `assessor.Assessor`."""
 SIDE_BY_SIDE = {"openai_llm"}
 """Backends whose calls may run in several threads: an endpoint batches the requests of all its callers."""

@@ -53,6 +53,7 @@ REAL = {
     "faster_whisper": Case(default("asr"), transcription),
     "pyannote": Case(default("diarizer"), diarization),
     "transformers_llm": Case(default("assessor"), assessment),
+    "llama_cpp": Case(default("assessor").model_copy(update={"backend": "llama_cpp"}), assessment),
 }
 SHORT_STEPS = {"pyannote"}
 """Reports after every half second of work, and repeats no report."""

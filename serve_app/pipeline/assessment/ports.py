@@ -43,3 +43,16 @@ class Weigher(LanguageModel, Protocol):
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         """Mean log-likelihood per token (natural log) of each option as the continuation of the prompt."""
         ...
+
+
+class Checker(LanguageModel, Protocol):
+    """A language model that answers yes/no questions about a text with log-odds."""
+
+    def log_odds(self, context: str, asks: Sequence[str], preamble: str = "") -> list[float]:
+        """Return log P(yes) - log P(no) (natural log) of the first word of the answer to each question.
+
+        The prompt is a user's turn of preamble, context and one question. The context is read once for all of them. The
+        preamble, such as worked examples, must hold nothing of an interview: what is computed for it is kept between
+        interviews.
+        """
+        ...
