@@ -154,7 +154,7 @@ def rotate_key(
         int, typer.Option(min=0, max=MOST_DAYS * 24 * 3600, help="Seconds until the old key ends.")
     ] = 24 * 3600,
 ) -> None:
-    """Create a key with the same scope, name and cap, end the old one, and print the new key once."""
+    """Create a key with the same scope, name, cap and end, end the old one, and print the new key once."""
 
     async def work(session: AsyncSession) -> str:
         await accounts.get_account(session, account_id)

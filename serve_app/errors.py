@@ -82,13 +82,19 @@ class InsufficientCredits(RecruitScreenError):
     status = 402
     default = "Credit balance exhausted. Subscribe to continue."
 
-    def __init__(self, message: str = "", credits_needed: int = 0) -> None:
-        super().__init__(message, credits_needed)
+    def __init__(self, message: str = "", credits_needed: int = 0, credits_remaining: int | None = None) -> None:
+        super().__init__(message, credits_needed, credits_remaining)
 
     @property
     def credits_needed(self) -> int:
         """Price of the refused job in credits."""
         return int(self.args[1])
+
+    @property
+    def credits_remaining(self) -> int | None:
+        """Credits of the account. None where they are not what is missing."""
+        remaining: int | None = self.args[2]
+        return remaining
 
 
 class KeyCapReached(InsufficientCredits):

@@ -57,9 +57,10 @@ async def charge(session: AsyncSession, price: Price, reason: str) -> int:
 
     Raises `InsufficientCredits` or `KeyCapReached`, and then charges nothing.
     """
-    remaining = await balance(session, price.account_id) - price.credits
+    before = await balance(session, price.account_id)
+    remaining = before - price.credits
     if remaining < 0:
-        raise InsufficientCredits("", price.credits)
+        raise InsufficientCredits(_shortage(before, price.credits), price.credits, before)
     await _check_cap(session, price)
     if price.credits:  # a demo costs nothing
         session.add(_entry(price, EntryKind.CHARGE, -price.credits, reason))
@@ -123,6 +124,14 @@ async def _expire(session: AsyncSession, account_id: str) -> None:
             await session.flush()
 
 
+def _shortage(remaining: int, needed: int) -> str:
+    """The message of a 402: the default one when nothing is left."""
+    if not remaining:
+        return ""
+    left = "1 credit is left" if remaining == 1 else f"{remaining} credits are left"
+    return f"The job costs {needed} credits and {left}. Subscribe to continue."
+
+
 async def _check_cap(session: AsyncSession, price: Price) -> None:
     key = None if price.key_id is None else await session.get(ApiKey, price.key_id)
     if key is None or key.monthly_cap is None:
@@ -131,7 +140,8 @@ async def _check_cap(session: AsyncSession, price: Price) -> None:
     spent = -await _sum(session, col(LedgerEntry.key_id) == key.id, this_month)
     if spent + price.credits > key.monthly_cap:
         raise KeyCapReached(
-            f"This key may spend {key.monthly_cap} credits a month and has spent {spent}. Raise its cap or wait.",
+            f"This key may spend {key.monthly_cap} credits a month and has spent {spent}. This job costs "
+            f"{price.credits}. Use another key, or wait until next month (UTC).",
             price.credits,
         )
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Response
 
 from serve_app.http import errors, openapi
 from serve_app.http.api import credits as credits_api
-from serve_app.http.api import demo, health, jobs, keys, model_pool, quotes, transcripts
+from serve_app.http.api import demo, health, jobs, keys, model_pool, prices, quotes, transcripts, usage
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.pages import api_docs, public, templates
 from serve_app.http.pages import keys as key_pages
@@ -29,8 +29,10 @@ ROUTERS = (
     jobs.router,
     keys.router,
     model_pool.router,
+    prices.router,
     quotes.router,
     transcripts.router,
+    usage.router,
     api_docs.router,
     key_pages.router,
     public.router,

@@ -97,6 +97,8 @@ def describe(error: RecruitScreenError, settings: Settings) -> dict[str, Any]:
         detail["message"] = RecruitScreenError.default
     if isinstance(error, InsufficientCredits):
         detail |= {"credits_needed": error.credits_needed, "upgrade_url": settings.pricing_url}
+        if error.credits_remaining is not None:
+            detail["credits_remaining"] = error.credits_remaining
     if isinstance(error, InvalidField):
         detail["field"] = error.field
     return detail

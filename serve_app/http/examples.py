@@ -93,6 +93,7 @@ SUMMARY: dict[str, Any] = {
     "duration_s": 1820.4,
     "credits_charged": 31,
     "credits_returned": 0,
+    "cost": {"charged": 31, "returned": 0, "reason": "accepted a recording of 1820 s"},
     "created_at": "2026-11-24T09:00:00Z",
     "started_at": "2026-11-24T09:00:01Z",
     "finished_at": "2026-11-24T09:02:40Z",
@@ -102,7 +103,8 @@ SUMMARY: dict[str, Any] = {
     **URLS,
 }
 JOB = SUMMARY | {"result": RESULT, "error": None}
-CANCELED = SUMMARY | {"status": "canceled", "credits_returned": 31, "result": None, "error": None, "metadata": {}}
+RETURNED = {"charged": 31, "returned": 31, "reason": "canceled before a model had begun to work"}
+CANCELED = SUMMARY | {"status": "canceled", "credits_returned": 31, "cost": RETURNED, "result": None, "error": None}
 KEY: dict[str, Any] = {
     "key_id": KEY_ID,
     "name": "CI",
@@ -122,6 +124,25 @@ CHARGE = {
     "reason": "accepted a recording of 412 s",
     "expires_at": None,
     "created_at": "2026-11-24T09:00:00Z",
+}
+SUMS = {"jobs": 1, "audio_s": 1820.4, "credits_charged": 31, "credits_returned": 0}
+USAGE: dict[str, Any] = {
+    "from": "2026-11-01",
+    "to": "2026-11-30",
+    "total": SUMS,
+    "data": [
+        SUMS
+        | {"day": "2026-11-24", "key_id": KEY_ID, "key_name": "CI", "vertical": "recruitscreen", "status": "completed"}
+    ],
+}
+PRICE: dict[str, Any] = {
+    "vertical": "recruitscreen",
+    "title": "RecruitScreen",
+    "description": "An interview recording and a role title in; a transcript, talk metrics and an assessment out.",
+    "credits_per_minute": 1,
+    "max_duration_s": 14400.0,
+    "max_bytes": 100000000,
+    "demo": {"max_duration_s": 300.0, "max_bytes": 20000000, "per_address": "3/hour"},
 }
 POOL: dict[str, Any] = {
     "models": [
@@ -183,6 +204,8 @@ RESPONSES: dict[str, Any] = {
     | {name: f"{url}?token={TOKEN}" for name, url in URLS.items()},
     "get_credits": {"balance": 93, "held": 7, "refundable": 0},
     "list_ledger": page_of(CHARGE),
+    "get_usage": USAGE,
+    "get_prices": {"products": [PRICE]},
     "list_keys": [KEY],
     "create_key": NEW_KEY,
     "rotate_key": NEW_KEY,
@@ -192,6 +215,7 @@ RESPONSES: dict[str, Any] = {
 """Successful responses by operation id. Operations without a body have none."""
 
 TEXTS = {
+    "text/csv": "day,jobs,audio_s,credits_charged,credits_returned\r\n2026-11-24,1,1820.4,31,0\r\n",
     "text/plain": "[0:00] Interviewer (SPEAKER_00): How did you find the cause?\n",
     "text/vtt": "WEBVTT\n\n00:00:00.000 --> 00:00:04.100\n<v Interviewer>How did you find the cause?\n",
     "application/x-subrip": "1\n00:00:00,000 --> 00:00:04,100\nHow did you find the cause?\n",

@@ -59,6 +59,8 @@ def example_of(kind: type[RecruitScreenError]) -> dict[str, Any]:
     }
     if issubclass(kind, InsufficientCredits):
         detail |= {"credits_needed": 7, "upgrade_url": "https://api.example.com/pricing"}
+    if kind is InsufficientCredits:
+        detail |= {"credits_remaining": 0}
     if kind is InvalidField:
         detail |= {"message": "'file' is missing. Attach the recording as the file field 'file'.", "field": "file"}
     return {"detail": detail}

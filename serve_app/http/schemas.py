@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, Field
 
 from serve_app.credits.models import EntryKind, LedgerEntry
-from serve_app.jobs.models import Job, JobState
+from serve_app.jobs.models import Job, JobState, charge_reason
 from serve_app.jobs.submit import Accepted
 from serve_app.keys.models import ApiKey
 
@@ -25,6 +25,7 @@ class ErrorDetail(BaseModel):
     docs_url: str = Field(description="Page that explains the code.")
     field: str | None = Field(default=None, description="In a 422: the missing or wrong field.")
     credits_needed: int | None = Field(default=None, description="In a 402: the price of the job.")
+    credits_remaining: int | None = Field(default=None, description="In a 402: the credits of the account.")
     upgrade_url: str | None = Field(default=None, description="In a 402: page that says how to get credits.")
 
 
@@ -65,6 +66,22 @@ class JobError(BaseModel):
     message: str
 
 
+class JobCost(BaseModel):
+    """What a job cost."""
+
+    charged: int
+    returned: int = Field(description="All of `charged`, or 0.")
+    reason: str = Field(
+        description="What was charged, or why it was returned, in words.",
+        examples=["accepted a recording of 412 s", "canceled before a model had begun to work"],
+    )
+
+    @classmethod
+    def of(cls, job: Job) -> "JobCost":
+        """The cost of a row."""
+        return cls(charged=job.credits, returned=job.credits_returned, reason=job.return_reason or charge_reason(job))
+
+
 class JobSummary(BaseModel):
     """A job in a list."""
 
@@ -78,6 +95,7 @@ class JobSummary(BaseModel):
         description="Credits given back: the job was canceled before a model had begun to work on it, failed for good, "
         "or no speech was found. All of `credits_charged`, or 0."
     )
+    cost: JobCost
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -115,6 +133,7 @@ def _common(job: Job) -> dict[str, Any]:
         "duration_s": round(job.duration_s, 1),
         "credits_charged": job.credits,
         "credits_returned": job.credits_returned,
+        "cost": JobCost.of(job),
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,

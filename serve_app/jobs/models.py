@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from serve_app.credits.ledger import Price
+from serve_app.credits.models import MAX_REASON
 from serve_app.storage.database import choice, optional_timestamp, timestamp
 
 
@@ -60,6 +61,8 @@ class Job(SQLModel, table=True):
     credits: int
     credits_returned: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     """What the ledger has given back of `credits`: all or nothing."""
+    return_reason: str | None = Field(default=None, max_length=MAX_REASON)
+    """Why the ledger has given them back, in words."""
     blob: str | None = None
     """Key of the upload; None once it is deleted."""
     blob_sha256: str = Field(max_length=64)
@@ -84,6 +87,11 @@ class Job(SQLModel, table=True):
 def price_of(job: Job) -> Price:
     """The charge for the job."""
     return Price(job.account_id, job.id, job.credits, job.key_id)
+
+
+def charge_reason(job: Job) -> str:
+    """What the charge for the job is for, in words."""
+    return f"accepted a recording of {job.duration_s:.0f} s"
 
 
 class EventKind(StrEnum):

@@ -127,7 +127,8 @@ async def _erase(session: AsyncSession, job: Job, why: str) -> str | None:
 async def _return_credits(session: AsyncSession, job: Job, kind: EntryKind, reason: str) -> None:
     """Return a job's price: `RELEASE` when it was canceled before inference, `REFUND` when it has no result."""
     if await ledger.return_credits(session, price_of(job), kind, reason):
-        await session.exec(update(Job).where(col(Job.id) == job.id).values(credits_returned=job.credits))
+        returned = {"credits_returned": job.credits, "return_reason": reason}
+        await session.exec(update(Job).where(col(Job.id) == job.id).values(returned))
 
 
 async def _lock(session: AsyncSession, job_id: str) -> Job:

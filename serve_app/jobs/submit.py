@@ -17,7 +17,7 @@ from serve_app.errors import Invalid, InvalidField
 from serve_app.jobs import queue_position
 from serve_app.jobs.dispatch import Dispatcher
 from serve_app.jobs.lifecycle import topic
-from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, price_of
+from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, charge_reason, price_of
 from serve_app.pipeline import audio
 from serve_app.pipeline.types import Media
 from serve_app.storage.blobs import Blobs, StoredBlob
@@ -133,7 +133,7 @@ async def accept(
     )
     if earlier := await _reserve_key(session, submission, job):
         return earlier
-    remaining = await ledger.charge(session, price_of(job), f"accepted a recording of {duration_s:.0f} s")
+    remaining = await ledger.charge(session, price_of(job), charge_reason(job))
     session.add(job)
     await session.flush()
     position = await queue_position.get_position(session, job)

@@ -10,8 +10,9 @@ import secrets
 import string
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, text, update
 from sqlmodel import col, select
@@ -64,23 +65,22 @@ async def list_keys(session: AsyncSession, account_id: str) -> Sequence[ApiKey]:
     return (await session.exec(query)).all()
 
 
-async def rotate(session: AsyncSession, account_id: str, key_id: str, overlap_s: float) -> IssuedKey:
-    """Replace a live key. The old one works for another `overlap_s` seconds at most. Raises `NotFound`."""
+async def rotate(session: AsyncSession, account_id: str, key_id: str, overlap_s: float, **changes: Any) -> IssuedKey:
+    """Replace a live key by one with the same terms, except for `changes` of `KeyTerms`. Raises `NotFound`.
+
+    The old key works for another `overlap_s` seconds at most.
+    """
     if not storable(key_id):
         raise NotFound(NO_SUCH_KEY)
-    ends = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, overlap_s)
-    old = (
-        await session.exec(
-            update(ApiKey)
-            .where(col(ApiKey.id) == key_id, col(ApiKey.account_id) == account_id, *_live())
-            .values(expires_at=func.least(func.coalesce(ApiKey.expires_at, ends), ends))
-            .returning(ApiKey)
-        )
-    ).scalar()
+    mine = (col(ApiKey.id) == key_id, col(ApiKey.account_id) == account_id)
+    old = (await session.exec(select(ApiKey).where(*mine, *_live()).with_for_update())).first()
     if old is None:
         raise NotFound(NO_SUCH_KEY)
-    # The replacement has no end: the old key's own end may be near.
-    return await issue(session, account_id, KeyTerms(old.scope, old.name, None, old.monthly_cap))
+    terms = KeyTerms(old.scope, old.name, old.expires_at, old.monthly_cap)
+    ends = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, overlap_s)
+    shortened = func.least(func.coalesce(ApiKey.expires_at, ends), ends)
+    await session.exec(update(ApiKey).where(*mine).values(expires_at=shortened))
+    return await issue(session, account_id, replace(terms, **changes))
 
 
 async def verify(session: AsyncSession, secret: str) -> ApiKey:

@@ -40,6 +40,10 @@ class RotationRequest(BaseModel):
     overlap_s: Annotated[int, Field(ge=0, le=30 * 24 * 3600, description="Seconds that the old key keeps working.")] = (
         24 * 3600
     )
+    expires_at: StorableTime | None = Field(
+        default=None,
+        description="When the new key ends; null for never. If not sent, when the old key would have ended.",
+    )
 
 
 @router.get("")
@@ -53,16 +57,22 @@ async def list_keys(caller: AccountCaller, services: Services) -> list[KeyView]:
 async def create_key(caller: AccountCaller, services: Services, request: KeyRequest) -> NewKey:
     """Create a key. Only this response contains its secret."""
     services.catalog.check_scope(request.scope)
-    terms = KeyTerms(request.scope, request.name, _checked_expiry(request.expires_at), request.monthly_cap)
+    _check_expiry(request.expires_at)
+    terms = KeyTerms(request.scope, request.name, request.expires_at, request.monthly_cap)
     async with services.database.transaction() as session:
         return _with_secret(await keys.issue(session, caller.account_id, terms))
 
 
 @router.post("/{key_id}/rotate", status_code=201, responses=refusals(NotFound, InvalidField, FileTooLarge))
 async def rotate_key(caller: AccountCaller, services: Services, key_id: str, request: RotationRequest) -> NewKey:
-    """Replace a key by a new one with the same terms. The old key works until the overlap ends."""
+    """Replace a key by a new one with the same terms, its end included. The old key works until the overlap ends.
+
+    `expires_at` of the answer says when the new key ends. Send your own `expires_at` to change it.
+    """
+    changes = request.model_dump(include={"expires_at"}, exclude_unset=True)
+    _check_expiry(request.expires_at)
     async with services.database.transaction() as session:
-        return _with_secret(await keys.rotate(session, caller.account_id, key_id, request.overlap_s))
+        return _with_secret(await keys.rotate(session, caller.account_id, key_id, request.overlap_s, **changes))
 
 
 @router.delete("/{key_id}", status_code=204, responses=refusals(NotFound, InvalidField))
@@ -72,10 +82,9 @@ async def revoke_key(caller: AccountCaller, services: Services, key_id: str) -> 
         await keys.revoke(session, caller.account_id, key_id)
 
 
-def _checked_expiry(expires_at: datetime | None) -> datetime | None:
+def _check_expiry(expires_at: datetime | None) -> None:
     if expires_at is not None and expires_at <= datetime.now(expires_at.tzinfo):
         raise InvalidField("'expires_at' is in the past. Send a future time.", "expires_at")
-    return expires_at
 
 
 def _with_secret(issued: IssuedKey) -> NewKey:

@@ -52,6 +52,19 @@ async def test_a_rotated_key_works_for_the_overlap(client: httpx.AsyncClient, cu
     assert (await client.get("/v1/jobs", headers=bearer(rotated.json()["api_key"]))).status_code == 200
 
 
+async def test_a_rotated_key_keeps_its_end_unless_told_otherwise(client: httpx.AsyncClient, customer: Customer) -> None:
+    """The new key ends when the old one would have, at a time that was sent, or never. The past is refused."""
+    end, later = "2100-01-01T00:00:00Z", "2101-01-01T00:00:00Z"
+    for sent, expected in [({}, end), ({"expires_at": later}, later), ({"expires_at": None}, None)]:
+        made = await make_key(client, customer, expires_at=end)
+        rotated = await client.post(f"/v1/keys/{made['key_id']}/rotate", json=sent, headers=customer.headers)
+        assert (rotated.status_code, rotated.json()["expires_at"]) == (201, expected)
+    past = await client.post(
+        f"/v1/keys/{made['key_id']}/rotate", json={"expires_at": "2020-01-01T00:00:00Z"}, headers=customer.headers
+    )
+    assert (past.status_code, past.json()["detail"]["field"]) == (422, "expires_at")
+
+
 async def test_a_revoked_key_opens_nothing(client: httpx.AsyncClient, services: Services, customer: Customer) -> None:
     """A revoked key gets 401, and another account cannot revoke it."""
     made = await make_key(client, customer)

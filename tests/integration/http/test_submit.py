@@ -44,15 +44,28 @@ async def test_an_accepted_job_is_dispatched_to_the_executor(
 
 async def test_an_empty_balance_gets_the_402_of_the_reference(client: httpx.AsyncClient, services: Services) -> None:
     """The body holds the price and the pricing page, and nothing is charged."""
-    poor = await new_customer(services.database, credits_=1)
+    poor = await new_customer(services.database, credits_=0)
     response = await submit(client, poor, seconds=61)
     detail = response.json()["detail"]
     assert response.status_code == 402
     assert detail["error"] == "insufficient_credits"
     assert detail["credits_needed"] == 2
     assert detail["message"] == "Credit balance exhausted. Subscribe to continue."
+    assert detail["credits_remaining"] == 0
     assert detail["upgrade_url"].endswith("/pricing")
-    assert (await submit(client, poor)).json()["credits_remaining"] == 0
+    assert (await client.get("/v1/credits/ledger", headers=poor.headers)).json()["data"] == []
+
+
+@pytest.mark.parametrize(("left", "told"), [(1, "1 credit is left"), (2, "2 credits are left")])
+async def test_a_402_with_credits_left_says_how_many(
+    client: httpx.AsyncClient, services: Services, left: int, told: str
+) -> None:
+    """The message and the fields hold what is needed and what is left. A job that fits is still accepted."""
+    poor = await new_customer(services.database, credits_=left)
+    detail = (await submit(client, poor, seconds=121)).json()["detail"]
+    assert detail["message"] == f"The job costs 3 credits and {told}. Subscribe to continue."
+    assert (detail["credits_needed"], detail["credits_remaining"]) == (3, left)
+    assert (await submit(client, poor)).json()["credits_remaining"] == left - 1
 
 
 @pytest.mark.parametrize(

@@ -347,3 +347,45 @@ def test_pages_are_fetched_for_a_long_list() -> None:
     result, server = run("list", "--limit", "3", "--json", script=[page(1, 2, then="x"), page(3)])
     assert json.loads(result.stdout) == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert len(server.requests) == 2
+
+
+USAGE_ROW = {"day": "2026-11-24", "status": "completed", "audio_s": 412.0}
+USAGE_ROW |= {"jobs": 1, "credits_charged": 7, "credits_returned": 0}
+USAGE = {"from": "2026-11-01", "to": "2026-11-30", "total": USAGE_ROW | {"jobs": 3}, "data": [USAGE_ROW]}
+
+
+def test_usage_is_a_table_with_a_total() -> None:
+    """The options become the query; the table has the columns that were grouped by, and the total."""
+    result, server = run(
+        "usage", "--from", "2026-11-01", "--to", "2026-11-30", "--by", "day", "--by", "status", script=[ok(USAGE)]
+    )
+    assert server.asked == ["GET /v1/usage?from=2026-11-01&to=2026-11-30&by=day&by=status"]
+    lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert lines[0] == ["day", "state", "jobs", "audio", "credits", "returned"]
+    assert ["2026-11-24", "completed", "1", "6:52", "7", "0"] in lines
+    assert lines[-1] == ["all", "3", "6:52", "7", "0"]
+
+
+def test_usage_without_jobs_is_an_empty_table() -> None:
+    """No row is no error."""
+    empty = {"total": {"jobs": 0, "audio_s": 0, "credits_charged": 0, "credits_returned": 0}, "data": []}
+    assert run("usage", script=[ok(empty)])[0].exit_code == 0
+
+
+def test_usage_is_saved_as_csv(tmp_path: Path) -> None:
+    """The file holds the server's bytes."""
+    text = "day,jobs\r\n2026-11-24,1\r\n"
+    result, server = run("usage", "--csv", str(tmp_path / "u.csv"), script=[httpx.Response(200, text=text)])
+    assert result.exit_code == 0
+    assert server.asked == ["GET /v1/usage?format=csv"]
+    assert (tmp_path / "u.csv").read_bytes() == text.encode()
+
+
+def test_prices_are_a_table() -> None:
+    """One product per row, with or without a demo."""
+    product = {"vertical": "interviews", "credits_per_minute": 2, "max_duration_s": 14400.0, "max_bytes": 100_000_000}
+    demo = {"max_duration_s": 300.0, "max_bytes": 1, "per_address": "3/hour"}
+    result, _ = run("prices", script=[ok({"products": [product | {"demo": demo}, product | {"demo": None}]})])
+    lines = [line.split() for line in result.stdout.splitlines() if "interviews" in line]
+    assert lines[0] == ["interviews", "2", "4:00:00", "100", "MB", "5:00,", "3/hour"]
+    assert lines[1][-1] == "none"

@@ -5,7 +5,6 @@ Exit codes: 0 success, 1 refused or failed, 2 wrong usage, 130 interrupted.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -15,32 +14,17 @@ import yaml
 from rich.console import Console
 from typer.core import TyperGroup
 
-from recruitscreen_client import live, scorecard, tables
+from recruitscreen_client import live, reports, scorecard, tables
 from recruitscreen_client.client import DEFAULT_BASE_URL, RecruitScreen, TranscriptFormat
 from recruitscreen_client.errors import RecruitScreenError
 from recruitscreen_client.fixes import fix_for, fix_for_job
 from recruitscreen_client.plain import plain
+from recruitscreen_client.session import AsJson, JobId, Session
 
 Connect = Callable[[str | None, str | None, str], RecruitScreen]
 INTERRUPTED = 130
 PIPE_WIDTH = 120
 """Columns of output that goes to no terminal, e.g. a pipe. Rich's default of 80 truncates the tables."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """The client and the consoles, for every command."""
-
-    client: RecruitScreen
-    out: Console
-    err: Console
-
-    def print(self, data: Any, view: Callable[[Any], Any], *, as_json: bool) -> None:
-        """Print `data` as JSON, or its `view`."""
-        if as_json:
-            typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
-        else:
-            self.out.print(view(data))
 
 
 class ErrorReport(TyperGroup):
@@ -74,8 +58,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-JobId = Annotated[str, typer.Argument(metavar="JOB_ID")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Follow = Annotated[bool, typer.Option(help="Show progress until the job is over, then its scorecard.")]
 WithTranscript = Annotated[bool, typer.Option(help="Print the transcript above the scorecard.")]
 Recording = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
@@ -221,7 +203,7 @@ def transcript(
     session: Session = ctx.obj
     text = session.client.transcript(job_id, format)
     if out:
-        _save(session, out, text)
+        session.save(out, text)
     else:
         typer.echo(text.rstrip("\n"))
 
@@ -265,6 +247,10 @@ def quote(
     session.print(session.client.quote(file, duration_s=duration), tables.quote, as_json=as_json)
 
 
+app.command()(reports.usage)
+app.command()(reports.prices)
+
+
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr)
     if not console.is_terminal:
@@ -299,18 +285,13 @@ def _follow_and_show(
     if job["status"] != "completed":
         raise typer.Exit(1)
     for format_, path in exports:
-        _save(session, path, session.client.transcript(job_id, format_))
+        session.save(path, session.client.transcript(job_id, format_))
 
 
 def _show(session: Session, job: dict[str, Any], *, transcript: bool, as_json: bool) -> None:
     session.print(job, lambda job: scorecard.card(job, transcript=transcript), as_json=as_json)
     if fix := fix_for_job(job):
         session.err.print(plain(f"  {fix}"))
-
-
-def _save(session: Session, path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="")
-    session.err.print(plain(f"Saved {path}"))
 
 
 def _export(text: str) -> tuple[TranscriptFormat, Path]:

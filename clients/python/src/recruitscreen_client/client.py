@@ -6,7 +6,8 @@ import mimetypes
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Self
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from recruitscreen_client.transport import TIMEOUT, Backoff, Transport
 
 Job = dict[str, Any]
 TranscriptFormat = Literal["json", "txt", "srt", "vtt"]
+UsageColumn = Literal["day", "key_id", "vertical", "status"]
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 TERMINAL = frozenset({"completed", "failed", "canceled"})
@@ -179,6 +181,26 @@ class RecruitScreen:
         """Yield at most `limit` changes of the balance, newest first."""
         return self._pages("/v1/credits/ledger", limit, {})
 
+    def usage(
+        self, since: date | None = None, until: date | None = None, by: Sequence[UsageColumn] | None = None
+    ) -> dict[str, Any]:
+        """Get `from`, `to`, `total` and `data`: jobs, audio and credits of at most 366 days (UTC), both ends included.
+
+        The rows of `data` are grouped by all of `by`, or by all four columns. The last 30 days by default.
+        """
+        return self._transport.json("GET", "/v1/usage", params=_usage_query(since, until, by))
+
+    def usage_csv(
+        self, since: date | None = None, until: date | None = None, by: Sequence[UsageColumn] | None = None
+    ) -> str:
+        """Get the rows of `usage` as CSV."""
+        params = _usage_query(since, until, by) | {"format": "csv"}
+        return self._transport.send("GET", "/v1/usage", params=params).text
+
+    def prices(self) -> dict[str, Any]:
+        """Get `products` with their prices and limits. Needs no key."""
+        return self._transport.json("GET", "/v1/prices")
+
     def models(self) -> dict[str, Any]:
         """Get the state of the model pool. Needs no key."""
         return self._transport.json("GET", "/v1/models/status")
@@ -206,6 +228,11 @@ class RecruitScreen:
                 return
             cursor = {"cursor": page["next_cursor"]}
             left = None if left is None else left - len(page["data"])
+
+
+def _usage_query(since: date | None, until: date | None, by: Sequence[UsageColumn] | None) -> dict[str, Any]:
+    ends = {"from": since, "to": until}
+    return {name: day.isoformat() for name, day in ends.items() if day} | ({"by": by} if by else {})
 
 
 def _job(job_id: str) -> str:

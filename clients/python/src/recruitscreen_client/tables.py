@@ -12,6 +12,7 @@ from rich.text import Text
 from recruitscreen_client.live import STYLES
 from recruitscreen_client.plain import clock, plain, words
 
+USAGE_GROUPS = {"day": "day", "key_name": "key", "key_id": "key id", "vertical": "product", "status": "state"}
 WARMTH = {"warm": "green", "loading": "yellow", "evicting": "yellow"}
 
 
@@ -49,6 +50,39 @@ def credits(state: dict[str, Any]) -> Text:  # noqa: A001 - the API's word
     if refundable := state.get("refundable"):
         line += f", {refundable} of failed jobs that can be retried"
     return plain(line)
+
+
+def usage(report: dict[str, Any]) -> Table:
+    """One row of usage per row, then the total. Shows the columns that the rows are grouped by."""
+    rows = report["data"]
+    groups = [name for name in USAGE_GROUPS if rows and name in rows[0]]
+    table = _table(*(USAGE_GROUPS[name] for name in groups), ">jobs", ">audio", ">credits", ">returned")
+    for row in rows:
+        cells = [plain(row[name] or "") for name in groups]
+        table.add_row(*cells, *_sums(row))
+    if groups:
+        table.add_section()
+        table.add_row("all", *[""] * (len(groups) - 1), *_sums(report["total"]))
+    return table
+
+
+def _sums(row: dict[str, Any]) -> list[str]:
+    return [str(row["jobs"]), clock(row["audio_s"]), str(row["credits_charged"]), str(row["credits_returned"])]
+
+
+def prices(answer: dict[str, Any]) -> Table:
+    """One product per row."""
+    table = _table("product", ">credits a minute", ">longest", ">largest", "demo")
+    for product in answer["products"]:
+        demo = product.get("demo")
+        table.add_row(
+            plain(product["vertical"]),
+            str(product["credits_per_minute"]),
+            clock(product["max_duration_s"]),
+            f"{product['max_bytes'] / 1e6:.0f} MB",
+            plain(f"{clock(demo['max_duration_s'])}, {demo['per_address']}" if demo else "none"),
+        )
+    return table
 
 
 def models(status: dict[str, Any]) -> Group:
