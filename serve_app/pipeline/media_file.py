@@ -8,11 +8,11 @@ checks a deadline, so that a file made to keep a parser busy ends as unreadable.
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import av
 from av.audio.stream import AudioStream
@@ -43,6 +43,7 @@ NAMED_CODECS = frozenset(
 CODECS = frozenset(name for name in av.codecs_available if name in NAMED_CODECS or name.startswith("pcm_"))
 """Decoders that may run. Video decoders, the larger part of libav's history of crashes, stay out."""
 
+ENCRYPTED = "encrypted"
 MAX_TRACKS = 16
 """Audio tracks that are looked at. Recording software writes up to 6."""
 FIRST_PACKETS, VIDEO_PACKETS = 400, 8
@@ -53,7 +54,7 @@ FIRST_PACKETS, VIDEO_PACKETS = 400, 8
 class Source:
     """A part of a file as libav sees it: bytes that can be read until the deadline."""
 
-    file: Any
+    file: BinaryIO
     start: int
     end: int
     deadline: float
@@ -67,25 +68,35 @@ class Source:
 
     def read(self, size: int) -> bytes:
         self.check()
-        return bytes(self.file.read(min(size, max(0, self.end - self.file.tell()))))
+        return self.file.read(min(size, max(0, self.end - self.file.tell())))
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        base = {os.SEEK_SET: self.start, os.SEEK_CUR: self.file.tell(), os.SEEK_END: self.end}[whence]
-        if base + offset < self.start:  # where a damaged index points
+        """Go to a byte; -1 where a damaged index points before the start. Beyond the end there is nothing to read."""
+        target = {os.SEEK_SET: self.start, os.SEEK_CUR: self.file.tell(), os.SEEK_END: self.end}[whence] + offset
+        if target < self.start:
             return -1
-        return int(self.file.seek(base + offset)) - self.start
+        self.file.seek(min(target, self.end))  # the operating system refuses offsets that no file can have
+        return target - self.start
 
     def tell(self) -> int:
-        return int(self.file.tell()) - self.start
+        return self.file.tell() - self.start
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """An opened file and its audio tracks, those that can be decoded."""
+    """An opened file and its audio tracks."""
 
     source: Source
     container: InputContainer
     tracks: Sequence[AudioStream]
+    """Those that can be decoded, at least one."""
+    left_out: Mapping[int, str]
+    """Why each other track cannot be used, by its number among all audio tracks, from 1."""
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The number of each of `tracks` among all audio tracks, from 1."""
+        return [number for number in range(1, len(self.container.streams.audio) + 1) if number not in self.left_out]
 
     @property
     def format(self) -> str:
@@ -125,7 +136,7 @@ def open_media(path: Path, deadline: float, span: tuple[int, int] | None = None)
             with av.open(
                 source, "r", options=options, metadata_errors="replace", buffer_size=1 << 18, io_open=_refuse
             ) as container:
-                yield MediaFile(source, container, _tracks(container))
+                yield MediaFile(source, container, *_tracks(container))
     except RecruitScreenError:
         raise
     except Exception as error:
@@ -172,19 +183,34 @@ def origin_s(path: Path, deadline: float, span: tuple[int, int]) -> float:
         return min(stamps, default=0.0)
 
 
-def _tracks(container: InputContainer) -> list[AudioStream]:
+def _tracks(container: InputContainer) -> tuple[list[AudioStream], dict[int, str]]:
+    """The tracks that can be decoded, and why each other one cannot, by number."""
     audio = list(container.streams.audio)
     if not audio:
         raise NoAudioTrack
-    known = [stream for stream in audio if stream.codec_context and stream.codec_context.codec.name in CODECS]
-    if not known:
-        raise MediaUnreadable("The audio is in a format that is not supported. Send MP3, M4A, WAV or WebM.")
-    if all(_tag(stream) in ("enca", "drms") for stream in known):  # common encryption; FairPlay
+    left_out = {number: reason for number, stream in enumerate(audio, 1) if (reason := _unusable(stream))}
+    usable = [stream for number, stream in enumerate(audio, 1) if number not in left_out]
+    if not usable and ENCRYPTED in left_out.values():
         raise MediaEncrypted
-    usable = [stream for stream in known if _tag(stream) not in ("enca", "drms")]
-    for stream in usable:
-        _refuse_absurd(stream)
-    return usable[:MAX_TRACKS]
+    if not usable:
+        raise MediaUnreadable(f"The audio cannot be decoded: {left_out[1]}. Send MP3, M4A, WAV or WebM.")
+    left_out |= {audio.index(stream) + 1: f"only {MAX_TRACKS} tracks are read" for stream in usable[MAX_TRACKS:]}
+    return usable[:MAX_TRACKS], left_out
+
+
+def _unusable(stream: AudioStream) -> str | None:
+    """Why the track cannot be decoded; None where it can."""
+    codec = stream.codec_context
+    if codec is None or codec.codec.name not in CODECS:
+        return "format not supported"
+    if _tag(stream) in ("enca", "drms"):  # common encryption; FairPlay
+        return ENCRYPTED
+    # zero: not known before the first frame is decoded
+    if codec.sample_rate and not MIN_RATE <= codec.sample_rate <= MAX_RATE:
+        return f"sample rate of {codec.sample_rate} Hz, where {MIN_RATE} to {MAX_RATE} Hz are accepted"
+    if codec.channels > MAX_CHANNELS:
+        return f"{codec.channels} channels, where at most {MAX_CHANNELS} are accepted"
+    return None
 
 
 def _tag(stream: AudioStream) -> str:
@@ -193,14 +219,3 @@ def _tag(stream: AudioStream) -> str:
         return stream.codec_tag
     except UnicodeDecodeError:
         return ""
-
-
-def _refuse_absurd(stream: AudioStream) -> None:
-    codec = stream.codec_context
-    # zero: not known before the first frame is decoded
-    if codec.sample_rate and not MIN_RATE <= codec.sample_rate <= MAX_RATE:
-        raise MediaUnreadable(
-            f"A sample rate of {codec.sample_rate} Hz is not accepted. Send {MIN_RATE} to {MAX_RATE} Hz."
-        )
-    if codec.channels > MAX_CHANNELS:
-        raise MediaUnreadable(f"{codec.channels} channels are not accepted. Send at most {MAX_CHANNELS}.")

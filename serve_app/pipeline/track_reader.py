@@ -21,8 +21,10 @@ from serve_app.pipeline.types import SAMPLE_RATE, Waveform
 if TYPE_CHECKING:
     from av.packet import Packet  # generic in the stubs only
 
-MISSTATED = 0.1
-"""Packets that are wrong about their length by more than this share are not believed."""
+CHECKED_S, MISSTATED = 1.0, 0.1
+"""CHECKED_S of a track are decoded; packets wrong about them by more than this share are not believed."""
+VARIATION = 2.0
+"""Later packets, whose length differs by more than this factor from those that were checked, are not believed."""
 MAX_BREAKS = 50
 """Places where the container is broken and reading goes on after them."""
 PAUSE_S = 1.0
@@ -82,9 +84,11 @@ class Scan:
 
 
 def scan_track(path: Path, spans: Sequence[Span], index: int, deadline: float, max_duration_s: float | None) -> Scan:
-    """Add up the lengths of one track's packets, in every piece of the file; decodes the first second only."""
+    """Add up the lengths of one track's packets, in every piece of the file, as long as they can be believed."""
     scan = Scan()
     for span in spans:
+        if scan.doubtful:
+            break
         try:
             with open_media(path, deadline, span) as media:
                 stream = media.select(min(index, len(media.tracks) - 1))
@@ -101,19 +105,25 @@ def _scan_piece(
     media: MediaFile, stream: AudioStream, timeline: Timeline, scan: Scan, max_duration_s: float | None
 ) -> None:
     tick_s, health = float(stream.time_base or 0), Health()
-    decoded_s = claimed_s = 0.0
-    unstated = 0
+    decoded_s = claimed_s = longest_s = 0.0
+    checked = unstated = 0
     for packet in _packets(media, stream, health):
-        length_s = (packet.duration or 0) * tick_s - _padding_s(packet)
+        stated_s = (packet.duration or 0) * tick_s
+        length_s = stated_s - _padding_s(packet)
         timeline.add(None if packet.pts is None else packet.pts * tick_s, length_s)
         unstated += not packet.duration and packet.size > 0
-        scan.doubtful |= packet.is_corrupt or packet.has_sidedata("new_extradata")
-        if decoded_s < 1.0:
+        if decoded_s < CHECKED_S:
             decoded_s += sum(frame.samples / frame.sample_rate for frame in _decoded(packet, health))
-            claimed_s += length_s
+            claimed_s, longest_s, checked = claimed_s + length_s, max(longest_s, stated_s), health.packets
+        misstated = decoded_s >= CHECKED_S and abs(decoded_s - claimed_s) > MISSTATED * decoded_s
+        holds_gap = decoded_s >= CHECKED_S and stated_s > VARIATION * longest_s  # MP4 writes gaps as long packets
+        if misstated or holds_gap or packet.is_corrupt or packet.has_sidedata("new_extradata"):
+            scan.doubtful = True
+            return
         check_length(scan.sound_s + timeline.sound_s, max_duration_s)
-    misstated = abs(decoded_s - claimed_s) > MISSTATED * max(decoded_s, 1.0)
-    scan.doubtful |= misstated or bool(health.breaks) or unstated > 0.01 * health.packets
+    expected_s = health.packets * decoded_s / max(checked, 1)
+    varies = not expected_s <= VARIATION * timeline.sound_s <= VARIATION**2 * expected_s
+    scan.doubtful |= varies or bool(health.breaks) or unstated > 0.01 * health.packets
     scan.duration_s += timeline.duration_s
     scan.sound_s += timeline.sound_s
     check_length(scan.duration_s, max_duration_s)

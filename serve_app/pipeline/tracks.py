@@ -28,6 +28,8 @@ Products = npt.NDArray[np.float64]
 class Sketch:
     """What tracks are compared by."""
 
+    number: int
+    """Of the track, as the reasons name it."""
     samples: Waveform
     """Mono at SKETCH_RATE."""
     levels: Levels
@@ -36,11 +38,11 @@ class Sketch:
     """ISO 639 code from the file, "" where it states none."""
 
 
-def sketch(samples: Waveform, language: str | None = None) -> Sketch:
+def sketch(number: int, samples: Waveform, language: str | None = None) -> Sketch:
     """Sketch a track, mono at SAMPLE_RATE."""
     step = SAMPLE_RATE // SKETCH_RATE
     low = samples[: len(samples) // step * step].reshape(-1, step).mean(axis=1)
-    return Sketch(low, frame_levels(samples), "" if language in (None, "und") else str(language))
+    return Sketch(number, low, frame_levels(samples), "" if language in (None, "und") else str(language))
 
 
 def reasons_to_leave_out(sketches: Sequence[Sketch], default: int) -> list[str | None]:
@@ -48,13 +50,12 @@ def reasons_to_leave_out(sketches: Sequence[Sketch], default: int) -> list[str |
 
     `default` is the index of the track that players choose; of equal tracks it is the one to stay.
     """
-    reasons: list[str | None] = [
-        None if one.levels.size and one.levels.max() > AUDIBLE_DB else "silent" for one in sketches
-    ]
-    if all(reasons):
-        reasons[default] = None
-    compared = _Compared(sketches)
     order = sorted(range(len(sketches)), key=lambda index: (index != default, index))
+    loudest = [float(one.levels.max(initial=-np.inf)) for one in sketches]
+    reasons: list[str | None] = [None if level > AUDIBLE_DB else "silent" for level in loudest]
+    if all(reasons):
+        reasons[max(order, key=loudest.__getitem__)] = None
+    compared = _Compared(sketches)
     for rule in (_repeats, _is_mix, _is_part, _is_dub):
         for index in reversed(order):
             others = [other for other in order if other != index and reasons[other] is None]
@@ -91,7 +92,7 @@ def _repeats(tracks: _Compared, index: int, others: Sequence[int]) -> str | None
     for other in others:
         audible = tracks.audible[:, index] | tracks.audible[:, other]
         if tracks.share(tracks.same(index, other, SAME), audible) > 0.8:
-            return f"repeats track {other + 1}"
+            return f"repeats track {tracks.sketches[other].number}"
     return None
 
 
@@ -113,7 +114,7 @@ def _is_part(tracks: _Compared, index: int, others: Sequence[int]) -> str | None
         audible = tracks.audible[:, index]
         same = tracks.share(tracks.same(index, other, SAME), audible)
         if same > 0.4 and tracks.share(tracks.same(index, other, 0.3), audible) > 0.8:
-            return f"is part of track {other + 1}"
+            return f"is part of track {tracks.sketches[other].number}"
     return None
 
 
@@ -125,5 +126,5 @@ def _is_dub(tracks: _Compared, index: int, others: Sequence[int]) -> str | None:
         length = min(len(own.levels), len(theirs.levels))
         differ = own.language and theirs.language and own.language != theirs.language
         if differ and not separate_speakers(own.levels[:length], theirs.levels[:length]):
-            return f"in another language than track {other + 1}"
+            return f"in another language than track {theirs.number}"
     return None

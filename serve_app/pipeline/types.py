@@ -35,7 +35,7 @@ class InputTrack:
     """An audio track of the file."""
 
     track: int
-    """Number of the track, from 1, among the file's audio tracks that can be decoded."""
+    """Number of the track, from 1, among the file's audio tracks."""
     used: bool
     reason: str | None = None
     """Why the track was left out."""
