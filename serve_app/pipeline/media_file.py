@@ -81,6 +81,16 @@ class Source:
     def tell(self) -> int:
         return self.file.tell() - self.start
 
+    @property
+    def length(self) -> int:
+        """Bytes in all."""
+        return self.end - self.start
+
+    def head(self) -> bytes:
+        """The first bytes. Moves the position: for files that were read to their end."""
+        self.seek(0)
+        return self.read(8192)
+
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:

@@ -31,8 +31,10 @@ PAUSE_S = 1.0
 """Longer than a codec that sends nothing in pauses stays quiet (Opus: 0.4 s): a recorder that paused, or lost data."""
 LOST_S = 0.5
 """Less loss than this is not worth a warning: encoders cut in mid-frame lose as much."""
-STATES_LENGTH = frozenset(("mov", "matroska", "flac", "asf", "caf"))
+STATES_LENGTH = frozenset(("mov", "matroska", "flac", "asf", "caf", "flv", "aiff", "au"))
 """Containers whose stated length is not an estimate of libav's."""
+UNKNOWN_SIZE = 0x7FFF_0000
+"""Sizes of RIFF from here on were written before the size was known."""
 
 
 @dataclass(slots=True)
@@ -151,7 +153,7 @@ def read_track(path: Path, spans: Sequence[Span], index: int, deadline: float, m
                 collector, timeline = Collector(limit_s - total_s), _timeline(media, stream, start_s)
                 for frame in _frames(media, stream, health):
                     _add(collector, timeline, frame, stream, health)
-                health.stated_s += _stated_s(media, stream, start_s)
+                health.stated_s += _stated_s(media, stream, start_s, timeline.sound_s)
         except MediaUnreadable:
             if len(spans) == 1 or time.monotonic() > deadline:
                 raise
@@ -172,9 +174,14 @@ def _timeline(media: MediaFile, stream: AudioStream, start_s: float) -> Timeline
     return Timeline(start_s, stamped=media.format in STAMPED, pauses=stream.codec_context.name in ("opus", "libopus"))
 
 
-def _stated_s(media: MediaFile, stream: AudioStream, start_s: float) -> float:
-    """Length that the container states for the track, 0 where it states none."""
-    if media.format not in STATES_LENGTH or stream.time_base is None:
+def _stated_s(media: MediaFile, stream: AudioStream, start_s: float, sound_s: float) -> float:
+    """Length that the container states for the track, 0 where it states none. `sound_s` is what was read of it."""
+    head = media.source.head()
+    if head[:4] == b"RIFF":  # WAV and AVI: libav corrects the length to that of the file
+        size = int.from_bytes(head[4:8], "little")
+        return sound_s * (size + 8) / media.source.length if size < UNKNOWN_SIZE else 0.0
+    in_header = media.format == "mp3" and any(tag in head for tag in (b"Xing", b"Info", b"VBRI"))
+    if stream.time_base is None or not (in_header or media.format in STATES_LENGTH):
         return 0.0
     if stream.duration is not None:
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - start_s
