@@ -1,5 +1,6 @@
 """Read one audio track of a file: its packets, its decoded frames, and what of it was lost."""
 
+import re
 import struct
 import time
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ LOST_S = 0.5
 """Less loss than this is not worth a warning: encoders cut in mid-frame lose as much."""
 STATES_LENGTH = frozenset(("mov", "matroska", "flac", "asf", "caf", "flv", "aiff", "au"))
 """Containers whose stated length is not an estimate of libav's."""
+XING_FRAMES = re.compile(rb"(?:Xing|Info)\0\0\0[\1\3\5\7\x09\x0b\x0d\x0f](.{4})", re.DOTALL)
+"""Where the first frame of an MP3 file states their number."""
 UNKNOWN_SIZE = 0x7FFF_0000
 """Sizes of RIFF from here on were written before the size was known."""
 
@@ -180,8 +183,11 @@ def _stated_s(media: MediaFile, stream: AudioStream, start_s: float, sound_s: fl
     if head[:4] == b"RIFF":  # WAV and AVI: libav corrects the length to that of the file
         size = int.from_bytes(head[4:8], "little")
         return sound_s * (size + 8) / media.source.length if size < UNKNOWN_SIZE else 0.0
-    in_header = media.format == "mp3" and any(tag in head for tag in (b"Xing", b"Info", b"VBRI"))
-    if stream.time_base is None or not (in_header or media.format in STATES_LENGTH):
+    if media.format == "mp3":  # libav guesses where it finds joined files
+        frames = XING_FRAMES.search(head)
+        codec = stream.codec_context
+        return int.from_bytes(frames[1], "big") * (codec.frame_size or 0) / codec.sample_rate if frames else 0.0
+    if stream.time_base is None or media.format not in STATES_LENGTH:
         return 0.0
     if stream.duration is not None:
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - start_s

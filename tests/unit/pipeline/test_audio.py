@@ -288,6 +288,22 @@ def test_exceptions_of_the_media_library_are_refusals(
         probe(path)
 
 
+def test_an_offset_that_no_file_can_have_is_no_failing_disk(tmp_path: Path) -> None:
+    """The operating system refuses to go there; to the caller it is a damaged recording."""
+    path = write(tmp_path / "a.caf", [voice(3)])
+    path.write_bytes(path.read_bytes() + b"free" + (2**63 - 100).to_bytes(8, "big"))
+    with pytest.raises(MediaUnreadable):
+        probe(path)
+
+
+def test_a_container_that_loses_the_codecs_frames_is_refused(tmp_path: Path) -> None:
+    """WAV does not store where AAC's frames end: a refusal that says so, from `probe` on."""
+    path = write(tmp_path / "a.wav", [voice(5)], "aac")
+    for look in (lambda: probe(path), lambda: decode(path, HOUR)):
+        with pytest.raises(MediaUnreadable, match="does not suit its codec"):
+            look()
+
+
 def test_a_failing_disk_is_not_a_bad_recording(tmp_path: Path) -> None:
     """An error of the storage passes through: the caller's file may be fine."""
     with pytest.raises(FileNotFoundError):

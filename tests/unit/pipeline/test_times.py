@@ -34,6 +34,25 @@ def test_pause_in_time_stamps_becomes_silence_and_is_not_charged(tmp_path: Path)
     assert (media.duration_s, media.sound_s) == (pytest.approx(7, abs=0.05), pytest.approx(2, abs=0.05))
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "flv"])
+def test_a_gap_in_a_long_recording_is_not_charged(tmp_path: Path, suffix: str) -> None:
+    """Above the length that `probe` decodes as well, and where the container stores the gap as a long packet (MP4)."""
+    path, rate = tmp_path / f"a.{suffix}", SAMPLE_RATE
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono")
+        stream.codec_context.open(strict=False)
+        for number in range(310 * rate // 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = rate, number * 1024
+            for packet in stream.encode(frame):
+                late = packet.pts is not None and packet.pts * packet.time_base > 200
+                packet.pts = packet.dts = packet.pts + (100 * rate if late else 0)
+                container.mux(packet)
+    media = probe(path)
+    assert (media.sound_s, media.duration_s) == (pytest.approx(310, abs=0.3), pytest.approx(410, abs=0.3))
+    assert decode(path, HOUR).duration_s == pytest.approx(media.duration_s, abs=0.1)
+
+
 @pytest.mark.parametrize("step", [3.0, 100.0], ids=["three-times", "hundred-times"])
 def test_time_stamps_that_jump_at_every_block_are_not_believed(tmp_path: Path, step: float) -> None:
     """A clock that runs too fast does not turn 2 s of sound into minutes of silence."""
@@ -127,13 +146,37 @@ def test_chained_ogg_is_read_to_its_end(tmp_path: Path, codec: str, second: tupl
     assert recording.report.warnings == ()
 
 
-def test_wav_files_one_after_the_other_are_read_to_the_end(tmp_path: Path) -> None:
-    """A header that covers the first piece does not end the recording."""
-    first = write(tmp_path / "1.wav", [voice(3)]).read_bytes()
-    second = write(tmp_path / "2.wav", [voice(4), voice(4)], rate=48_000).read_bytes()
-    (path := tmp_path / "a.wav").write_bytes(first + second)
-    assert decode(path, HOUR).duration_s == pytest.approx(3 + 4 / 3, abs=0.05)
-    assert probe(path).sound_s == pytest.approx(3 + 4 / 3, abs=0.05)
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        *(("wav", "pcm_s16le"), ("w64", "pcm_s16le"), ("aiff", "pcm_s16be"), ("caf", "pcm_s16le"), ("au", "pcm_s16be")),
+        *(("flac", "flac"), ("mp3", "libmp3lame"), ("aac", "aac"), ("m4a", "aac"), ("mov", "pcm_s16le")),
+        *(("mkv", "aac"), ("webm", "libopus"), ("wma", "wmav2"), ("flv", "aac"), ("avi", "libmp3lame"), ("ts", "aac")),
+    ],
+)
+def test_files_one_after_the_other_are_read_to_the_end(tmp_path: Path, suffix: str, codec: str) -> None:
+    """A header that covers the first piece does not end the recording, also where channels and sample rate change."""
+    rate = 48_000 if codec == "libopus" else 16_000
+    first = write(tmp_path / f"1.{suffix}", [voice(6)], codec, rate=rate)
+    second = write(tmp_path / f"2.{suffix}", [voice(9), voice(9)], codec, rate=48_000)
+    expected_s = probe(first).sound_s + probe(second).sound_s
+    (path := tmp_path / f"a.{suffix}").write_bytes(first.read_bytes() + second.read_bytes())
+    recording = decode(path, HOUR)
+    assert recording.duration_s == pytest.approx(expected_s, abs=0.15)
+    assert probe(path).sound_s == pytest.approx(expected_s, abs=0.15)
+    assert all(rms(part) > 0.02 for part in np.array_split(recording.samples, 8))
+    assert recording.report.warnings == ()
+
+
+def test_attached_pictures_are_no_joined_recordings(tmp_path: Path) -> None:
+    """A picture inside an M4A begins with `ftyp`, too."""
+    path = write(tmp_path / "a.m4a", [voice(3)], "aac")
+    picture = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"
+    box = (len(picture) + 8).to_bytes(4, "big") + b"free" + picture
+    path.write_bytes(path.read_bytes() + box)
+    recording = decode(path, HOUR)
+    assert recording.duration_s == pytest.approx(3, abs=0.1)
+    assert recording.report.warnings == ()
 
 
 def test_a_joined_piece_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -166,7 +209,13 @@ def test_damage_in_the_middle_is_reported_and_not_charged(tmp_path: Path, name: 
     assert media.duration_s == pytest.approx(recording.duration_s, abs=0.002)
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libopus"), ("b.flac", "flac")])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        *(("a.mkv", "libopus"), ("b.flac", "flac"), ("c.wav", "pcm_s16le"), ("d.avi", "libmp3lame")),
+        *(("e.mp3", "libmp3lame"), ("f.flv", "aac"), ("g.aiff", "pcm_s16be")),
+    ],
+)
 def test_a_file_cut_short_says_so(tmp_path: Path, name: str, codec: str) -> None:
     """Half a file is read, charged as half, and the result says that its header states more."""
     path = write(tmp_path / name, [voice(20)], codec)

@@ -113,6 +113,30 @@ def test_of_silent_tracks_the_default_one_is_used(tmp_path: Path) -> None:
     assert recording.duration_s == pytest.approx(5, abs=0.1)
 
 
+def test_of_tracks_below_the_threshold_the_loudest_is_used(tmp_path: Path) -> None:
+    """Very quiet speech wins over a silent default track."""
+    speech = voice(SECONDS, level=0.0004)
+    recording, reasons = read(tmp_path / "a.mkv", [0 * speech, speech], "flac")
+    assert reasons == ["silent", None]
+    assert rms(recording.samples) > 30 * rms(speech)
+
+
+def test_a_track_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+    """Tracks keep the numbers that other programs show, and the unsupported one is listed with its reason."""
+    path = write_tracks(tmp_path / "a.mkv", [[voice(6, seed=1)], [voice(6, seed=2)]], "pcm_s16le")
+    content = path.read_bytes()
+    assert content.count(b"A_PCM/INT/LIT") == 2
+    path.write_bytes(content.replace(b"A_PCM/INT/LIT", b"A_UNKNOWN/LIT", 1))
+    listed = [(track.track, track.used, track.reason) for track in decode(path, HOUR).report.tracks]
+    assert listed == [(1, False, "format not supported"), (2, True, None)]
+
+
+def test_the_price_is_that_of_the_tracks_in_use(tmp_path: Path) -> None:
+    """A long silent track beside a shorter one with speech is not charged."""
+    path = write_tracks(tmp_path / "a.mkv", [[0 * voice(420)], [voice(305)]], "pcm_s16le")
+    assert probe(path).sound_s == pytest.approx(305, abs=0.1)
+
+
 def test_a_shorter_track_is_padded(tmp_path: Path) -> None:
     """The recording is as long as its longest track, in probe as in decode."""
     path = write_tracks(tmp_path / "a.mkv", [[voice(6, seed=1)], [voice(12, seed=2)]], "pcm_s16le")
