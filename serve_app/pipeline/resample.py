@@ -1,5 +1,7 @@
 """Frames to samples: decoded frames at one sample rate, and the gaps that the time stamps leave between them."""
 
+from itertools import chain
+
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -94,30 +96,21 @@ class Collector:
         if self._waiting.samples >= frame.sample_rate:  # 1 s: frame by frame the resampler costs twice as much
             self._resample(self._waiting.read())
 
-    def add_silence(self, seconds: float) -> None:
-        """Add silence between two pieces of a recording."""
-        self._flush()
-        self._shape = None
-        self._keep(np.zeros((1, round(seconds * SAMPLE_RATE)), np.float32))
-
     def finish(self, gaps: list[tuple[float, float]]) -> Waveform:
         """Return the sound, shape (1 or 2, samples), with silence in the gaps; (1, 0) where there is none."""
         self._flush()
         width = max((len(block) for block in self._blocks), default=1)
-        parts, position = [], 0
-        for block in self._blocks or [np.zeros((1, 0), np.float32)]:
-            block_end = position + block.shape[1]
-            cuts = [(round(at * SAMPLE_RATE) - position, gap_s) for at, gap_s in gaps]
-            inside = [(max(0, cut), gap_s) for cut, gap_s in cuts if cut < block.shape[1]]
-            gaps = gaps[len(inside) :]
-            start = 0
-            for cut, gap_s in inside:
-                parts += [block[:, start:cut], np.zeros((1, round(gap_s * SAMPLE_RATE)), np.float32)]
-                start = cut
-            parts.append(block[:, start:])
-            position = block_end
-        self._blocks = []
-        return np.stack([np.concatenate([part[min(i, len(part) - 1)] for part in parts]) for i in range(width)])
+        sound = np.empty((width, sum(block.shape[1] for block in self._blocks)), np.float32)
+        end = sound.shape[1]
+        while self._blocks:  # from the last one: each is freed at once
+            block = self._blocks.pop()
+            sound[:, end - block.shape[1] : end] = block
+            end -= block.shape[1]
+        if not gaps:
+            return sound
+        first, *later = np.split(sound, [round(at_s * SAMPLE_RATE) for at_s, _ in gaps], axis=1)
+        silences = [np.zeros((width, round(gap_s * SAMPLE_RATE)), np.float32) for _, gap_s in gaps]
+        return np.concatenate([first, *chain.from_iterable(zip(silences, later, strict=True))], axis=1)
 
     def _restart(self, frame: AudioFrame, shape: tuple[object, ...]) -> None:
         """Begin a new stretch: chained and broken streams change their format midway."""
