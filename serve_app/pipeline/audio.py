@@ -6,25 +6,29 @@ Headers are claims, so lengths come from packets and samples. `pipeline.media_fi
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from serve_app.errors import MediaUnreadable
-from serve_app.pipeline.chained import Span, pieces
-from serve_app.pipeline.media_file import default_track, open_media
-from serve_app.pipeline.mixdown import mix, to_recording
+from serve_app.pipeline.chained import pieces
+from serve_app.pipeline.media_file import default_track
+from serve_app.pipeline.mixdown import to_recording
 from serve_app.pipeline.resample import TOLERANCE_S, check_audible_length
-from serve_app.pipeline.track_reader import Track, read_track, scan_track
-from serve_app.pipeline.tracks import reasons_to_leave_out, sketch
-from serve_app.pipeline.types import SAMPLE_RATE, InputReport, InputTrack, Media, Recording, Waveform
+from serve_app.pipeline.track_reader import Track, TrackReader
+from serve_app.pipeline.tracks import Sketch, reasons_to_leave_out, sketch
+from serve_app.pipeline.types import InputReport, InputTrack, Media, Recording, Waveform
 
 PROBE_DEADLINE_S, PROBE_DECODE_DEADLINE_S = 20.0, 100.0
 DECODE_DEADLINE_S = 300.0
 """Wall clock. An hour of AAC decodes in about 3 s on one core, an hour of stereo Opus in 15 s."""
 FULL_DECODE_S = 300.0
 """`probe` decodes recordings up to this length, so that the price is that of what `decode` finds."""
+MAX_MIXED_S = 8 * 3600.0
+"""Seconds of all mixed tracks together: 1.8 GB of samples."""
+COMPARING = Lock()
+"""Tracks of one file at a time: four hours take 0.9 GB."""
 
 
 def probe(path: Path, max_duration_s: float | None = None) -> Media:
@@ -33,17 +37,18 @@ def probe(path: Path, max_duration_s: float | None = None) -> Media:
     Raises `MediaUnreadable`, `NoAudioTrack`, `MediaEncrypted`, `MediaTooShort` and, where a limit is given,
     `MediaTooLong`.
     """
-    spans, deadline = pieces(path), time.monotonic() + PROBE_DEADLINE_S
-    with open_media(path, deadline, spans[0]) as media:
+    reader = TrackReader(path, pieces(path), time.monotonic() + PROBE_DEADLINE_S, max_duration_s)
+    with reader.open() as media:
         count, container = len(media.tracks), media.container.format.name
         codec = media.tracks[default_track(media.tracks)].codec_context
         name, channels, sample_rate = codec.name, codec.channels, codec.sample_rate
-    scans = [scan_track(path, spans, index, deadline, max_duration_s) for index in range(count)]
+    scans = [reader.scan(index) for index in range(count)]
     duration_s, sound_s = max(scan.duration_s for scan in scans), max(scan.sound_s for scan in scans)
     differ = sound_s - min(scan.sound_s for scan in scans) > TOLERANCE_S  # the price is that of the tracks in use
     if sound_s <= FULL_DECODE_S or differ or any(scan.doubtful for scan in scans):
-        decoded = _decode(path, spans, time.monotonic() + PROBE_DECODE_DEADLINE_S, max_duration_s)
-        duration_s, sound_s = decoded.recording.duration_s, decoded.sound_s
+        reader = replace(reader, deadline=time.monotonic() + PROBE_DECODE_DEADLINE_S)
+        tracks = [reader.read(index, channels=0) for index in _choose(reader).used]
+        sound_s, duration_s = _checked_sound_s(tracks), max(track.duration_s for track in tracks)
     # whole milliseconds: the sum of 60 s of packets must not come out as a started 61st second
     return Media(round(duration_s, 3), round(sound_s, 3), container, name, channels, sample_rate)
 
@@ -55,43 +60,58 @@ def decode(path: Path, max_duration_s: float, deadline_s: float = DECODE_DEADLIN
     left of it; `report` says so. Pauses that exist only as jumps in the time stamps become silence, so that times agree
     with what a player shows. Raises as `probe` does.
     """
-    return _decode(path, pieces(path), time.monotonic() + deadline_s, max_duration_s).recording
+    reader = TrackReader(path, pieces(path), time.monotonic() + deadline_s, max_duration_s)
+    choice = _choose(reader)
+    tracks = [reader.read(index, channels=2 if len(choice.used) == 1 else 1) for index in choice.used]
+    _checked_sound_s(tracks)
+    return replace(to_recording(_channels(tracks)), report=_report(tracks, choice.left_out))
 
 
 @dataclass(frozen=True, slots=True)
-class _Decoded:
-    recording: Recording
-    sound_s: float
+class _Choice:
+    """Which tracks of a file are read."""
+
+    used: Sequence[int]
+    """Indices of usable tracks."""
+    left_out: Mapping[int, str]
+    """Why each other track is not read, by number."""
 
 
-def _decode(path: Path, spans: Sequence[Span], deadline: float, max_duration_s: float | None) -> _Decoded:
-    with open_media(path, deadline, spans[0]) as media:
-        numbers, default, reasons = list(media.numbers), default_track(media.tracks), dict(media.left_out)
-    read = partial(read_track, path, spans, deadline=deadline, max_duration_s=max_duration_s)
-    if len(numbers) > 1 and len(spans) > 1:  # joined files: their tracks cannot be compared with each other
-        reasons |= dict.fromkeys(numbers, "joined recordings, of which one track is read")
-        del reasons[numbers[default]]
-    elif len(numbers) > 1:
-        # one after the other, and read again: samples of all tracks at once would not fit into memory
-        sketches = [sketch(number, *_mono(read(index))) for index, number in enumerate(numbers)]
-        compared = zip(numbers, reasons_to_leave_out(sketches, default), strict=True)
-        reasons |= {number: reason for number, reason in compared if reason}
-    tracks = {number: read(index) for index, number in enumerate(numbers) if number not in reasons}
-    sound_s = max(track.sound_s for track in tracks.values())
-    for number, track in tracks.items():
-        failed, packets = track.health.failed, track.health.packets
-        if track.sound_s == sound_s and failed > max(1, packets // 2):
-            raise MediaUnreadable(
-                f"Most of the audio cannot be decoded: {failed} of {packets} packets of track {number}. The file is "
-                "damaged, or its format does not suit its codec. Send MP3, M4A, WAV or WebM."
-            )
-    check_audible_length(sound_s)
-    recording = to_recording(_channels(list(tracks.values())))
-    return _Decoded(replace(recording, report=_report(tracks, reasons)), sound_s)
+def _choose(reader: TrackReader) -> _Choice:
+    with reader.open() as media:
+        numbers, default, left_out = media.numbers, default_track(media.tracks), dict(media.left_out)
+    if len(numbers) == 1:
+        return _Choice([0], left_out)
+    if len(reader.spans) > 1:  # their tracks cannot be compared with each other
+        others = [number for number in numbers if number != numbers[default]]
+        return _Choice([default], left_out | dict.fromkeys(others, "joined recordings, of which one track is read"))
+    with COMPARING:  # one after the other: samples of all tracks at once would not fit into memory
+        sketches = [_sketch(reader, index) for index in range(len(numbers))]
+    reasons = reasons_to_leave_out(sketches, default)
+    used = [index for index, reason in enumerate(reasons) if reason is None]
+    room = int(MAX_MIXED_S // max(sketches[index].duration_s for index in used))
+    for index in used[room:]:
+        reasons[index] = f"more than {room} tracks of this length are not mixed"
+    left_out |= {number: reason for number, reason in zip(numbers, reasons, strict=True) if reason}
+    return _Choice(used[:room], left_out)
 
 
-def _mono(track: Track) -> tuple[Waveform, str | None]:
-    return mix(track.channels), track.language
+def _sketch(reader: TrackReader, index: int) -> Sketch:
+    track = reader.read(index, channels=1)
+    return sketch(track.number, track.channels[0], track.language)
+
+
+def _checked_sound_s(tracks: Sequence[Track]) -> float:
+    """Length of the longest track without gaps. Raises where it is too short, or where most of it is damaged."""
+    longest = max(tracks, key=lambda track: track.sound_s)
+    failed, packets = longest.health.failed, longest.health.packets
+    if failed > max(1, packets // 2):
+        raise MediaUnreadable(
+            f"Most of the audio cannot be decoded: {failed} of {packets} packets of track {longest.number}. The file "
+            "is damaged, or its format does not suit its codec. Send MP3, M4A, WAV or WebM."
+        )
+    check_audible_length(longest.sound_s)
+    return longest.sound_s
 
 
 def _channels(tracks: Sequence[Track]) -> Waveform:
@@ -99,21 +119,18 @@ def _channels(tracks: Sequence[Track]) -> Waveform:
     if len(tracks) == 1:
         return tracks[0].channels
     length = max(track.channels.shape[1] for track in tracks)
-    return np.stack([np.pad(mono, (0, length - len(mono))) for mono in (mix(track.channels) for track in tracks)])
+    return np.stack([np.pad(track.channels[0], (0, length - track.channels.shape[1])) for track in tracks])
 
 
-def _report(tracks: Mapping[int, Track], reasons: Mapping[int, str]) -> InputReport:
-    """`tracks` are those in use, `reasons` belong to all others; both by number."""
-    several = len(tracks) + len(reasons) > 1
+def _report(tracks: Sequence[Track], left_out: Mapping[int, str]) -> InputReport:
+    several = len(tracks) + len(left_out) > 1
     warnings = [
         warning
-        for number, track in tracks.items()
+        for track in tracks
         for warning in track.health.warnings(
-            f" (track {number})" if several else "", track.sound_s, track.channels.shape[1] / SAMPLE_RATE
+            f" (track {track.number})" if several else "", track.sound_s, track.duration_s
         )
     ]
-    listed = sorted([*tracks, *reasons])
-    return InputReport(
-        tuple(InputTrack(number, number not in reasons, reasons.get(number)) for number in listed),
-        tuple(dict.fromkeys(warnings)),
-    )
+    listed = [*(InputTrack(track.number, used=True) for track in tracks)]
+    listed += [InputTrack(number, used=False, reason=reason) for number, reason in left_out.items()]
+    return InputReport(tuple(sorted(listed, key=lambda track: track.track)), tuple(dict.fromkeys(warnings)))

@@ -74,10 +74,11 @@ class Timeline:
 
 
 class Collector:
-    """Resampled audio of a growing recording, at most two channels of it. Formats may change midway."""
+    """Resampled audio of a growing recording. Formats may change midway."""
 
-    def __init__(self, max_duration_s: float) -> None:
-        self._max_duration_s = max_duration_s
+    def __init__(self, channels: int, max_duration_s: float) -> None:
+        """`channels`: how many to keep. More are mixed; 0 keeps no samples."""
+        self._channels, self._max_duration_s = channels, max_duration_s
         self._sound_s = 0.0
         self._shape: tuple[object, ...] | None = None
         self._blocks: list[Waveform] = []  # each (channels, samples)
@@ -97,7 +98,7 @@ class Collector:
             self._resample(self._waiting.read())
 
     def finish(self, gaps: list[tuple[float, float]]) -> Waveform:
-        """Return the sound, shape (1 or 2, samples), with silence in the gaps; (1, 0) where there is none."""
+        """Return the sound, shape (channels, samples), with silence in the gaps; (1, 0) where there is none."""
         self._flush()
         width = max((len(block) for block in self._blocks), default=1)
         sound = np.empty((width, sum(block.shape[1] for block in self._blocks)), np.float32)
@@ -106,7 +107,7 @@ class Collector:
             block = self._blocks.pop()
             sound[:, end - block.shape[1] : end] = block
             end -= block.shape[1]
-        if not gaps:
+        if not self._channels or not gaps:
             return sound
         first, *later = np.split(sound, [round(at_s * SAMPLE_RATE) for at_s, _ in gaps], axis=1)
         silences = [np.zeros((width, round(gap_s * SAMPLE_RATE)), np.float32) for _, gap_s in gaps]
@@ -133,8 +134,10 @@ class Collector:
             self._keep(piece.to_ndarray().astype(np.float32, copy=False))
 
     def _keep(self, block: Waveform) -> None:
+        if not self._channels:
+            return
         block = np.clip(np.nan_to_num(block), -1, 1)
-        if len(block) > 2:  # surround: libav's own downmix is for listening and lowers the centre, where speech is
+        if len(block) > self._channels:  # libav's own downmix is for music and lowers the centre, where speech is
             block = mix(block)[np.newaxis]
         self._blocks.append(block)
 

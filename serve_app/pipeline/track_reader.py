@@ -4,7 +4,8 @@ import re
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,12 @@ class Health:
 class Track:
     """A track that was read to its end."""
 
+    number: int
+    """From 1, among all audio tracks of the file."""
     channels: Waveform
-    """Shape (1 or 2, samples)."""
+    """Shape (channels, samples)."""
+    duration_s: float
+    """Length in seconds, sound and gaps."""
     sound_s: float
     health: Health
     language: str | None
@@ -88,22 +93,81 @@ class Scan:
     """Whether the packets cannot be believed."""
 
 
-def scan_track(path: Path, spans: Sequence[Span], index: int, deadline: float, max_duration_s: float | None) -> Scan:
-    """Add up the lengths of one track's packets, in every piece of the file, as long as they can be believed."""
-    scan = Scan()
-    for span in spans:
-        if scan.doubtful:
-            break
-        try:
-            with open_media(path, deadline, span) as media:
-                stream = media.select(min(index, len(media.tracks) - 1))
-                timeline = _timeline(media, stream, origin_s(path, deadline, span))
-                _scan_piece(media, stream, timeline, scan, max_duration_s)
-        except MediaUnreadable:
-            if len(spans) == 1 or time.monotonic() > deadline:
-                raise
-            scan.doubtful = True
-    return scan
+@dataclass(frozen=True, slots=True)
+class TrackReader:
+    """Reads tracks of a file, each through all pieces of a joined one. `index` counts the usable tracks from 0."""
+
+    path: Path
+    spans: Sequence[Span]
+    deadline: float
+    """On the monotonic clock."""
+    max_duration_s: float | None
+
+    def open(self, piece: int = 0) -> AbstractContextManager[MediaFile]:
+        """See `open_media`."""
+        return open_media(self.path, self.deadline, self.spans[piece])
+
+    def scan(self, index: int) -> Scan:
+        """Add up the lengths of a track's packets, as long as they can be believed."""
+        scan = Scan()
+        for piece in range(len(self.spans)):
+            try:
+                with self.open(piece) as media:
+                    stream, timeline, _ = self._begin(media, index, piece)
+                    _scan_piece(media, stream, timeline, scan, self.max_duration_s)
+            except MediaUnreadable:
+                if self._ends_here():
+                    raise
+                scan.doubtful = True
+            if scan.doubtful:
+                break
+        return scan
+
+    def read(self, index: int, channels: int) -> Track:
+        """Decode a track. Keeps `channels` of it; more are mixed; 0 keeps no samples."""
+        limit_s = float("inf") if self.max_duration_s is None else self.max_duration_s
+        track = Track(index + 1, np.zeros((1, 0), np.float32), 0.0, 0.0, Health(), None)
+        blocks: list[Waveform] = []
+        for piece in range(len(self.spans)):
+            try:
+                with self.open(piece) as media:
+                    stream, timeline, start_s = self._begin(media, index, piece)
+                    collector = Collector(channels, limit_s - track.duration_s)
+                    for frame in _frames(media, stream, track.health):
+                        _add(collector, timeline, frame, stream, track.health)
+                    track.health.stated_s += _stated_s(media, stream, start_s, timeline.sound_s)
+                    number, language = media.numbers[media.tracks.index(stream)], stream.language
+            except MediaUnreadable:
+                if self._ends_here():
+                    raise
+                track.health.unread_pieces.append(piece + 1)
+                continue
+            duration_s, sound_s = track.duration_s + timeline.duration_s, track.sound_s + timeline.sound_s
+            check_length(duration_s, self.max_duration_s)
+            track.health.pauses_s += [gap_s for at_s, gap_s in timeline.gaps if at_s > 0 and gap_s >= PAUSE_S]
+            blocks.append(collector.finish(timeline.gaps))
+            track = replace(track, number=number, duration_s=duration_s, sound_s=sound_s, language=language)
+        return replace(track, channels=_joined(blocks))
+
+    def _begin(self, media: MediaFile, index: int, piece: int) -> tuple[AudioStream, Timeline, float]:
+        """Select the track; return it with an empty timeline and the time stamp of 0:00."""
+        stream = media.select(min(index, len(media.tracks) - 1))
+        start_s = origin_s(self.path, self.deadline, self.spans[piece])
+        pauses = stream.codec_context.name in ("opus", "libopus")
+        return stream, Timeline(start_s, stamped=media.format in STAMPED, pauses=pauses), start_s
+
+    def _ends_here(self) -> bool:
+        """Whether a piece that cannot be read ends it all: there is no other one, or no time for it."""
+        return len(self.spans) == 1 or time.monotonic() > self.deadline
+
+
+def _joined(blocks: Sequence[Waveform]) -> Waveform:
+    """Put the pieces of a joined file, each (channels, samples), one after the other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    width = max((len(block) for block in blocks), default=1)
+    wide = [np.broadcast_to(block, (width, block.shape[1])) if len(block) == 1 else block for block in blocks]
+    return np.concatenate([np.zeros((width, 0), np.float32), *wide], axis=1)
 
 
 def _scan_piece(
@@ -141,40 +205,6 @@ def _padding_s(packet: "Packet[AudioStream]") -> float:
     start, end = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
     rate = int(packet.stream.codec_context.sample_rate or SAMPLE_RATE)
     return min(int(start + end) / rate, 0.2)
-
-
-def read_track(path: Path, spans: Sequence[Span], index: int, deadline: float, max_duration_s: float | None) -> Track:
-    """Decode one track of every piece of the file."""
-    limit_s = float("inf") if max_duration_s is None else max_duration_s
-    health, blocks, sound_s, language, total_s = Health(), [], 0.0, None, 0.0
-    for number, span in enumerate(spans):
-        try:
-            with open_media(path, deadline, span) as media:
-                stream = media.select(min(index, len(media.tracks) - 1))
-                language = stream.language
-                start_s = origin_s(path, deadline, span)
-                collector, timeline = Collector(limit_s - total_s), _timeline(media, stream, start_s)
-                for frame in _frames(media, stream, health):
-                    _add(collector, timeline, frame, stream, health)
-                health.stated_s += _stated_s(media, stream, start_s, timeline.sound_s)
-        except MediaUnreadable:
-            if len(spans) == 1 or time.monotonic() > deadline:
-                raise
-            health.unread_pieces.append(number + 1)
-            continue
-        total_s += timeline.duration_s
-        check_length(total_s, max_duration_s)
-        sound_s += timeline.sound_s
-        health.pauses_s += [gap_s for at_s, gap_s in timeline.gaps if at_s > 0 and gap_s >= PAUSE_S]
-        blocks.append(collector.finish(timeline.gaps))
-    width = max((len(block) for block in blocks), default=1)
-    blocks = [np.broadcast_to(block, (width, block.shape[1])) if len(block) == 1 else block for block in blocks]
-    channels = blocks[0] if len(blocks) == 1 else np.concatenate(blocks or [np.zeros((1, 0), np.float32)], axis=1)
-    return Track(channels, sound_s, health, language)
-
-
-def _timeline(media: MediaFile, stream: AudioStream, start_s: float) -> Timeline:
-    return Timeline(start_s, stamped=media.format in STAMPED, pauses=stream.codec_context.name in ("opus", "libopus"))
 
 
 def _stated_s(media: MediaFile, stream: AudioStream, start_s: float, sound_s: float) -> float:

@@ -37,6 +37,11 @@ class Sketch:
     language: str = ""
     """ISO 639 code from the file, "" where it states none."""
 
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / SKETCH_RATE
+
 
 def sketch(number: int, samples: Waveform, language: str | None = None) -> Sketch:
     """Sketch a track, mono at SAMPLE_RATE."""
