@@ -92,7 +92,8 @@ def test_every_score_quotes_the_candidate(cold: tuple[list[str], dict[str, Any]]
     assert "fake" not in assessment["model"]
     assert any(score["score"] for score in assessment["scores"].values())
     for score in assessment["scores"].values():
-        assert (score["score"] is None) == (not score["evidence"])
+        assert score["score"] is None or score["evidence"]
+        assert not score["evidence"] or score["score"] or score["reason"] == "negation_in_doubt"
         assert score["score"] in {None, 1, 2, 3, 4, 5}
         assert score["score"] is not None or score["reason"]
         assert all(NORMAL(quote["quote"]) in transcript for quote in score["evidence"])
