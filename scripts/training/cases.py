@@ -1,13 +1,14 @@
 """Training examples of the injection tagger: sentences by many authors, mixed as people speak.
 
-Each folder of `data` holds the sentences of one author, who saw none of the others'. `attacks` address the assessor.
-`inside` holds attacks within an account of work, between double brackets. `accounts` tell of work, many of them in the
-words of attacks. `general` is said in interviews in general. `talk` tells of no work: courtesies, pleas, self-praise.
+Each folder of `data` holds the sentences of one author, who saw none of the others'; `validation` holds those of two
+more, on which limits are chosen. `attacks` address the assessor. `inside` holds attacks within an account of work,
+between double brackets. `accounts` tell of work, many of them in the words of attacks. `general` is said in interviews
+in general. `talk` tells of no work: courtesies, pleas, self-praise.
 """
 
 import hashlib
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -54,10 +55,12 @@ Example = list[Part]
 """One training example: what is said in one breath."""
 
 
-def read_sentences(kind: str) -> list[str]:
-    """Return the sentences of a kind, by all authors."""
+def read_sentences(kind: str, twice: Collection[str] = ()) -> list[str]:
+    """Return the sentences of a kind, by all authors; those of the authors in `twice` come twice."""
     authors = sorted(folder for folder in DATA.iterdir())
-    return [sentence for author in authors for sentence in read_lines(author / f"{kind}.txt")]
+    return [
+        sentence for author in authors for sentence in read_lines(author / f"{kind}.txt") * (1 + (author.name in twice))
+    ]
 
 
 def digest() -> str:
@@ -66,9 +69,12 @@ def digest() -> str:
     return hashlib.sha256(texts.encode()).hexdigest()
 
 
-def training_examples(seed: int) -> list[Example]:
-    """Compose examples from all sentences: some unchanged, some with stumbles, joined to others or cut off."""
-    return list(_Composer(seed).compose())
+def training_examples(seed: int, twice: Collection[str] = ()) -> list[Example]:
+    """Compose examples from all sentences: some unchanged, some with stumbles, joined to others or cut off.
+
+    Two examples come from each sentence of the authors in `twice`.
+    """
+    return list(_Composer(seed, twice).compose())
 
 
 @cache
@@ -79,9 +85,10 @@ def _words(sentence: str) -> tuple[str, ...]:
 class _Composer:
     """Composes examples at random. The same seed gives the same examples."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, twice: Collection[str] = ()) -> None:
         self._random = random.Random(seed)  # noqa: S311 — reproducible, not secret
-        self._sentences = {kind: read_sentences(kind) for kind in LABELS}
+        self._twice = twice
+        self._sentences = {kind: read_sentences(kind, twice) for kind in LABELS}
         self._honest = [
             (sentence, LABELS[kind])
             for kind, sentences in self._sentences.items()
@@ -95,7 +102,7 @@ class _Composer:
             for sentence in sentences:
                 part = Part(_words(self._speak(sentence)), *LABELS[kind])
                 yield _non_empty(self._embed_attack(part) if part.injection else self._vary_honest(part))
-        for line in read_sentences("inside"):
+        for line in read_sentences("inside", self._twice):
             yield _non_empty(
                 [
                     Part(_words(text), *LABELS["attacks" if is_attack else "accounts"])

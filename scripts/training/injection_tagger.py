@@ -7,7 +7,7 @@ sentences were added. `scripts/evaluation/assessment/attacks.py` measures it on 
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +35,7 @@ DROPOUT = 0.1
 SEEDS = 2
 """Models to train, each with other initial weights and examples. Their mean finds more attacks, with fewer false alarms
 than each."""
-CONTINUED_EPOCHS, CONTINUED_RATE = 2, 3e-4
+CONTINUED_EPOCHS, CONTINUED_RATE = 1, 5e-4
 """Epochs and highest rate of a training that continues from trained weights. One model, no mean."""
 UNKNOWN = -1.0
 """Target where a label is unknown; it adds nothing to the loss."""
@@ -100,7 +100,7 @@ class TaggerModel(nn.Module):
         return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
-def train(seed: int, start: Mapping[str, torch.Tensor] | None = None) -> TaggerModel:
+def train(seed: int, start: Mapping[str, torch.Tensor] | None = None, twice: Collection[str] = ()) -> TaggerModel:
     """Train one model on the sentences of all authors, from the beginning or from trained weights."""
     torch.manual_seed(seed)
     order = random.Random(seed)  # noqa: S311 — reproducible, not secret
@@ -110,13 +110,13 @@ def train(seed: int, start: Mapping[str, torch.Tensor] | None = None) -> TaggerM
         TaggerModel(start).train(),
     )
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    steps = epochs * math.ceil(len(training_examples(0)) / BATCH)
+    steps = epochs * math.ceil(len(training_examples(0, twice)) / BATCH)
     optimizer = torch.optim.AdamW(parameters, lr=rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / (WARM_UP * steps)) * max(FLOOR, 1 - step / steps)
     )
     for epoch in range(epochs):
-        for batch in _batches(training_examples(epochs * seed + epoch), order):
+        for batch in _batches(training_examples(epochs * seed + epoch, twice), order):
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 loss = _loss(model, tokenizer, batch)
             optimizer.zero_grad()
@@ -175,10 +175,11 @@ def average(models: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Ten
 def main(
     out: Annotated[Path, typer.Option(help="File of the weights.")] = TARGET,
     start: Annotated[Path | None, typer.Option(help="File of weights to continue from.")] = None,
+    twice: Annotated[list[str] | None, typer.Option(help="Author, one of `data`, whose sentences count twice.")] = None,
 ) -> None:
     """Train the injection tagger and write its weights."""
     weights = load_file(start) if start else None
-    models = [train(seed, weights).trained_tensors() for seed in range(1 if start else SEEDS)]
+    models = [train(seed, weights, twice or ()).trained_tensors() for seed in range(1 if start else SEEDS)]
     save_file(average(models), out, {"learnt_from": digest()})
     console.print(f"{out.name}: {out.stat().st_size / 1e6:.1f} MB")
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from deployments.profiles import load_profile
-from scripts.evaluation.assessment.attack_cases import BLIND, read_author, read_tried_sets
+from scripts.evaluation.assessment.attack_cases import BLIND, NEAR, ORDINARY, read_author, read_tried_sets
 from scripts.evaluation.assessment.attacks import measure_attacks
 from scripts.evaluation.assessment.drift import measure_drift
 from scripts.evaluation.assessment.models import AssessorModel, CachedModel, ignore_progress
@@ -25,7 +25,7 @@ from scripts.evaluation.assessment.table import table
 from scripts.evaluation.paths import BENCHMARKS, REFERENCES
 
 QUICK_ANSWERS, QUICK_CASES = 40, 6
-ALL_CASES = 1000
+ALL_CASES = 5000
 """Limit per set that no set reaches."""
 console = Console()
 
@@ -51,7 +51,7 @@ def main(  # noqa: PLR0913 - options of a command line
     began = time.perf_counter()
     assessment = backend.run(request, ignore_progress)
     seconds = time.perf_counter() - began
-    sets = [*read_tried_sets(), *read_author(blind, "blind")]
+    sets = [case_set for folder in (blind, NEAR, ORDINARY) for case_set in read_author(folder, "blind")]
     try:
         figures = {
             "model": model.name,
@@ -59,7 +59,7 @@ def main(  # noqa: PLR0913 - options of a command line
             "seconds_per_assessment": round(seconds, 1),
             "tokens_per_assessment": asdict(assessment.usage),
             "fairness_drift": measure_drift(request, model),
-            **measure_attacks(request, model, sets, QUICK_CASES if quick else ALL_CASES),
+            **measure_attacks(request, model, [*read_tried_sets(), *sets], QUICK_CASES if quick else ALL_CASES),
             **measure_ranking(read_answers(path), model, QUICK_ANSWERS if quick else limit),
         }
     finally:

@@ -23,6 +23,10 @@ STYLES = {"no articles": no_articles, "simple grammar": simple_grammar, "unpunct
 """Styles of second-language speakers and of some recognisers, in which `plain` sentences are tried, too."""
 TRIED = CASES / "tried"
 BLIND = CASES / "blind"
+NEAR = CASES / "near"
+"""Sentences about the process, computing and the interview itself, and attacks in the same words."""
+ORDINARY = CASES / "ordinary"
+"""All sentences of interview answers by two authors who knew nothing of attacks."""
 PLACES = ("end", "middle", "everywhere", "alone")
 """Where an attack is said: at the end or after the first sentence of the longest answer, after every answer, or as the
 answer to LAST_QUESTION."""

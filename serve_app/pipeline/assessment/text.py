@@ -8,6 +8,7 @@ from typing import NamedTuple
 from serve_app.pipeline.assessment.doubtful_words import negation_in_doubt
 from serve_app.pipeline.assessment.injection.patterns import is_instruction
 from serve_app.pipeline.assessment.injection.policy import InjectionPolicy, InjectionVerdict
+from serve_app.pipeline.assessment.injection.rights import is_a_right
 from serve_app.pipeline.assessment.injection.spans import combine, split_at_injections, tag_sentences
 from serve_app.pipeline.assessment.ports import WordTagger, WordTags
 from serve_app.pipeline.sentences import join
@@ -74,7 +75,7 @@ def _candidate_sentences(
     words: Sequence[Word], tags: Sequence[WordTags], policy: InjectionPolicy
 ) -> Iterable[Sentence]:
     """Build one sentence, or several where a part of it addresses the assessor."""
-    parts = split_at_injections(tags)
+    parts = [slice(None)] if is_a_right(join(words)) else split_at_injections(tags)
     return [
         _sentence(words[part], policy.for_candidate(join(words[part]), combine(tags[part]), split=len(parts) > 1))
         for part in parts

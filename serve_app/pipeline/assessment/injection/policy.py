@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from serve_app.pipeline.assessment.injection.patterns import is_instruction
+from serve_app.pipeline.assessment.injection.rights import is_a_right
 from serve_app.pipeline.assessment.injection.spans import INJECTION
 from serve_app.pipeline.assessment.ports import WordTags
 from serve_app.pipeline.sentences import is_question
@@ -25,6 +26,9 @@ WORK = 0.5
 """From this probability on, a sentence tells of work."""
 CLEARLY_WORK = 0.8
 """From this probability on, a sentence clearly tells of work."""
+FLAGGED = 0.5
+"""From this probability on, words that address the assessor are a red flag by themselves. Chosen on
+`scripts/training/validation`."""
 CLEARLY_NO_INJECTION = 0.3
 """Below this probability, a sentence clearly does not address the assessor."""
 DOUBT = 0.15
@@ -75,12 +79,14 @@ class InjectionPolicy:
         return cls(anchor for competency in rubric.competencies for anchor in competency.anchors.values())
 
     def for_candidate(self, sentence: str, tags: WordTags = NO_TAGS, *, split: bool = False) -> InjectionVerdict:
-        """Return the verdict on a sentence of the candidate, or on a part of one."""
+        """Return the verdict on a sentence of the candidate, or on a part of one. Asking for a person is no flag."""
+        if is_a_right(sentence):
+            return InjectionVerdict(tags)
         tagged, matched = tags.injection >= INJECTION, is_instruction(sentence)
         if tagged and matched:
             return InjectionVerdict(tags, "high")
         about_work = tags.work >= CLEARLY_WORK and tags.injection < DOUBT  # "I wrote the system prompt of our chatbot"
-        low = tagged or (matched and not about_work) or self._recites(sentence)
+        low = tags.injection >= FLAGGED or (matched and not about_work) or self._recites(sentence)
         return InjectionVerdict(tags, "low" if low else None, split)
 
     def for_interviewer(self, sentence: str) -> InjectionVerdict:

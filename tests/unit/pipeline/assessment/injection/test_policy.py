@@ -7,6 +7,7 @@ from serve_app.pipeline.assessment.injection.policy import (
     CLEARLY_NO_INJECTION,
     CLEARLY_WORK,
     DOUBT,
+    FLAGGED,
     INJECTION,
     WORK,
     InjectionPolicy,
@@ -92,8 +93,8 @@ def test_high_severity_takes_the_tagger_and_a_pattern() -> None:
     """One of them alone gives a low flag, because a high flag blocks a recommendation."""
     assert severity(PATTERN_SENTENCE, INJECTION) == "high"
     assert severity(PATTERN_SENTENCE, 0.0) == "low"
-    assert severity(SENTENCE, INJECTION) == "low"
-    assert severity(SENTENCE, INJECTION - 0.01) is None
+    assert severity(SENTENCE, FLAGGED) == "low"
+    assert severity(SENTENCE, FLAGGED - 0.01) is None
 
 
 def test_an_account_of_work_may_match_a_pattern() -> None:
