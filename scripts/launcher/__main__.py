@@ -78,8 +78,9 @@ def announce(quickstart: dict[str, str]) -> None:
     """Print the URLs and the key."""
     console.print(
         f"\n[bold]RecruitScreen is running.[/] Ctrl-C stops it.\n"
+        f"  Web app        {quickstart['base_url']}/   (sign in with the API key)\n"
         f"  API            {quickstart['base_url']}   (documentation at {quickstart['base_url']}/docs)\n"
-        f"  Dashboard      {quickstart['dashboard_url']}\n"
+        f"  Model pool     {quickstart['dashboard_url']}\n"
         f"  Ray dashboard  {quickstart['ray_dashboard_url']}\n"
         f"  API key        {quickstart['api_key']}\n",
         highlight=False,

@@ -9,7 +9,7 @@ from serve_app.http import errors, openapi
 from serve_app.http.api import credits as credits_api
 from serve_app.http.api import demo, health, jobs, keys, model_pool, prices, quotes, transcripts, usage
 from serve_app.http.body_limit import BodyLimit
-from serve_app.http.pages import api_docs, public, templates
+from serve_app.http.pages import api_docs, interviews, public, templates, visitors
 from serve_app.http.pages import keys as key_pages
 from serve_app.http.pages.sessions import Sessions
 from serve_app.http.request_id import RequestId
@@ -34,8 +34,10 @@ ROUTERS = (
     transcripts.router,
     usage.router,
     api_docs.router,
+    interviews.router,
     key_pages.router,
     public.router,
+    visitors.router,
 )
 
 
@@ -64,7 +66,7 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
     app.add_exception_handler(jobs.NoNewEvents, lambda *_: Response(status_code=204))
-    app.add_exception_handler(key_pages.SignedOut, lambda *_: key_pages.sign_in_page())
+    app.add_exception_handler(visitors.SignedOut, visitors.ask_to_sign_in)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/docs/assets", api_docs.ASSETS)

@@ -25,6 +25,7 @@ from serve_app.errors import (
     Unavailable,
     UnsupportedEncoding,
 )
+from serve_app.http.pages.templates import render
 from serve_app.http.request_id import request_id
 from serve_app.settings import Settings
 from serve_app.storage.blobs import outage
@@ -45,7 +46,7 @@ def install(app: FastAPI) -> None:
     """Register the handlers of all exceptions."""
     settings: Settings = app.state.services.settings
 
-    async def handle_product_error(request: Request, error: Exception) -> JSONResponse:
+    async def handle_product_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RecruitScreenError)
         if isinstance(error, Unavailable):
             log.warning("request %s: %s (%s)", request_id(request), error.code, error.__cause__ or error)
@@ -53,7 +54,7 @@ def install(app: FastAPI) -> None:
             log.error("request %s: %s", request_id(request), error.code, exc_info=error)
         return respond(request, settings, error.status, describe(error, settings), headers_for(error))
 
-    async def handle_validation_error(request: Request, error: Exception) -> JSONResponse:
+    async def handle_validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         named = first["type"] != "json_invalid"  # its `loc` holds the offset of the mistake
@@ -61,14 +62,14 @@ def install(app: FastAPI) -> None:
         detail = {"error": "invalid_field", "message": f"{field}: {message_of(first)}", "field": field}
         return respond(request, settings, 422, detail)
 
-    async def handle_framework_error(request: Request, error: Exception) -> JSONResponse:
+    async def handle_framework_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         known = FRAMEWORK_ERRORS.get(error.status_code, UNREADABLE)
         if error.status_code == 413:  # from `body_limit`, which names the limit
             known = FileTooLarge(error.detail)
         return respond(request, settings, known.status, describe(known, settings), dict(error.headers or {}))
 
-    async def handle_disk_error(request: Request, error: Exception) -> JSONResponse:
+    async def handle_disk_error(request: Request, error: Exception) -> Response:
         """The temporary file of an upload could not be written."""
         assert isinstance(error, OSError)
         log.error("request %s: a file could not be read or written", request_id(request), exc_info=error)
@@ -78,7 +79,7 @@ def install(app: FastAPI) -> None:
         log.info("request %s: the client hung up", request_id(request))
         return Response(status_code=499)  # nobody receives it
 
-    async def handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    async def handle_unexpected_error(request: Request, error: Exception) -> Response:
         log.error("request %s failed", request_id(request), exc_info=error)
         return respond(request, settings, 500, describe(RecruitScreenError(), settings))
 
@@ -126,8 +127,12 @@ def message_of(error: Mapping[str, Any]) -> str:
 
 def respond(
     request: Request, settings: Settings, status: int, detail: dict[str, Any], headers: dict[str, str] | None = None
-) -> JSONResponse:
-    """The error response with `detail`, and with the caller's `RateLimit` headers."""
+) -> Response:
+    """The error response with `detail`: a page for a browser that opens one, JSON for everybody else."""
+    if not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", ""):
+        heading = {404: "This page does not exist", 503: "Back in a moment"}.get(status, "This did not work")
+        context = {"status": status, "heading": heading, "message": detail["message"]}
+        return render("error.html", context | {"request_id": request_id(request)}, status=status, headers=headers)
     rate_limit: dict[str, str] = getattr(request.state, "rate_limit", {})
     return JSONResponse(body_of(settings, request_id(request), detail), status, rate_limit | (headers or {}))
 

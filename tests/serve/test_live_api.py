@@ -205,7 +205,7 @@ def test_what_serve_says_for_itself_is_in_our_form_too(client: httpx.Client, fin
 
 def test_a_page_for_browsers_passes_the_proxy(client: httpx.Client) -> None:
     """The sign-in page's own error stays a page, with its status."""
-    answer = client.post("/dashboard/keys/sign-in", data={"api_key": "lv_sk_all_wrong"})
+    answer = client.post("/sign-in", data={"api_key": "lv_sk_all_wrong"})
     assert answer.status_code == 401
     assert answer.headers["content-type"].startswith("text/html")
 

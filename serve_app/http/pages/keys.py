@@ -1,21 +1,18 @@
-"""The dashboard's keys page: sign in with a key of scope 'all', then list, create, rotate and revoke keys."""
+"""The keys page: list, create, rotate and revoke an account's keys."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.credits import ledger
-from serve_app.errors import RecruitScreenError, WrongScope
-from serve_app.http.body_limit import allow
-from serve_app.http.deps import Services, client_address
-from serve_app.http.pages.sessions import COOKIE, LIFETIME_S, Sessions
-from serve_app.http.pages.templates import render
+from serve_app.errors import RecruitScreenError
+from serve_app.http.deps import Services
+from serve_app.http.pages.templates import PRIVATE, render
+from serve_app.http.pages.visitors import CurrentVisitor, FormFields, FormSender, Visitor
 from serve_app.jobs import queries as jobs
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES, ApiKey
@@ -24,23 +21,8 @@ from serve_app.storage.text import Storable
 
 router = APIRouter(prefix="/dashboard/keys", include_in_schema=False)
 
-MAX_FORM_BYTES = 16 * 1024
-SIGN_INS_PER_ADDRESS = "20/minute"
 OVERLAP_S = 24 * 3600
 """How long a rotated key keeps working."""
-PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
-
-
-class SignedOut(Exception):
-    """No session, or its key is no longer live."""
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """A signed-in session: its key, and the token its forms carry."""
-
-    key: ApiKey
-    form_token: str
 
 
 class NewKeyForm(BaseModel):
@@ -59,73 +41,11 @@ class NewKeyForm(BaseModel):
         return KeyTerms(self.scope, self.name, expires_at, self.monthly_cap)
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The text fields of a form, without empty ones."""
-    allow(request, MAX_FORM_BYTES)
-    async with request.form(max_files=0, max_fields=10, max_part_size=4096) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str) and value}
-
-
-FormFields = Annotated[dict[str, str], Depends(read_form)]
-
-
-async def get_visitor(request: Request, services: Services) -> Visitor:
-    """The signed-in visitor. Raises `SignedOut`."""
-    sessions: Sessions = request.app.state.sessions
-    cookie = request.cookies.get(COOKIE, "")
-    key_id = sessions.key_id(cookie)
-    async with services.database.transaction() as session:
-        key = key_id and await keys.get_live_key(session, key_id)
-    if not key or not key.opens_all:
-        raise SignedOut
-    return Visitor(key, sessions.form_token(cookie))
-
-
-async def get_form_sender(
-    request: Request, fields: FormFields, visitor: Annotated[Visitor, Depends(get_visitor)]
-) -> Visitor:
-    """The signed-in visitor, whose form came from our page. Raises `SignedOut` and `Invalid`."""
-    sessions: Sessions = request.app.state.sessions
-    sessions.check_form(request.cookies.get(COOKIE, ""), fields.get("form_token", ""))
-    return visitor
-
-
-CurrentVisitor = Annotated[Visitor, Depends(get_visitor)]
-FormSender = Annotated[Visitor, Depends(get_form_sender)]
-
-
 @router.get("")
 async def show_keys(visitor: CurrentVisitor, services: Services) -> HTMLResponse:
     """Credits and keys."""
     async with services.database.transaction() as session:
         return await _keys_page(session, services, visitor)
-
-
-@router.post("/sign-in")
-async def sign_in(request: Request, services: Services, fields: FormFields) -> Response:
-    """Exchange a key for a session. The key itself is not kept."""
-    await services.limiter.hit("sign-in", SIGN_INS_PER_ADDRESS, client_address(request, services.settings))
-    try:
-        async with services.database.transaction() as session:
-            key = await keys.verify(session, fields.get("api_key", ""))
-        if not key.opens_all:
-            raise WrongScope("Only a key with scope 'all' can manage keys. Sign in with such a key.")
-    except RecruitScreenError as error:
-        return sign_in_page(error.message, error.status)
-    answer = _to_keys_page()
-    answer.set_cookie(
-        COOKIE, request.app.state.sessions.issue(key.id), LIFETIME_S, path="/dashboard", httponly=True,
-        samesite="strict", secure=urlsplit(services.settings.public_url).scheme == "https",
-    )  # fmt: skip
-    return answer
-
-
-@router.post("/sign-out")
-async def sign_out(_: FormSender) -> Response:
-    """End the session in this browser."""
-    answer = _to_keys_page()
-    answer.delete_cookie(COOKIE, path="/dashboard", httponly=True, samesite="strict")
-    return answer
 
 
 @router.post("/create")
@@ -160,11 +80,6 @@ async def revoke_key(visitor: FormSender, services: Services, key_id: str) -> Re
     return _to_keys_page()
 
 
-def sign_in_page(message: str = "", status: int = 200) -> HTMLResponse:
-    """The page that asks for a key."""
-    return render("sign_in.html", {"message": message}, status=status, headers=PRIVATE)
-
-
 async def _refusal(services: Services, visitor: Visitor, message: str) -> HTMLResponse:
     async with services.database.transaction() as session:
         return await _keys_page(session, services, visitor, message, 422)
@@ -176,8 +91,8 @@ async def _keys_page(
     account_id = visitor.key.account_id
     listed = await keys.list_keys(session, account_id)
     context = {
+        "visitor": visitor,
         "message": message,
-        "form_token": visitor.form_token,
         "balance": await ledger.balance(session, account_id),
         "held": await jobs.held_credits(session, account_id),
         "keys": listed,

@@ -1,13 +1,20 @@
-"""Pages that need no key: error codes, prices, and the state of the model pool."""
+"""Pages that need no key: home, error codes, prices, and the state of the model pool."""
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from serve_app.http.deps import Services
 from serve_app.http.pages.error_codes import rows
-from serve_app.http.pages.templates import SCRIPT_POLICY, render
+from serve_app.http.pages.templates import PRIVATE, SCRIPT_POLICY, render
+from serve_app.http.pages.visitors import HOME, PossibleVisitor
 
 router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def show_home(visitor: PossibleVisitor) -> Response:
+    """What this is, and the way in. Somebody who is signed in goes on to the interviews."""
+    return RedirectResponse(HOME, 303, PRIVATE) if visitor else render("home.html")
 
 
 @router.get("/docs/errors")

@@ -1,4 +1,4 @@
-"""Dashboard sessions: a signed cookie that holds the id of the key used to sign in, and tokens for its forms."""
+"""Sessions of the pages: a signed cookie that holds the id of the key used to sign in, and tokens for its forms."""
 
 import hmac
 

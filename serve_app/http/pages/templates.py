@@ -16,11 +16,22 @@ FORM_POLICY = f"{BASE_POLICY}; style-src 'self'"
 """For pages without scripts."""
 SCRIPT_POLICY = f"{FORM_POLICY}; script-src 'self'; connect-src 'self'"
 """For pages whose script, a file of ours, reads the API."""
+MEDIA_POLICY = f"{SCRIPT_POLICY}; media-src blob:"
+"""For pages that play or measure a file of the reader's own machine."""
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+"""Headers of pages that hold an account's data."""
 
 
 def _minute(moment: datetime | None) -> str:
     """A time to the minute, or a dash."""
     return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
+
+
+def _clock(seconds: float) -> str:
+    """A position or length in a recording: `4:07` or `1:02:09`."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 _templates = Environment(
@@ -30,7 +41,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters["minute"] = _minute
+_templates.filters |= {"minute": _minute, "clock": _clock}
 
 
 def render(

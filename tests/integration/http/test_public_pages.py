@@ -57,7 +57,9 @@ async def test_the_dashboard_is_served(client: httpx.AsyncClient) -> None:
     assert "https://" not in page.text
 
 
-@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/keys", "/pricing", "/docs/errors", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/interviews", "/dashboard", "/dashboard/keys", "/pricing", "/docs/errors", "/docs"]
+)
 async def test_pages_have_a_strict_policy_and_nothing_inline(client: httpx.AsyncClient, path: str) -> None:
     """Scripts and styles are files of this server, and the policy allows no others; Swagger UI sets styles itself."""
     page = await client.get(path)

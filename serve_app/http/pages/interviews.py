@@ -1,0 +1,136 @@
+"""The pages of a recruiter: the list of interviews, a new one, and one interview live or as a scorecard.
+
+What a page does is done by the API's own routes, with the key that the visitor signed in with.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from serve_app.credits import ledger
+from serve_app.http.api import jobs as jobs_api
+from serve_app.http.api.quotes import quote_job
+from serve_app.http.api.transcripts import TranscriptFormat, get_transcript
+from serve_app.http.deps import Caller, Services, job_tokens
+from serve_app.http.pages.scorecard import Scorecard
+from serve_app.http.pages.templates import MEDIA_POLICY, PRIVATE, SCRIPT_POLICY, render
+from serve_app.http.pages.visitors import CurrentVisitor, FormSender, ScriptSender
+from serve_app.http.schemas import QuoteView, SubmittedJob
+from serve_app.jobs import queries as jobs
+from serve_app.jobs.lifecycle import TERMINAL
+from serve_app.jobs.models import Job, JobState
+from serve_app.jobs.queries import Filter
+from serve_app.storage.pagination import Position
+from serve_app.verticals.spec import VerticalSpec
+
+router = APIRouter(prefix="/interviews", include_in_schema=False)
+
+PAGE = 25
+
+
+async def get_product(services: Services, product: Annotated[str, Query(max_length=64)] = "") -> VerticalSpec:
+    """The product that is named, or the first one. Raises `VerticalNotFound`."""
+    return services.catalog.get(product or next(iter(services.catalog)).slug)
+
+
+async def get_interview(visitor: CurrentVisitor, services: Services, job_id: str) -> Job:
+    """The interview in the path. Raises `JobNotFound` unless the visitor's account owns it."""
+    async with services.database.transaction() as session:
+        return await jobs.get_owned(session, visitor.account_id, job_id)
+
+
+Product = Annotated[VerticalSpec, Depends(get_product)]
+Interview = Annotated[Job, Depends(get_interview)]
+
+
+@router.get("")
+async def list_interviews(
+    visitor: CurrentVisitor,
+    services: Services,
+    state: JobState | None = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> HTMLResponse:
+    """The account's interviews, newest first."""
+    async with services.database.transaction() as session:
+        page = await jobs.list_jobs(session, visitor.account_id, Filter(state), Position.read(cursor), PAGE)
+        balance = await ledger.balance(session, visitor.account_id)
+    context = {
+        "visitor": visitor, "interviews": page.rows, "next_cursor": page.next_cursor, "state": state,
+        "states": list(JobState), "first_page": cursor is None, "balance": balance, "terminal": TERMINAL,
+    }  # fmt: skip
+    return render("interviews.html", context, policy=SCRIPT_POLICY, headers=PRIVATE)
+
+
+@router.get("/new")
+async def show_new_interview(visitor: CurrentVisitor, services: Services, product: Product) -> HTMLResponse:
+    """The form of a new interview."""
+    async with services.database.transaction() as session:
+        balance = await ledger.balance(session, visitor.account_id)
+    context = {"visitor": visitor, "product": product, "products": list(services.catalog), "balance": balance}
+    return render("new_interview.html", context, policy=MEDIA_POLICY, headers=PRIVATE)
+
+
+@router.post("", status_code=202)
+async def submit_interview(
+    request: Request,
+    visitor: ScriptSender,
+    services: Services,
+    product: Product,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+) -> SubmittedJob:
+    """Accept a recording from the form's script."""
+    return await jobs_api.submit_job(request, Caller(visitor.key), product, services, idempotency_key)
+
+
+@router.post("/quote")
+async def quote_interview(request: Request, _: ScriptSender, services: Services, product: Product) -> QuoteView:
+    """Price and expected time of a recording that the form's script has measured."""
+    return await quote_job(request, product, services)
+
+
+@router.get("/{job_id}")
+async def show_interview(
+    request: Request, visitor: CurrentVisitor, services: Services, interview: Interview
+) -> HTMLResponse:
+    """One interview: live until it is over, then its scorecard, or why there is none."""
+    context = {"visitor": visitor, "interview": interview, "product": services.catalog.get(interview.vertical)}
+    if interview.result is not None:
+        context |= {"card": Scorecard(interview.result), "result": interview.result}
+        return render("scorecard.html", context, policy=MEDIA_POLICY, headers=PRIVATE)
+    if interview.state in TERMINAL:
+        return render("ended_interview.html", context, headers=PRIVATE)
+    token = job_tokens(request).issue(interview.id)
+    context["events_url"] = f"/v1/jobs/{interview.id}/events?token={token}"
+    return render("live_interview.html", context, policy=SCRIPT_POLICY, headers=PRIVATE)
+
+
+@router.post("/{job_id}/cancel")
+async def cancel_interview(_: FormSender, services: Services, interview: Interview) -> Response:
+    """Stop an interview that is not over."""
+    await jobs_api.cancel_job(interview, services)
+    return _to(interview.id)
+
+
+@router.post("/{job_id}/retry")
+async def retry_interview(visitor: FormSender, services: Services, interview: Interview) -> Response:
+    """Run a failed interview again."""
+    await jobs_api.retry_job(interview, Caller(visitor.key), services)
+    return _to(interview.id)
+
+
+@router.post("/{job_id}/delete")
+async def delete_interview(_: FormSender, services: Services, interview: Interview) -> Response:
+    """Erase what is stored of an interview that is over."""
+    await jobs_api.delete_job(interview, services)
+    return _to("")
+
+
+@router.get("/{job_id}/transcript.{format_}")
+async def download_transcript(interview: Interview, format_: TranscriptFormat) -> Response:
+    """The transcript as a file."""
+    return await get_transcript(interview, format_)
+
+
+def _to(job_id: str) -> RedirectResponse:
+    return RedirectResponse(f"/interviews/{job_id}".rstrip("/"), 303, PRIVATE)
