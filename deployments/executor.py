@@ -16,6 +16,8 @@ from serve_app.pipeline.types import ROLES
 from serve_app.services import build_services
 from serve_app.settings import Settings
 from serve_app.sweeper import Sweeper
+from serve_app.webhooks.delivery import Deliverer
+from serve_app.webhooks.sending import LEASE_S, Sender
 
 
 class Placement(NamedTuple):
@@ -27,7 +29,7 @@ class Placement(NamedTuple):
 
 @serve.deployment(name="Executor")
 class Executor:
-    """Runs jobs through the pipeline, and sweeps for stranded ones."""
+    """Runs jobs through the pipeline, sweeps for stranded ones, and delivers webhooks."""
 
     def __init__(
         self,
@@ -42,6 +44,8 @@ class Executor:
         name = serve.get_replica_context().replica_id.unique_id
         self._jobs = JobExecutor(services, pool, f"executor-{name}")
         self._sweep = asyncio.create_task(Sweeper(services, self._jobs.run_next).run_forever())
+        deliverer = Deliverer(services.database, services.bus, Sender.of(services.settings), LEASE_S)
+        self._deliver = asyncio.create_task(deliverer.run_forever())
         self._watch = asyncio.create_task(watch_forever(services.database))
         self._prestart = asyncio.create_task(prestart_workers(prestart))
 

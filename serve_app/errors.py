@@ -143,7 +143,7 @@ class MethodNotAllowed(RecruitScreenError):
 
 
 class Conflict(RecruitScreenError):
-    """The request is valid, but not in the current state of the job."""
+    """The request is valid, but not in the current state of the job, or of the webhook endpoint."""
 
     code = "conflict"
     status = 409

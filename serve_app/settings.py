@@ -90,6 +90,14 @@ class Settings(Paths):
         default=30 * 24 * 3600, description="Seconds that a finished job keeps its content. Then the content is erased."
     )
 
+    webhook_allow_loopback: bool = Field(
+        default=False,
+        description="Also deliver webhooks to this machine, by http or https. For development only.",
+    )
+    credits_low: Annotated[int, Field(ge=1)] = Field(
+        default=20, description="Balance below which an account is told `credits.low`."
+    )
+
     @property
     def pricing_url(self) -> str:
         """Where the 402 answer sends a caller without credits."""

@@ -1,6 +1,6 @@
 """Every few seconds: requeue lost jobs, erase expired ones, report queue positions, run jobs without a notification.
 
-Every minute: delete uploads that belong to no job. Several sweepers may run at once.
+Every minute: delete uploads that belong to no job, and webhook events of a month ago. Several sweepers may run at once.
 """
 
 import asyncio
@@ -12,12 +12,13 @@ from serve_app.errors import Interrupted
 from serve_app.jobs import lifecycle, queries, queue_position, settlement
 from serve_app.jobs.lifecycle import Claim
 from serve_app.services import Services
+from serve_app.webhooks import outbox
 
 log = logging.getLogger(__name__)
 
 ORPHAN_AGE_S = 600.0
 """An upload gets its job within a minute of being stored. One without a job after this time was left behind."""
-ORPHANS_EVERY_S = 60.0
+SLOW_SWEEP_S = 60.0
 RunNext = Callable[[], Awaitable[bool]]
 
 
@@ -31,13 +32,15 @@ class Sweeper:
 
     async def run_forever(self) -> None:
         """Sweep every `sweep_s` seconds. A sweep that fails is logged; the next one tries again."""
-        orphans_deleted_at = 0.0
+        swept_slowly_at = 0.0
         while True:
             await asyncio.sleep(self._services.settings.sweep_s)
             try:
-                if time.monotonic() - orphans_deleted_at > ORPHANS_EVERY_S:
+                if time.monotonic() - swept_slowly_at > SLOW_SWEEP_S:
                     await self.delete_orphaned_blobs()
-                    orphans_deleted_at = time.monotonic()
+                    async with self._services.database.transaction() as session:
+                        await outbox.delete_old(session)
+                    swept_slowly_at = time.monotonic()
                 self._run_due(await self.sweep())
             except Exception:
                 log.exception("sweep failed; the next one tries again")

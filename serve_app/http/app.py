@@ -7,7 +7,7 @@ from fastapi import FastAPI, Response
 
 from serve_app.http import errors, openapi
 from serve_app.http.api import credits as credits_api
-from serve_app.http.api import demo, health, jobs, keys, model_pool, prices, quotes, transcripts, usage
+from serve_app.http.api import demo, health, jobs, keys, model_pool, prices, quotes, transcripts, usage, webhooks
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.pages import api_docs, interviews, public, templates, visitors
 from serve_app.http.pages import keys as key_pages
@@ -33,6 +33,7 @@ ROUTERS = (
     quotes.router,
     transcripts.router,
     usage.router,
+    webhooks.router,
     api_docs.router,
     interviews.router,
     key_pages.router,

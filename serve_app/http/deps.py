@@ -100,7 +100,7 @@ OwnedJob = Annotated[Job, Depends(get_owned_job)]
 async def get_account_caller(caller: CurrentCaller) -> Caller:
     """A caller with a key of scope 'all'. Raises `WrongScope` for other keys."""
     if not caller.key.opens_all:
-        raise WrongScope("Only a key with scope 'all' can manage keys. Use such a key.")
+        raise WrongScope("Only a key with scope 'all' can manage keys and webhooks. Use such a key.")
     return caller
 
 

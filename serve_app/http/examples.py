@@ -188,6 +188,49 @@ def page_of(row: dict[str, Any]) -> dict[str, Any]:
     return {"data": [row], "has_more": False, "next_cursor": None}
 
 
+WEBHOOK: dict[str, Any] = {
+    "webhook_id": "ep_41c9e0b7d25f4a83b6e1",
+    "url": "https://example.com/hooks/recruitscreen",
+    "description": "ATS",
+    "events": ["job.completed", "job.failed"],
+    "products": None,
+    "job_id": None,
+    "enabled": True,
+    "disabled_at": None,
+    "disabled_reason": None,
+    "failing_since": None,
+    "created_at": "2026-11-24T08:00:00Z",
+    "public_keys": [
+        {
+            "public_key": "whpk_bVkS1IKcJRmf27Y4fE9kmCb4qZl0CCbJcSu0oJyVxQY=",
+            "created_at": "2026-11-24T08:00:00Z",
+            "expires_at": None,
+        }
+    ],
+}
+NEW_WEBHOOK = WEBHOOK | {"secret": "whsec_…44 characters, shown once…"}
+EVENT_ID = "evt_7b1f0c9a52d84e6f93a0c1d2"
+DELIVERY: dict[str, Any] = {
+    "event_id": EVENT_ID,
+    "type": "job.completed",
+    "job_id": JOB_ID,
+    "status": "delivered",
+    "failures": 1,
+    "next_attempt_at": None,
+    "happened_at": "2026-11-24T09:02:40Z",
+    "delivered_at": "2026-11-24T09:02:46Z",
+}
+ATTEMPT: dict[str, Any] = {
+    "event_id": EVENT_ID,
+    "type": "job.completed",
+    "started_at": "2026-11-24T09:02:40Z",
+    "duration_ms": 214,
+    "status": 502,
+    "error": "The endpoint answered 502. Only a 2xx status is a success.",
+    "answer": "Bad Gateway",
+}
+
+
 RESPONSES: dict[str, Any] = {
     "submit_job": SUBMITTED,
     "list_jobs": page_of(SUMMARY),
@@ -209,6 +252,15 @@ RESPONSES: dict[str, Any] = {
     "list_keys": [KEY],
     "create_key": NEW_KEY,
     "rotate_key": NEW_KEY,
+    "list_webhooks": [WEBHOOK],
+    "create_webhook": NEW_WEBHOOK,
+    "get_webhook": WEBHOOK,
+    "change_webhook": WEBHOOK,
+    "rotate_webhook_secret": NEW_WEBHOOK,
+    "test_webhook": {"event_id": EVENT_ID},
+    "replay_webhook_events": {"replayed": 3},
+    "list_webhook_deliveries": page_of(DELIVERY),
+    "list_webhook_attempts": page_of(ATTEMPT),
     "get_models_status": POOL,
     "get_health": {"status": "ok", "reason": None},
 }

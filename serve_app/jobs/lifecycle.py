@@ -15,7 +15,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.errors import IllegalTransition, LeaseLost
 from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobEvent, JobState
 from serve_app.jobs.scheduling import RUNNING, claimable, queue_in_order
-from serve_app.storage.database import wake_after_commit
+from serve_app.storage.database import after, wake_after_commit
+from serve_app.webhooks import outbox
+from serve_app.webhooks.models import Event, EventType
 
 QUEUED, LOADING, INFERENCE = JobState.QUEUED, JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE
 COMPLETED, FAILED, CANCELED = JobState.COMPLETED, JobState.FAILED, JobState.CANCELED
@@ -32,6 +34,19 @@ CANDIDATES = 16
 """Jobs that `claim_next` tries in order. Executors that look at the same moment see the same list."""
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELED})
 """States that end a stream. A failed job may be retried; its history then continues."""
+
+
+ENDINGS = {
+    COMPLETED: EventType.JOB_COMPLETED,
+    FAILED: EventType.JOB_FAILED,
+    CANCELED: EventType.JOB_CANCELED,
+}
+"""The webhook event of each terminal state."""
+TOLD: tuple[Any, ...] = (
+    col(Job.id), col(Job.account_id), col(Job.vertical), col(Job.state), col(Job.last_seq), col(Job.error_code),
+    col(Job.labels),
+)  # fmt: skip
+"""Columns that webhook events tell of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +85,7 @@ async def transition(
             update(Job)
             .where(col(Job.id) == job_id, col(Job.state).in_(sources), *_fence(seen))
             .values(state=to, version=Job.version + 1, last_seq=Job.last_seq + 1, **_stamps(to), **changes)
-            .returning(col(Job.version), col(Job.last_seq))
+            .returning(col(Job.version), *TOLD)
             .execution_options(synchronize_session=False)
         )
     ).first()
@@ -83,6 +98,8 @@ async def transition(
     )
     if to in (COMPLETED, CANCELED):
         await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
+    if to in TERMINAL:
+        await outbox.add(session, _webhook_event(ENDINGS[to], moved))
     await session.flush()
     wake_after_commit(session, topic(job_id))
     return int(moved.version)
@@ -180,8 +197,12 @@ async def past_retention(session: AsyncSession, limit: int = 100) -> Sequence[Jo
 async def erase_content(session: AsyncSession, job_id: str) -> None:
     """Delete all content of a job that is over. State, times and credits remain as a receipt."""
     cleared: dict[str, Any] = {"inputs": {}, "labels": {}, "result": None, "blob": None, "erased_at": func.now()}
-    await session.exec(update(Job).where(col(Job.id) == job_id, col(Job.state).in_(TERMINAL)).values(**cleared))
+    with_content = (col(Job.id) == job_id, col(Job.state).in_(TERMINAL), col(Job.erased_at).is_(None))
+    erased = (await session.exec(update(Job).where(*with_content).values(**cleared).returning(*TOLD))).first()
     await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
+    if erased is not None:
+        await outbox.erase_job(session, job_id)
+        await outbox.add(session, _webhook_event(EventType.JOB_DELETED, erased))
 
 
 def topic(job_id: str) -> str:
@@ -203,9 +224,18 @@ def _stamps(to: JobState) -> dict[str, Any]:
     return {}
 
 
-def after(seconds: float) -> Any:
-    """The database's time `seconds` from now."""
-    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+def _webhook_event(type_: EventType, job: Any) -> Event:
+    """The event for an account's webhooks. `job` has the columns `TOLD`."""
+    data = {
+        "job_id": job.id,
+        "status": job.state,
+        "vertical": job.vertical,
+        "detail": job.error_code,
+        "seq": job.last_seq,
+    }
+    return Event(
+        account_id=job.account_id, type=type_, vertical=job.vertical, job_id=job.id, data=data, labels=job.labels
+    )
 
 
 async def _refusal(session: AsyncSession, job_id: str, to: JobState, seen: int | None) -> Exception:

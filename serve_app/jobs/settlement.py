@@ -23,6 +23,7 @@ from serve_app.jobs import lifecycle
 from serve_app.jobs.lifecycle import TERMINAL, Claim, Note
 from serve_app.jobs.models import Job, JobState, price_of
 from serve_app.settings import Settings
+from serve_app.storage.database import after
 
 NO_SPEECH = "no speech was recognised"
 
@@ -35,7 +36,7 @@ async def complete(session: AsyncSession, claim: Claim, result: dict[str, Any], 
     no_speech = result.get("no_speech")
     await lifecycle.transition(
         session, claim.job.id, JobState.COMPLETED, seen=claim.version, result=result, blob=None,
-        expires_at=lifecycle.after(retention_s), note=Note(NO_SPEECH if no_speech else None),
+        expires_at=after(retention_s), note=Note(NO_SPEECH if no_speech else None),
     )  # fmt: skip
     if no_speech:
         await _return_credits(session, claim.job, EntryKind.REFUND, NO_SPEECH)
@@ -56,9 +57,9 @@ async def requeue_or_fail(
         await lifecycle.requeue(session, job.id, seen=claim.version, after_s=back_off_s, note=note)
         return None
     if failure.retryable:
-        changes: dict[str, Any] = {"expires_at": lifecycle.after(settings.retry_window_s)}
+        changes: dict[str, Any] = {"expires_at": after(settings.retry_window_s)}
     else:
-        changes = {"expires_at": lifecycle.after(settings.retention_s), "blob": None}
+        changes = {"expires_at": after(settings.retention_s), "blob": None}
         await _return_credits(session, job, EntryKind.REFUND, f"failed for good: {failure.code}")
     error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
     await lifecycle.transition(
@@ -81,7 +82,7 @@ async def cancel(session: AsyncSession, job: Job, retention_s: float) -> str | N
         raise Conflict(f"The job is {job.state}. Only a job that is not over can be canceled.")
     if job.inference_at is None:
         await _return_credits(session, job, EntryKind.RELEASE, "canceled before a model had begun to work")
-    expires_at = lifecycle.after(retention_s)
+    expires_at = after(retention_s)
     await lifecycle.transition(session, job.id, JobState.CANCELED, blob=None, expires_at=expires_at)
     return job.blob
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Enum, event, text
+from sqlalchemy import DateTime, Enum, event, func, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -29,6 +29,11 @@ def timestamp(**kwargs: Any) -> Any:
 def optional_timestamp() -> Any:
     """A nullable `timestamptz` column."""
     return Field(default=None, sa_type=Timestamp)
+
+
+def after(seconds: float) -> Any:
+    """The database's time `seconds` from now."""
+    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def choice(enum: type[StrEnum], name: str) -> Enum:

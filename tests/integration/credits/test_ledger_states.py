@@ -14,6 +14,7 @@ from serve_app.credits.models import EntryKind, LedgerEntry
 from serve_app.errors import InsufficientCredits
 from serve_app.jobs import lifecycle, settlement
 from serve_app.jobs.models import Job, JobState, price_of
+from serve_app.storage.database import after
 from tests.integration.credits.test_ledger import accept
 from tests.support.stateful import OnDatabase, explore
 from tests.support.world import new_customer
@@ -89,7 +90,7 @@ class Ledger(OnDatabase):
 
     @rule(target=failed, job_id=consumes(queued))
     def fail(self, job_id: str) -> str:
-        kept = {"expires_at": lifecycle.after(3600)}
+        kept = {"expires_at": after(3600)}
         self.transact(lambda session: lifecycle.transition(session, job_id, JobState.FAILED, **kept))
         return job_id
 

@@ -65,7 +65,7 @@ def references(node: Any) -> Iterator[str]:
 def test_operations_have_short_unique_names() -> None:
     """Generated clients use operation ids as names."""
     names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
-    assert len(names) == len(set(names)) == 21
+    assert len(names) == len(set(names)) > 20
     assert "submit_job" in names
 
 
