@@ -54,7 +54,7 @@ def build_services(settings: Settings, dispatcher: Dispatcher, roster: list[Rost
         blobs=blobs,
         catalog=Catalog.read(settings.verticals_dir),
         dispatcher=dispatcher,
-        submitter=Submitter(database, blobs, dispatcher, languages),
+        submitter=Submitter(database, blobs, dispatcher, settings, languages),
         limiter=RateLimiter(settings.redis_url),
         roster=roster,
         pool=PoolView(database, roster, queries.queue_depths, bus),

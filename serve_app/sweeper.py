@@ -1,6 +1,7 @@
 """Every few seconds: requeue lost jobs, erase expired ones, report queue positions, run jobs without a notification.
 
-Every minute: delete uploads that belong to no job, and webhook events of a month ago. Several sweepers may run at once.
+Every minute: delete uploads that belong to no job and webhook events of a month ago, and tell owners of keys that end.
+Several sweepers may run at once.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from serve_app.errors import Interrupted
 from serve_app.jobs import lifecycle, queries, queue_position, settlement
 from serve_app.jobs.lifecycle import Claim
 from serve_app.services import Services
-from serve_app.webhooks import outbox
+from serve_app.webhooks import notices, outbox
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Sweeper:
                     await self.delete_orphaned_blobs()
                     async with self._services.database.transaction() as session:
                         await outbox.delete_old(session)
+                        await notices.tell_expiring_keys(session)
                     swept_slowly_at = time.monotonic()
                 self._run_due(await self.sweep())
             except Exception:

@@ -44,6 +44,11 @@ class SubmittedJob(BaseModel):
     credits_remaining: int = Field(examples=[93])
     status_url: str = Field(examples=["/v1/jobs/job_9f2c81d4a0b34e7f9d21"])
     events_url: str = Field(examples=["/v1/jobs/job_9f2c81d4a0b34e7f9d21/events"])
+    webhook_id: str | None = Field(default=None, description="With a `webhook_url`: the id of its endpoint.")
+    webhook_secret: str | None = Field(
+        default=None,
+        description="With a `webhook_url`: verifies this job's messages. Repeats of the request get it, too.",
+    )
 
     @classmethod
     def of(cls, accepted: Accepted) -> "SubmittedJob":
@@ -56,6 +61,8 @@ class SubmittedJob(BaseModel):
             credits_remaining=accepted.credits_remaining,
             status_url=url,
             events_url=f"{url}/events",
+            webhook_id=accepted.webhook.endpoint_id if accepted.webhook else None,
+            webhook_secret=accepted.webhook.secret if accepted.webhook else None,
         )
 
 

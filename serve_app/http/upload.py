@@ -33,6 +33,10 @@ CANDIDATE_FORM = (
     "Who the candidate is: `first` or `second` to speak, or alone on `channel_1` or `channel_2`. Guessed if not sent. "
     "Without it, nothing is scored where the guess is not sure; the result's `candidate` says how sure it is."
 )
+WEBHOOK_FORM = (
+    "A public https URL that gets this job's events, beside the account's endpoints. The answer has the "
+    "`webhook_secret` that verifies them."
+)
 METADATA_FORM = "A JSON object of your own. Every view of the job returns it unchanged."
 
 
@@ -40,13 +44,6 @@ def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     if not storable_json(value):
         raise ValueError("must not contain NaN, infinity, NUL or unpaired surrogate characters")
     return value
-
-
-def _not_enabled(_: str) -> str:
-    raise ValueError(
-        "webhooks are available on request and not enabled in this deployment. Leave the field out. Follow the job's "
-        "events_url, or poll its status_url with ?wait=60"
-    )
 
 
 class SubmitFields(BaseModel):
@@ -86,14 +83,7 @@ class SubmitFields(BaseModel):
         ]
         | None
     ) = None
-    webhook_url: (
-        Annotated[
-            str,
-            AfterValidator(_not_enabled),
-            Field(description="Reserved. Webhooks are available on request; until then this field is refused."),
-        ]
-        | None
-    ) = None
+    webhook_url: Annotated[Storable, Field(max_length=2000, description=WEBHOOK_FORM)] | None = None
 
     def inputs(self) -> dict[str, Any]:
         """The fields that the pipeline receives."""

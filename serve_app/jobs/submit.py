@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from sqlalchemy.dialects.postgresql import insert
@@ -20,9 +20,13 @@ from serve_app.jobs.lifecycle import topic
 from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, charge_reason, price_of
 from serve_app.pipeline import audio
 from serve_app.pipeline.types import Media
+from serve_app.settings import Settings
 from serve_app.storage.blobs import Blobs, StoredBlob
 from serve_app.storage.database import Database, wake_after_commit
 from serve_app.verticals.spec import VerticalSpec
+from serve_app.webhooks import job_endpoints, notices
+from serve_app.webhooks.job_endpoints import JobWebhook
+from serve_app.webhooks.models import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,12 @@ class Submission:
     inputs: dict[str, Any]
     metadata: dict[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
+    webhook_url: str | None = None
+    """Gets the job's events, beside the account's endpoints."""
 
     def fingerprint(self, blob_sha256: str) -> str:
         """SHA-256 over product, inputs, metadata and recording: equal for repeats of one request."""
-        parts = [self.spec.slug, self.inputs, self.metadata, blob_sha256]
+        parts = [self.spec.slug, self.inputs, self.metadata, blob_sha256, *filter(None, [self.webhook_url])]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -58,17 +64,24 @@ class Accepted:
     credits_charged: int
     credits_remaining: int
     replayed: bool = False
+    webhook: JobWebhook | None = None
 
 
 class Submitter:
     """Stores, probes and accepts uploads."""
 
     def __init__(
-        self, database: Database, blobs: Blobs, dispatcher: Dispatcher, languages: Collection[str] = ()
+        self,
+        database: Database,
+        blobs: Blobs,
+        dispatcher: Dispatcher,
+        settings: Settings,
+        languages: Collection[str] = (),
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._dispatcher = dispatcher
+        self._settings = settings
         self._languages = languages
 
     async def submit(self, submission: Submission, upload: UploadedFile) -> Accepted:
@@ -104,7 +117,21 @@ class Submitter:
         media = await asyncio.to_thread(self._probe, submission.spec, blob)
         credits_ = credits_for(media.sound_s, submission.spec.price.credits_per_minute)
         async with self._database.transaction() as session:
-            return await accept(session, submission, blob, media.duration_s, credits_)
+            accepted = await accept(session, submission, blob, media.duration_s, credits_)
+            if not accepted.replayed:
+                threshold = self._settings.credits_low
+                await notices.tell_balance(session, submission.account_id, accepted.credits_remaining, threshold)
+            return replace(accepted, webhook=await self._webhook(session, submission, accepted))
+
+    async def _webhook(self, session: AsyncSession, submission: Submission, accepted: Accepted) -> JobWebhook | None:
+        """Make the endpoint of the job's `webhook_url`, or find the one that an earlier request has made."""
+        if submission.webhook_url is None:
+            return None
+        secret_key = self._settings.secret_key.get_secret_value()
+        if accepted.replayed:
+            return await job_endpoints.find(session, accepted.job_id, secret_key)
+        endpoint = Endpoint(account_id=submission.account_id, job_id=accepted.job_id, url=submission.webhook_url)
+        return await job_endpoints.create(session, endpoint, secret_key)
 
     def _probe(self, spec: VerticalSpec, blob: StoredBlob) -> Media:
         with self._blobs.local(blob.key) as path:

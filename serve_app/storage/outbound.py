@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
@@ -120,13 +121,22 @@ def _literal(host: str) -> IPAddress | None:
         return None
 
 
-async def resolve(host: str, port: int, policy: OutboundPolicy) -> list[IPAddress]:
+Resolver = Callable[[str], Awaitable[Sequence[str]]]
+"""Finds the addresses of a host. Raises `OSError` when there are none."""
+
+
+async def system_resolver(host: str) -> Sequence[str]:
+    """The addresses that the machine's resolver knows."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
+
+
+async def resolve(host: str, policy: OutboundPolicy, resolver: Resolver = system_resolver) -> list[IPAddress]:
     """The addresses of a host, all of which are allowed. Raises `Refused` when one is not, or when there is none."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [ipaddress.ip_address(address) for address in dict.fromkeys(await resolver(host))]
     except (OSError, UnicodeError):
-        raise Refused(f"The host {host} does not resolve.") from None
-    addresses = list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
+        addresses = []
     if not addresses:
         raise Refused(f"The host {host} does not resolve.")
     for address in addresses:
@@ -141,16 +151,18 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     Raises `Refused`, and what httpx raises.
     """
 
-    def __init__(self, policy: OutboundPolicy, verify: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, policy: OutboundPolicy, verify: ssl.SSLContext | None = None, resolver: Resolver = system_resolver
+    ) -> None:
         self._policy = policy
+        self._resolver = resolver
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._inner = httpx.AsyncHTTPTransport(verify=verify or True, trust_env=False, limits=limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to an address that was checked."""
         check_url(str(request.url), self._policy)
-        host, port = request.url.host, _port(request.url)
-        addresses = (await resolve(host, port, self._policy))[:MAX_ADDRESSES]
+        addresses = (await resolve(request.url.host, self._policy, self._resolver))[:MAX_ADDRESSES]
         if request.url.scheme == "http" and not all(embedded(address).is_loopback for address in addresses):
             raise Refused("Plain http is for this machine only.")
         for address in addresses[:-1]:
@@ -177,6 +189,6 @@ def _pinned(request: httpx.Request, address: IPAddress) -> httpx.Request:
     )
 
 
-def guarded_client(policy: OutboundPolicy, verify: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+def guarded_client(transport: GuardedTransport) -> httpx.AsyncClient:
     """A client for addresses that customers name. Follows no redirect, reads no proxy from the environment."""
-    return httpx.AsyncClient(transport=GuardedTransport(policy, verify), follow_redirects=False, trust_env=False)
+    return httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)

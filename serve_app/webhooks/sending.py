@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import httpx
 
 from serve_app.settings import Settings
-from serve_app.storage.outbound import OutboundPolicy, Refused, guarded_client
+from serve_app.storage.outbound import GuardedTransport, OutboundPolicy, Refused, guarded_client
 from serve_app.webhooks.messages import encode, message
 from serve_app.webhooks.queue import Outcome, Parcel
 from serve_app.webhooks.schedule import retry_after_s
@@ -37,7 +37,7 @@ class Sender:
     @classmethod
     def of(cls, settings: Settings) -> "Sender":
         """The sender of a deployment."""
-        client = guarded_client(OutboundPolicy(settings.webhook_allow_loopback))
+        client = guarded_client(GuardedTransport(OutboundPolicy(settings.webhook_allow_loopback)))
         return cls(client, settings.secret_key.get_secret_value(), settings.public_url)
 
     async def __call__(self, parcel: Parcel) -> Outcome:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from serve_app.accounts.service import get_demo_account
-from serve_app.errors import FileTooLarge, NotFound, RateLimited, VerticalNotFound
+from serve_app.errors import FileTooLarge, InvalidField, NotFound, RateLimited, VerticalNotFound
 from serve_app.http.api.jobs import UPLOAD_ERRORS
 from serve_app.http.deps import Services, client_address, job_tokens
 from serve_app.http.openapi import refusals
@@ -26,6 +26,7 @@ class DemoJob(SubmittedJob):
 @router.post(
     "/{vertical}/jobs",
     status_code=202,
+    response_model_exclude_none=True,
     responses=refusals(NotFound, VerticalNotFound, FileTooLarge, *UPLOAD_ERRORS, RateLimited),
     openapi_extra=OPENAPI_FORM,
 )
@@ -39,6 +40,10 @@ async def submit_demo_job(request: Request, vertical: str, services: Services) -
     async with services.database.transaction() as session:
         account_id = await get_demo_account(session)
     async with submit_form(request, spec.as_demo()) as form:
+        if form.fields.webhook_url is not None:
+            raise InvalidField(
+                "'webhook_url': demos have no webhooks. Leave it out, or submit with a key.", "webhook_url"
+            )
         submission = Submission(account_id, None, spec.as_demo(), form.fields.inputs())
         accepted = await asyncio.shield(services.submitter.submit(submission, form.upload))
     token = job_tokens(request).issue(accepted.job_id)

@@ -30,6 +30,7 @@ from serve_app.errors import (
     VerticalNotFound,
     WrongScope,
 )
+from serve_app.http.api.webhooks import check_webhook_url
 from serve_app.http.deps import CurrentCaller, OwnedJob, PermittedVertical, ReadableJob, Services, job_tokens
 from serve_app.http.openapi import refusals
 from serve_app.http.schemas import DeletedJob, JobSummary, JobView, ListPage, StreamToken, SubmittedJob
@@ -68,6 +69,7 @@ class JobsQuery(BaseModel):
 @router.post(
     "/{vertical}/jobs",
     status_code=202,
+    response_model_exclude_none=True,
     responses=refusals(InsufficientCredits, KeyCapReached, WrongScope, VerticalNotFound, FileTooLarge, *UPLOAD_ERRORS),
     openapi_extra=OPENAPI_FORM,
 )
@@ -82,8 +84,16 @@ async def submit_job(
     await services.dispatcher.prefetch()
     async with submit_form(request, spec) as form:
         fields = form.fields
+        if fields.webhook_url is not None:
+            check_webhook_url(services, fields.webhook_url, "webhook_url")
         submission = Submission(
-            caller.account_id, caller.key.id, spec, fields.inputs(), fields.metadata or {}, idempotency_key
+            caller.account_id,
+            caller.key.id,
+            spec,
+            fields.inputs(),
+            fields.metadata or {},
+            idempotency_key,
+            fields.webhook_url,
         )
         # Shielded: Serve cancels the handler when the client disconnects, and an accepted job must still be dispatched.
         return SubmittedJob.of(await asyncio.shield(services.submitter.submit(submission, form.upload)))
@@ -184,7 +194,9 @@ async def cancel_job(job: OwnedJob, services: Services) -> JobView:
         return JobView.of(await jobs.get_owned(session, job.account_id, job.id))
 
 
-@router.post("/jobs/{job_id}/retry", status_code=202, responses=JOB_ERRORS | refusals(Conflict))
+@router.post(
+    "/jobs/{job_id}/retry", status_code=202, response_model_exclude_none=True, responses=JOB_ERRORS | refusals(Conflict)
+)
 async def retry_job(job: OwnedJob, caller: CurrentCaller, services: Services) -> SubmittedJob:
     """Run a failed job again without a charge. Possible until its `expires_at`."""
     async with services.database.transaction() as session:
