@@ -7,7 +7,19 @@ from fastapi import FastAPI, Response
 
 from serve_app.http import errors, openapi
 from serve_app.http.api import credits as credits_api
-from serve_app.http.api import demo, health, jobs, keys, model_pool, prices, quotes, transcripts, usage, webhooks
+from serve_app.http.api import (
+    demo,
+    events,
+    health,
+    jobs,
+    keys,
+    model_pool,
+    prices,
+    quotes,
+    transcripts,
+    usage,
+    webhooks,
+)
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.pages import api_docs, interviews, public, templates, visitors
 from serve_app.http.pages import keys as key_pages
@@ -25,6 +37,7 @@ Send `Authorization: Bearer lv_sk_…` with every request except the demo, `/hea
 ROUTERS = (
     credits_api.router,
     demo.router,
+    events.router,
     health.router,
     jobs.router,
     keys.router,

@@ -210,6 +210,20 @@ WEBHOOK: dict[str, Any] = {
 }
 NEW_WEBHOOK = WEBHOOK | {"secret": "whsec_…44 characters, shown once…"}
 EVENT_ID = "evt_7b1f0c9a52d84e6f93a0c1d2"
+MESSAGE: dict[str, Any] = {
+    "type": "job.completed",
+    "timestamp": "2026-11-24T09:02:40+00:00",
+    "data": {
+        "job_id": JOB_ID,
+        "status": "completed",
+        "vertical": "recruitscreen",
+        "detail": None,
+        "seq": 41,
+        "status_url": f"https://api.example.com/v1/jobs/{JOB_ID}",
+        "events_url": f"https://api.example.com/v1/jobs/{JOB_ID}/events",
+        "metadata": {"candidate": 17},
+    },
+}
 DELIVERY: dict[str, Any] = {
     "event_id": EVENT_ID,
     "type": "job.completed",
@@ -252,6 +266,7 @@ RESPONSES: dict[str, Any] = {
     "list_keys": [KEY],
     "create_key": NEW_KEY,
     "rotate_key": NEW_KEY,
+    "stream_events": f"event: job.completed\ndata: {json.dumps(MESSAGE)}\nid: {EVENT_ID}\nretry: 2000\n\n: ping\n\n",
     "list_webhooks": [WEBHOOK],
     "create_webhook": NEW_WEBHOOK,
     "get_webhook": WEBHOOK,

@@ -10,29 +10,37 @@ from pydantic import TypeAdapter
 from serve_app.errors import InsufficientCredits, InvalidField, RecruitScreenError
 from serve_app.http import examples
 from serve_app.http.schemas import ErrorBody, StreamedEvent
+from serve_app.http.webhook_schemas import EventMessage
 from serve_app.pipeline.result import InterviewResult
+from serve_app.webhooks.models import EventType
 
 REF = "#/components/schemas/{model}"
 REQUEST_ID = {"X-Request-Id": {"schema": {"type": "string"}, "description": "The request's id, for support."}}
 
-EVENT = {
-    "type": "object",
-    "required": ["id", "event", "data"],
-    "properties": {
-        "id": {"type": "string"},
-        "event": {"enum": ["status", "progress"]},
-        "data": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "contentSchema": {"$ref": REF.format(model="StreamedEvent")},
+
+def stream_item(names: list[str], model: str) -> dict[str, Any]:
+    """Schema of one event of a stream (`itemSchema`, OpenAPI 3.2): its names, and the schema of its data."""
+    return {
+        "type": "object",
+        "required": ["id", "event", "data"],
+        "properties": {
+            "id": {"type": "string"},
+            "event": {"enum": names},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": REF.format(model=model)},
+            },
+            "retry": {"type": "integer", "description": "Reconnection delay in ms, in the first event."},
         },
-        "retry": {
-            "type": "integer",
-            "description": "Reconnection delay in ms, in the first event.",
-        },
-    },
+    }
+
+
+STREAM_ITEMS = {
+    "stream_job_events": stream_item(["status", "progress"], "StreamedEvent"),
+    "stream_events": stream_item(list(EventType), "EventMessage"),
 }
-"""Schema of one event of a stream (`itemSchema`, OpenAPI 3.2)."""
+"""By operation id."""
 
 
 def refusals(*kinds: type[RecruitScreenError]) -> dict[int | str, dict[str, Any]]:
@@ -86,7 +94,7 @@ def install(app: FastAPI) -> None:
 def completed(document: dict[str, Any]) -> dict[str, Any]:
     """`document` with examples, the schemas of errors, results and events, and the 500 of every operation."""
     schemas = document["components"]["schemas"]
-    for type_ in (ErrorBody, InterviewResult, StreamedEvent):
+    for type_ in (ErrorBody, EventMessage, InterviewResult, StreamedEvent):
         schema = TypeAdapter(type_).json_schema(ref_template=REF)
         schemas |= schema.pop("$defs", {}) | {type_.__name__: schema}
     # Stored results are not validated when shown, so that results of older versions stay readable.
@@ -107,6 +115,6 @@ def _add_example(response: dict[str, Any], operation: str) -> None:
         if media_type in examples.TEXTS:
             content |= {"schema": {"type": "string"}, "example": examples.TEXTS[media_type]}
         elif media_type == "text/event-stream":
-            content |= {"itemSchema": EVENT, "example": examples.RESPONSES[operation]}
+            content |= {"itemSchema": STREAM_ITEMS[operation], "example": examples.RESPONSES[operation]}
         else:
             content["example"] = examples.RESPONSES[operation]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -13,6 +13,17 @@ WebhookId = Annotated[str, Field(examples=["ep_41c9e0b7d25f4a83b6e1"])]
 EventId = Annotated[
     str, Field(description="The `webhook-id` of the message.", examples=["evt_7b1f0c9a52d84e6f93a0c1d2"])
 ]
+
+
+class EventMessage(BaseModel):
+    """What endpoints receive, and what the stream of events carries."""
+
+    type: str = Field(examples=["job.completed"])
+    timestamp: datetime = Field(description="When it happened.")
+    data: dict[str, Any] = Field(
+        description="Of a job: `job_id`, `status`, `vertical`, `detail`, `seq`, `status_url`, `events_url`, `metadata` "
+        "(null when too long to send). Never content: read that from the API."
+    )
 
 
 class PublicKey(BaseModel):

@@ -1,9 +1,10 @@
 """Client of the RecruitScreen API: submit a recording, follow the job, read its scorecard."""
 
 from recruitscreen_client.client import TERMINAL, RecruitScreen
-from recruitscreen_client.errors import ApiError, ConnectionFailed, JobFailed, RecruitScreenError
+from recruitscreen_client.errors import ApiError, ConnectionFailed, JobFailed, RecruitScreenError, WebhookInvalid
 from recruitscreen_client.events import Event, Loading, ProgressEvent, StatusEvent
 from recruitscreen_client.transport import Backoff
+from recruitscreen_client.webhooks import verify_webhook
 
 __all__ = [
     "TERMINAL",
@@ -17,4 +18,6 @@ __all__ = [
     "RecruitScreen",
     "RecruitScreenError",
     "StatusEvent",
+    "WebhookInvalid",
+    "verify_webhook",
 ]

@@ -14,7 +14,7 @@ import yaml
 from rich.console import Console
 from typer.core import TyperGroup
 
-from recruitscreen_client import live, reports, scorecard, tables
+from recruitscreen_client import listen, live, reports, scorecard, tables
 from recruitscreen_client.client import DEFAULT_BASE_URL, RecruitScreen, TranscriptFormat
 from recruitscreen_client.errors import RecruitScreenError
 from recruitscreen_client.fixes import fix_for, fix_for_job
@@ -223,6 +223,26 @@ def credits(  # noqa: A001 - the command's name
         session.print(rows, tables.ledger, as_json=as_json)
         return
     session.print(session.client.credits(), tables.credits, as_json=as_json)
+
+
+@app.command("listen")
+def listen_for_events(
+    ctx: typer.Context,
+    *,
+    forward: Annotated[str, typer.Option(metavar="URL", help="Local URL that gets the events, by POST.")],
+    events: Annotated[
+        list[str] | None, typer.Option(metavar="TYPE", help="Only this type, e.g. job.completed. Can be repeated.")
+    ] = None,
+    secret: Annotated[str | None, typer.Option(help="Secret that signs, whsec_…. Default: a new one, printed.")] = None,
+) -> None:
+    """Forward the account's webhook events to a local server, signed, until Ctrl-C. Needs no public address."""
+    session: Session = ctx.obj
+    try:
+        listen.forward(session.client, listen.Target(forward, secret, frozenset(events or ())), session.err)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise typer.BadParameter(str(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()

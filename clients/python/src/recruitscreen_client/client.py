@@ -6,6 +6,7 @@ import mimetypes
 import os
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from recruitscreen_client.errors import JobFailed, RecruitScreenError
-from recruitscreen_client.events import Event, StatusEvent, parse, read_frames
+from recruitscreen_client.events import Event, Frame, StatusEvent, parse, read_frames
 from recruitscreen_client.transport import TIMEOUT, Backoff, Transport
 
 Job = dict[str, Any]
@@ -29,6 +30,8 @@ MAX_WAIT_S = 60
 RECONNECT_S = 1.0
 """Pause before the next request when the server ended a stream or a long poll early."""
 PAGE_SIZE = 100
+REMEMBERED_EVENTS = 1000
+"""Ids of events by which repeats after a reconnection are recognised."""
 
 
 class RecruitScreen:
@@ -200,6 +203,28 @@ class RecruitScreen:
     def prices(self) -> dict[str, Any]:
         """Get `products` with their prices and limits. Needs no key."""
         return self._transport.json("GET", "/v1/prices")
+
+    def webhook_events(self, after: str | None = None) -> Iterator[Frame]:
+        """Yield the account's events as webhooks get them, from now on or after event `after`. Never ends by itself.
+
+        `name` is the type, `id` the `webhook-id`, `data` the message as JSON. Reconnects, and yields no event twice.
+        """
+        last, seen = after, deque([after or ""], maxlen=REMEMBERED_EVENTS)
+        delays = self._transport.backoff.delays()
+        while True:
+            try:
+                headers = {"Last-Event-ID": last} if last else {}
+                with self._transport.stream("/v1/events", headers) as chunks:
+                    for frame in read_frames(chunks):
+                        delays = self._transport.backoff.delays()  # the connection works
+                        if frame.id not in seen:
+                            last = frame.id
+                            seen.append(frame.id)
+                            yield frame
+            except RecruitScreenError as failure:
+                self._transport.pause(delays, failure)
+            else:
+                self._transport.backoff.sleep(RECONNECT_S)
 
     def models(self) -> dict[str, Any]:
         """Get the state of the model pool. Needs no key."""

@@ -3,7 +3,8 @@
 RecruitScreenError
 ├── ApiError          the API refused the request; see `code`
 ├── ConnectionFailed  the API was not reached, or its response was lost
-└── JobFailed         the job failed or was canceled
+├── JobFailed         the job failed or was canceled
+└── WebhookInvalid    a webhook was not signed with the secret
 """
 
 from datetime import UTC, datetime
@@ -102,6 +103,10 @@ class JobFailed(RecruitScreenError):
     def code(self) -> str:
         """The error code, e.g. `vram_unavailable`; the job's state when it has no error."""
         return str((self.job.get("error") or {}).get("code") or self.job["status"])
+
+
+class WebhookInvalid(RecruitScreenError):
+    """The message was not signed with this secret, or is too old or incomplete. Answer it with 400."""
 
 
 def _detail(response: httpx.Response) -> dict[str, Any]:
