@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = 'eec6dd251e25'
-down_revision = '9e27c5b1d043'
+down_revision = 'a4d0c86e17b5'
 branch_labels = None
 depends_on = None
 
