@@ -89,7 +89,7 @@ def _choose(reader: TrackReader) -> _Choice:
         sketches = [_sketch(reader, index) for index in range(len(numbers))]
     reasons = reasons_to_leave_out(sketches, default)
     used = [index for index, reason in enumerate(reasons) if reason is None]
-    room = int(MAX_MIXED_S // max(sketches[index].duration_s for index in used))
+    room = int(MAX_MIXED_S // max(1.0, *(sketches[index].duration_s for index in used)))
     for index in used[room:]:
         reasons[index] = f"more than {room} tracks of this length are not mixed"
     left_out |= {number: reason for number, reason in zip(numbers, reasons, strict=True) if reason}

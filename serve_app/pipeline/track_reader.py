@@ -184,8 +184,9 @@ def _scan_piece(
         if decoded_s < CHECKED_S:
             decoded_s += sum(frame.samples / frame.sample_rate for frame in _decoded(packet, health))
             claimed_s, longest_s, checked = claimed_s + length_s, max(longest_s, stated_s), health.packets
-        misstated = decoded_s >= CHECKED_S and abs(decoded_s - claimed_s) > MISSTATED * decoded_s
-        holds_gap = decoded_s >= CHECKED_S and stated_s > VARIATION * longest_s  # MP4 writes gaps as long packets
+            continue
+        misstated = abs(decoded_s - claimed_s) > MISSTATED * decoded_s
+        holds_gap = stated_s > VARIATION * longest_s  # MP4 writes gaps as long packets
         if misstated or holds_gap or packet.is_corrupt or packet.has_sidedata("new_extradata"):
             scan.doubtful = True
             return
@@ -195,7 +196,8 @@ def _scan_piece(
     scan.doubtful |= varies or bool(health.breaks) or unstated > 0.01 * health.packets
     scan.duration_s += timeline.duration_s
     scan.sound_s += timeline.sound_s
-    check_length(scan.duration_s, max_duration_s)
+    if not scan.doubtful:
+        check_length(scan.duration_s, max_duration_s)
 
 
 def _padding_s(packet: "Packet[AudioStream]") -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from serve_app.errors import MediaUnreadable
 from serve_app.pipeline.audio import decode, probe
 from serve_app.pipeline.types import SAMPLE_RATE, Recording, Waveform
 from tests.support.recordings import rms, voice, write, write_tracks
@@ -129,6 +130,14 @@ def test_a_track_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
     path.write_bytes(content.replace(b"A_PCM/INT/LIT", b"A_UNKNOWN/LIT", 1))
     listed = [(track.track, track.used, track.reason) for track in decode(path, HOUR).report.tracks]
     assert listed == [(1, False, "format not supported"), (2, True, None)]
+
+
+def test_tracks_without_any_sound_are_refused(tmp_path: Path) -> None:
+    """A file that ends after its header has tracks, but nothing to read."""
+    path = write_tracks(tmp_path / "a.mkv", [[voice(2)], [voice(2)]], "pcm_s16le")
+    path.write_bytes(path.read_bytes().split(b"\x1fC\xb6u")[0])  # a cluster begins
+    with pytest.raises(MediaUnreadable):
+        probe(path)
 
 
 def test_the_price_is_that_of_the_tracks_in_use(tmp_path: Path) -> None:
