@@ -1,11 +1,14 @@
 """Transcript exports: rows for JSON, plain text, SubRip and WebVTT.
 
 `names` maps speaker labels to names; a label without a name is shown as it is. A subtitle cue has at most two lines of
-LINE characters and takes its times from the words.
+LINE characters, lasts at most CUE_S seconds and takes its times from the words. Words that were probably invented are
+shown as `[?these words]`.
 """
 
+import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import NotRequired
 
@@ -17,10 +20,12 @@ from serve_app.pipeline.types import Utterance, Word
 LINE = 42
 """Characters in a subtitle line, the usual limit of broadcasters."""
 CUE_LINES = 2
-CUE_S = 6.0
-"""Longest time a cue is shown."""
+CUE_S = 7.0
+"""Longest time in seconds that a cue is shown."""
 MIN_CUE_S = 0.2
 """Players do not show cues of length zero."""
+SUSPECT = "[?{}]"
+"""How texts show words that were probably invented."""
 
 Names = Mapping[str, str]
 _NO_NAMES: Names = {}
@@ -57,17 +62,48 @@ def to_rows(utterances: Sequence[Utterance], names: Names = _NO_NAMES, *, words:
 
 
 def from_rows(rows: Sequence[Row]) -> list[Utterance]:
-    """Return utterances from rows of the public result, with words where the rows have them."""
-    return [
-        Utterance(
-            row["start"],
-            row["end"],
-            row["speaker"],
-            row["text"],
-            tuple(Word(one["start"], one["end"], one["text"], one["confidence"]) for one in row.get("words", ())),
+    """Return utterances from rows of the public result. Rows without words get them with estimated times."""
+    return [Utterance(row["start"], row["end"], row["speaker"], row["text"], _words(row)) for row in rows]
+
+
+def _words(row: Row) -> tuple[Word, ...]:
+    spans = row.get("suspect", [])
+    if "words" not in row:
+        return estimated_words(row["start"], row["end"], row["text"], spans)
+    return tuple(
+        Word(one["start"], one["end"], one["text"], one["confidence"], _within(one, spans)) for one in row["words"]
+    )
+
+
+def _within(word: Span, spans: Sequence[Span]) -> bool:
+    return any(span["start"] <= word["start"] and word["end"] <= span["end"] for span in spans)
+
+
+def estimated_words(start: float, end: float, text: str, suspect: Sequence[Span] = ()) -> tuple[Word, ...]:
+    """Return the words of `text`, spread over the time by their letters. `suspect` are parts of it."""
+    pace = (end - start) / max(1, len(text))
+    doubtful = [part for span in suspect for part in _nearest(text, span, lambda at: start + pace * at)]
+    return tuple(
+        Word(
+            start + pace * found.start(),
+            start + pace * found.end(),
+            found[0],
+            suspect=any(found.start() in part for part in doubtful),
         )
-        for row in rows
-    ]
+        for found in re.finditer(r"\S+", text)
+    )
+
+
+def _nearest(text: str, span: Span, time_of: Callable[[int], float]) -> list[range]:
+    """Where in `text` the span stands: its words may occur several times, so the nearest in time."""
+    places = [range(*found.span()) for found in re.finditer(re.escape(span["text"]), text)]
+    return sorted(places, key=lambda place: abs(time_of(place.start) - span["start"]))[:1]
+
+
+def marked(words: Sequence[Word]) -> str:
+    """Return the text of the words, with suspect ones in brackets."""
+    runs = [(suspect, join(list(run))) for suspect, run in groupby(words, lambda word: word.suspect)]
+    return " ".join(SUSPECT.format(text) if suspect else text for suspect, text in runs)
 
 
 def _row(utterance: Utterance, names: Names, *, words: bool) -> Row:
@@ -89,7 +125,7 @@ def _row(utterance: Utterance, names: Names, *, words: bool) -> Row:
 def to_text(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
     """Return plain text: time, speaker and words, one paragraph per utterance."""
     return "\n".join(
-        f"[{_clock(u.start)}] {_one_line(names.get(u.speaker, u.speaker))}: {_one_line(u.text)}\n" for u in utterances
+        f"[{_clock(u.start)}] {_one_line(names.get(u.speaker, u.speaker))}: {_one_line(_text(u))}\n" for u in utterances
     )
 
 
@@ -110,45 +146,65 @@ def to_vtt(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
     return "\n".join(["WEBVTT\n", *cues])
 
 
+def _text(utterance: Utterance) -> str:
+    """The utterance's own text; put together from its words only to mark some."""
+    return marked(utterance.words) if any(word.suspect for word in utterance.words) else utterance.text
+
+
 class _Cue:
     """One subtitle: a speaker, a time span and up to two lines of text."""
 
-    def __init__(self, speaker: str, start: float, end: float, text: str, *, first: bool) -> None:
-        self.speaker = _one_line(speaker)
-        self.start, self.end = start, max(end, start + MIN_CUE_S)
-        self.text = _one_line(text)
-        self.prefix = f"{self.speaker}: " if first else ""
+    def __init__(self, speaker: str, words: Sequence[Word], prefix: str) -> None:
+        self.speaker, self.prefix = speaker, prefix
+        self.start = words[0].start
+        self.end = min(max(words[-1].end, self.start + MIN_CUE_S), self.start + CUE_S)
+        self.text = _one_line(marked(words))
 
 
 def _cues(utterances: Sequence[Utterance], names: Names) -> Iterator[_Cue]:
     before = None
     for utterance in utterances:
-        name = names.get(utterance.speaker, utterance.speaker)
-        for start, end, text in _pieces(utterance, len(name) + 2):
-            yield _Cue(name, start, end, text, first=before != utterance.speaker)
-            before = utterance.speaker
+        name = _one_line(names.get(utterance.speaker, utterance.speaker))
+        prefix = "" if before == utterance.speaker else f"{_short(name, LINE - 1)}: "
+        for words in _pieces(utterance, prefix):
+            yield _Cue(name, words, prefix)
+            prefix = ""
+        before = utterance.speaker
 
 
-def _pieces(utterance: Utterance, name_width: int) -> Iterator[tuple[float, float, str]]:
-    """Split an utterance into cues at its words. One without words is one cue."""
-    if not utterance.words:
-        yield utterance.start, utterance.end, utterance.text
-        return
+def _pieces(utterance: Utterance, prefix: str) -> Iterator[list[Word]]:
+    """Split the words of an utterance into cues; the first one begins with `prefix`."""
+    words = utterance.words or estimated_words(utterance.start, utterance.end, utterance.text)
     part: list[Word] = []
-    for word in utterance.words:
-        if part and (_too_wide([*part, word], name_width) or word.end - part[0].start > CUE_S):
-            yield part[0].start, part[-1].end, join(part)
-            part = []
+    for word in (piece for whole in words for piece in _cut(whole)):
+        if part and (_too_wide([*part, word], prefix) or word.end - part[0].start > CUE_S):
+            yield part
+            part, prefix = [], ""
         part.append(word)
-    yield part[0].start, part[-1].end, join(part)
+    if part:
+        yield part
 
 
-def _too_wide(words: Sequence[Word], name_width: int) -> bool:
-    return len(_wrap(join(words), "x" * (name_width - 1) + " ").split("\n")) > CUE_LINES
+def _cut(word: Word) -> Iterator[Word]:
+    """The word in pieces that fit into a line, for addresses and for languages that do not separate words."""
+    longest = LINE - len(SUSPECT.format(""))
+    pieces = textwrap.wrap(_one_line(word.text), longest, break_on_hyphens=False)
+    pace = (word.end - word.start) / max(1, len(pieces))
+    for number, text in enumerate(pieces):
+        start = word.start + number * pace
+        yield replace(word, start=start, end=start + pace, text=text)
+
+
+def _too_wide(words: Sequence[Word], prefix: str) -> bool:
+    return len(_wrap(_one_line(marked(words)), prefix).split("\n")) > CUE_LINES
 
 
 def _wrap(text: str, prefix: str = "") -> str:
-    return "\n".join(textwrap.wrap(prefix + text, LINE, break_long_words=False, break_on_hyphens=False))
+    return "\n".join(textwrap.wrap(prefix + text, LINE, break_on_hyphens=False))
+
+
+def _short(name: str, length: int) -> str:
+    return name if len(name) < length else f"{name[: length - 2]}…"
 
 
 def _one_line(text: str) -> str:

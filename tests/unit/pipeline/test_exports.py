@@ -4,13 +4,14 @@ import io
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve_app.pipeline.exports import CUE_LINES, LINE, from_rows, to_rows, to_srt, to_text, to_vtt
+from serve_app.pipeline.exports import CUE_LINES, CUE_S, LINE, from_rows, to_rows, to_srt, to_text, to_vtt
 from serve_app.pipeline.types import Utterance, Word
 
 
@@ -107,7 +108,7 @@ def test_name_stands_where_a_speaker_begins() -> None:
     assert text.count("B: ") == 1
 
 
-def test_utterance_without_words_is_one_cue() -> None:
+def test_a_short_utterance_without_words_is_one_cue() -> None:
     """Stored transcripts carry no words; their utterances still come out."""
     assert len(cues(to_srt((Utterance(1, 2, "A", "Yes."),)), "srt")) == 1
 
@@ -123,12 +124,58 @@ texts = st.text(
 ).filter(str.strip)
 
 
-@given(st.lists(st.builds(utterance, st.floats(0, 5000), st.sampled_from(["A", "B"]), texts), max_size=5))
-def test_no_words_break_the_cues(utterances: list[Utterance]) -> None:
-    """For any text there is no empty line inside a cue, no stray arrow, and at most two lines of usual words."""
-    blocks = to_srt(utterances).split("\n\n") if utterances else []
-    assert sum(block.count("-->") for block in blocks) == len(blocks)
-    for block in blocks:
-        lines = block.strip("\n").split("\n")[2:]
-        assert lines
-        assert len(lines) <= CUE_LINES or any(len(word) > LINE // 2 for line in lines for word in line.split())
+def blocks_of(text: str) -> list[list[str]]:
+    """The lines of each SubRip cue, without its number."""
+    return [block.strip("\n").split("\n")[1:] for block in text.split("\n\n")]
+
+
+def seconds(stamp: str) -> float:
+    hours, minutes, rest = stamp.replace(",", ".").split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+
+
+UTTERANCE_LISTS = st.lists(
+    st.builds(
+        utterance,
+        st.floats(0, 5000),
+        st.sampled_from(["A", "B", "Somebody with a long name: " + "x" * 60]),
+        texts | st.text("ab", min_size=1, max_size=200) | st.text("会議の録音", min_size=1, max_size=200),
+        st.sampled_from([0.3, 9.0]),
+    ),
+    max_size=5,
+)
+
+
+@given(utterances=UTTERANCE_LISTS, worded=st.booleans())
+def test_no_words_break_the_cues(utterances: list[Utterance], *, worded: bool) -> None:
+    """Any text, with or without words: two lines of 42 characters, 7 s, no empty line and no stray arrow in a cue."""
+    told = utterances if worded else [replace(one, words=()) for one in utterances]
+    for stamps, *lines in blocks_of(to_srt(told)) if told else []:
+        first, last = map(seconds, stamps.split(" --> "))
+        assert 0 <= last - first <= CUE_S + 0.001
+        assert 1 <= len(lines) <= CUE_LINES
+        assert all(line and len(line) <= LINE and "-->" not in line for line in lines)
+
+
+def test_a_long_turn_without_words_is_cut() -> None:
+    """A turn of 22 s becomes short cues that follow each other, hold all its words, and end with it."""
+    text = " ".join(f"word{n}" for n in range(60))
+    cut = blocks_of(to_srt([Utterance(10, 32, "A", text)]))
+    assert len(cut) > 4
+    assert " ".join(line for _, *lines in cut for line in lines) == f"A: {text}"
+    times = [tuple(map(seconds, stamps.split(" --> "))) for stamps, *_ in cut]
+    assert (times[0][0], times[-1][1]) == (10, 32)
+    assert all(a[1] <= b[0] for a, b in pairwise(times))
+
+
+@pytest.mark.parametrize("worded", [True, False])
+def test_suspect_words_are_marked_in_text_and_subtitles(*, worded: bool) -> None:
+    """Stretches that were probably invented are in brackets, whether or not words were asked for."""
+    told = utterance(0, "A", "Thank you. I fixed it. Thank you.")
+    words = tuple(replace(word, suspect=n >= 5) for n, word in enumerate(told.words))
+    rows = json.loads(json.dumps(to_rows([replace(told, words=words)], words=worded)))
+    expected = "A: Thank you. I fixed it. [?Thank you.]"
+    again = from_rows(rows)
+    assert to_text(again) == f"[00:00:00] {expected}\n"
+    assert blocks_of(to_srt(again))[0][1:] == [expected]
+    assert "I fixed it. [?Thank you.]" in to_vtt(again)
