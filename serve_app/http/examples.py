@@ -1,7 +1,14 @@
 """Example responses of every operation, for the OpenAPI document. A test validates each against its schema."""
 
 import json
+from datetime import datetime
 from typing import Any
+
+from pydantic import TypeAdapter
+
+from serve_app.pipeline.scorecard.document import Heading, make_scorecard
+from serve_app.pipeline.scorecard.table import to_table
+from serve_app.pipeline.scorecard.text import to_markdown
 
 JOB_ID = "job_9f2c81d4a0b34e7f9d21"
 KEY_ID = "key_5d1e07c2b9f84a63e210"
@@ -85,6 +92,9 @@ RESULT: dict[str, Any] = {
         "assessor": {"calls": 9, "prompt_tokens": 8120, "cached_tokens": 5400, "completion_tokens": 310},
     },
 }
+SCORECARD = make_scorecard(
+    RESULT, Heading(JOB_ID, "Backend Engineer", datetime.fromisoformat("2026-11-24T09:00:00+00:00"))
+)
 SUMMARY: dict[str, Any] = {
     "job_id": JOB_ID,
     "status": "completed",
@@ -256,6 +266,7 @@ RESPONSES: dict[str, Any] = {
     "delete_job": {"job_id": JOB_ID, "deleted": True},
     "quote_job": {"credits": 7, "duration_s": 412.0, "expected_s": 58.4, "cold": False},
     "get_transcript": TRANSCRIPT,
+    "get_scorecard": TypeAdapter(Any).dump_python(SCORECARD, mode="json"),
     "submit_demo_job": SUBMITTED
     | {"credits_charged": 0, "credits_remaining": 0, "token": TOKEN}
     | {name: f"{url}?token={TOKEN}" for name, url in URLS.items()},
@@ -281,10 +292,19 @@ RESPONSES: dict[str, Any] = {
 }
 """Successful responses by operation id. Operations without a body have none."""
 
-TEXTS = {
-    "text/csv": "day,jobs,audio_s,credits_charged,credits_returned\r\n2026-11-24,1,1820.4,31,0\r\n",
+TRANSCRIPT_TEXTS = {
     "text/plain": "[0:00] Interviewer (SPEAKER_00): How did you find the cause?\n",
     "text/vtt": "WEBVTT\n\n00:00:00.000 --> 00:00:04.100\n<v Interviewer>How did you find the cause?\n",
     "application/x-subrip": "1\n00:00:00,000 --> 00:00:04,100\nHow did you find the cause?\n",
 }
-"""A transcript in the text formats, by media type."""
+FILES: dict[str, dict[str, str]] = {
+    "get_transcript": TRANSCRIPT_TEXTS,
+    "get_usage": {"text/csv": "day,jobs,audio_s,credits_charged,credits_returned\r\n2026-11-24,1,1820.4,31,0\r\n"},
+    "get_scorecard": {
+        "application/pdf": "%PDF-1.7 …",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "PK…",
+        "text/markdown": to_markdown(SCORECARD),
+        "text/csv": to_table(SCORECARD),
+    },
+}
+"""Responses that are no JSON, by operation id and media type."""

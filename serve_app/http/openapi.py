@@ -112,8 +112,8 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
 
 def _add_example(response: dict[str, Any], operation: str) -> None:
     for media_type, content in response.get("content", {}).items():
-        if media_type in examples.TEXTS:
-            content |= {"schema": {"type": "string"}, "example": examples.TEXTS[media_type]}
+        if media_type in examples.FILES.get(operation, {}):
+            content |= {"schema": {"type": "string"}, "example": examples.FILES[operation][media_type]}
         elif media_type == "text/event-stream":
             content |= {"itemSchema": STREAM_ITEMS[operation], "example": examples.RESPONSES[operation]}
         else:

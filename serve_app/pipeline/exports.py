@@ -125,7 +125,8 @@ def _row(utterance: Utterance, names: Names, *, words: bool) -> Row:
 def to_text(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
     """Return plain text: time, speaker and words, one paragraph per utterance."""
     return "\n".join(
-        f"[{_clock(u.start)}] {_one_line(names.get(u.speaker, u.speaker))}: {_one_line(_text(u))}\n" for u in utterances
+        f"[{_clock(u.start)}] {_one_line(names.get(u.speaker, u.speaker))}: {_one_line(marked_text(u))}\n"
+        for u in utterances
     )
 
 
@@ -146,7 +147,7 @@ def to_vtt(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
     return "\n".join(["WEBVTT\n", *cues])
 
 
-def _text(utterance: Utterance) -> str:
+def marked_text(utterance: Utterance) -> str:
     """The utterance's own text; put together from its words only to mark some."""
     return marked(utterance.words) if any(word.suspect for word in utterance.words) else utterance.text
 

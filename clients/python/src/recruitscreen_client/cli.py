@@ -267,6 +267,7 @@ def quote(
     session.print(session.client.quote(file, duration_s=duration), tables.quote, as_json=as_json)
 
 
+app.command()(reports.export)
 app.command()(reports.usage)
 app.command()(reports.prices)
 

@@ -21,6 +21,10 @@ from recruitscreen_client.transport import TIMEOUT, Backoff, Transport
 
 Job = dict[str, Any]
 TranscriptFormat = Literal["json", "txt", "srt", "vtt"]
+ScorecardFormat = Literal["pdf", "docx", "md", "csv", "json", "ashby", "greenhouse"]
+Section = Literal[
+    "summary", "scores", "highlights", "red_flags", "questions", "submittal_note", "metrics", "transcript"
+]
 UsageColumn = Literal["day", "key_id", "vertical", "status"]
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
@@ -161,6 +165,24 @@ class RecruitScreen:
     def transcript(self, job_id: str, format: TranscriptFormat = "txt") -> str:  # noqa: A002 - the API's word
         """Get the transcript as text in this format."""
         return self._transport.send("GET", f"{_job(job_id)}/transcript", params={"format": format}).text
+
+    def export(
+        self,
+        job_id: str,
+        format: ScorecardFormat = "pdf",  # noqa: A002 - the API's word
+        *,
+        sections: Sequence[Section] | None = None,
+        hide_name: bool = False,
+    ) -> bytes:
+        """Get the scorecard of a completed job as a file: pdf, docx, md, csv, json, or the JSON for an ATS.
+
+        `sections` are all but the transcript by default, and are not for csv and ashby. `hide_name` leaves the job's
+        label out and replaces its words in the texts.
+        """
+        params: dict[str, Any] = {"format": format} | ({"sections": sections} if sections else {})
+        if hide_name:
+            params["hide_name"] = "true"
+        return self._transport.send("GET", f"{_job(job_id)}/scorecard", params=params).content
 
     # The account and the pool -----------------------------------------------------------------------------------
 

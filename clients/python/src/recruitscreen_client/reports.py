@@ -7,8 +7,32 @@ from typing import Annotated, cast, get_args
 import typer
 
 from recruitscreen_client import tables
-from recruitscreen_client.client import UsageColumn
-from recruitscreen_client.session import AsJson, Session
+from recruitscreen_client.client import ScorecardFormat, Section, UsageColumn
+from recruitscreen_client.session import AsJson, JobId, Session
+
+ENDINGS = {"ashby": ".ashby.json", "greenhouse": ".greenhouse.json"}
+"""Endings of file names that are not the format's name."""
+
+
+def export(  # noqa: PLR0913 - a command's options are its parameters
+    ctx: typer.Context,
+    job_id: JobId,
+    *,
+    format: Annotated[ScorecardFormat, typer.Option(help="Format of the document.")] = "pdf",  # noqa: A002 - the option's name
+    out: Annotated[Path | None, typer.Option(help="File to write to; - for standard output.")] = None,
+    section: Annotated[
+        list[str] | None, typer.Option(metavar="SECTION", help="Only this section, e.g. scores. Can be repeated.")
+    ] = None,
+    hide_name: Annotated[bool, typer.Option("--hide-name", help="Leave out the label and its words.")] = False,
+) -> None:
+    """Save a finished job's scorecard as a document, or as the values that Ashby or Greenhouse takes."""
+    session: Session = ctx.obj
+    sections = cast("list[Section] | None", section)  # the API checks them
+    content = session.client.export(job_id, format, sections=sections, hide_name=hide_name)
+    if str(out) == "-":
+        typer.echo(content, nl=False)
+    else:
+        session.save(out or Path(f"scorecard-{job_id}{ENDINGS.get(format, f'.{format}')}"), content)
 
 
 def usage(  # noqa: PLR0913 - a command's options are its parameters
