@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ray import serve
 
 from deployments.handles import Handle, HandlePool
+from deployments.lease_owners import Owners
 from deployments.replica.prestart import PrestartSpec, prestart_workers
 from deployments.serve_status import StartRecorder, watch_forever
 from serve_app.executor import Executor as JobExecutor
@@ -41,9 +42,9 @@ class Executor:
         services = build_services(Settings(), NoDispatcher(), roster)
         by_role = dict(zip(ROLES, models, strict=True))
         pool = HandlePool(by_role, *placement, on_start=StartRecorder(services.database, roster))
-        name = serve.get_replica_context().replica_id.unique_id
-        self._jobs = JobExecutor(services, pool, f"executor-{name}")
-        self._sweep = asyncio.create_task(Sweeper(services, self._jobs.run_next).run_forever())
+        owners = Owners()
+        self._jobs = JobExecutor(services, pool, owners.own)
+        self._sweep = asyncio.create_task(Sweeper(services, self._jobs.run_next, owners).run_forever())
         deliverer = Deliverer(services.database, services.bus, Sender.of(services.settings), LEASE_S)
         self._deliver = asyncio.create_task(deliverer.run_forever())
         self._watch = asyncio.create_task(watch_forever(services.database))

@@ -8,9 +8,9 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
@@ -39,7 +39,10 @@ from serve_app.storage.database import Database
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+Work: TypeAlias = Callable[[AsyncSession, Claim], Awaitable[T]]
 PROGRESS_INTERVAL_S = 1.0
+WRITE_AGAIN_S = 0.5
+"""Pause before a write to a database that was away is tried again."""
 PROGRESS_WEIGHTS: dict[ModelRole, float] = {"asr": 0.45, "diarizer": 0.35, "assessor": 0.20}
 """Share of the progress bar that each model fills."""
 STAGES: dict[ModelRole, str] = {"asr": "transcription", "diarizer": "diarization", "assessor": "assessment"}
@@ -101,8 +104,9 @@ class _Attempt:
     async def run(self) -> None:
         """Run the pipeline to its end and settle. Raises `LeaseLost`."""
         job = self._writer.job
-        async with self._services.database.transaction() as session:
-            expected_s = await duration_estimate.expected_s(session, job.vertical, job.duration_s)
+        expected_s = await self._writer.write(
+            lambda session, _: duration_estimate.expected_s(session, job.vertical, job.duration_s)
+        )
         journal = _Journal(self._writer, expected_s)
         work = asyncio.create_task(self._work(job, journal))
         heartbeat = asyncio.create_task(self._writer.renew_lease_forever())
@@ -117,8 +121,10 @@ class _Attempt:
 
     async def fail(self, failure: RecruitScreenError) -> None:
         """End the attempt with a failure: the job is queued again or fails. Raises `LeaseLost`."""
-        async with self._writer.claimed() as (session, claim):
-            blob = await settlement.requeue_or_fail(session, claim, self._services.settings, failure)
+        settings = self._services.settings
+        blob = await self._writer.write(
+            lambda session, claim: settlement.requeue_or_fail(session, claim, settings, failure)
+        )
         await self._services.blobs.delete(blob)
 
     async def _work(self, job: Job, journal: "_Journal") -> dict[str, Any]:
@@ -142,10 +148,9 @@ class _Attempt:
 
     async def _complete(self, result: dict[str, Any]) -> None:
         await self._writer.enter(JobState.PROCESSING_INFERENCE)  # all stages may have come from checkpoints
-        blob = self._writer.job.blob
-        async with self._writer.claimed() as (session, claim):
-            await settlement.complete(session, claim, result, self._services.settings.retention_s)
-        await self._services.blobs.delete(blob)
+        retention_s = self._services.settings.retention_s
+        await self._writer.write(lambda session, claim: settlement.complete(session, claim, result, retention_s))
+        await self._services.blobs.delete(self._writer.job.blob)
 
     async def _load(self, role: ModelRole, journal: "_Journal") -> None:
         with suppress(JobFailure):  # the call that needs the model meets the same failure, and reports it
@@ -168,13 +173,18 @@ class _Attempt:
 
 
 class _JobWriter:
-    """Writes to the claimed job, one write at a time, with the version of the last one."""
+    """Writes to the claimed job, one write at a time, with the version of the last one.
+
+    While the database is away a write is tried again until the lease has run out: a connection that was cut must not
+    cost the attempt.
+    """
 
     def __init__(self, database: Database, claim: Claim, lease_s: float) -> None:
         self._database = database
         self._lease_s = lease_s
         self._claim = claim
         self._state = JobState.QUEUED
+        self._lease_ends_at = time.monotonic() + lease_s
         self._lock = asyncio.Lock()
 
     @property
@@ -182,28 +192,44 @@ class _JobWriter:
         """The job as it was when it was claimed."""
         return self._claim.job
 
-    @asynccontextmanager
-    async def claimed(self) -> AsyncIterator[tuple[AsyncSession, Claim]]:
-        """A transaction, and the claim with the version to write against."""
-        async with self._lock, self._database.transaction() as session:
-            yield session, self._claim
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a transaction, with the claim and so the version to write against.
+
+        Raises what `work` raises, and `Unavailable` once another worker may own the job.
+        """
+        async with self._lock:
+            return await self._write(work)
+
+    async def _write(self, work: Work[T]) -> T:
+        while True:
+            try:
+                async with self._database.transaction() as session:
+                    return await work(session, self._claim)
+            except Unavailable as outage:
+                if time.monotonic() > self._lease_ends_at:
+                    raise
+                log.warning("job %s: a write is tried again: %s", self.job.id, outage)
+                await asyncio.sleep(WRITE_AGAIN_S)
 
     async def enter(self, state: JobState, note: Note | None = None, *, only_from: JobState | None = None) -> bool:
         """Move the job to `state`. False when it is there already or is not in `only_from`. Raises `LeaseLost`."""
         async with self._lock:
             if self._state is state or (only_from and self._state is not only_from):
                 return False
-            async with self._database.transaction() as session:
-                version = await lifecycle.transition(
-                    session, self.job.id, state, seen=self._claim.version, note=note or Note()
+            version = await self._write(
+                lambda session, claim: lifecycle.transition(
+                    session, self.job.id, state, seen=claim.version, note=note or Note()
                 )
+            )
             self._claim, self._state = Claim(self.job, version), state
             return True
 
     async def report(self, note: Note) -> None:
-        """Write a progress event. Raises `LeaseLost`."""
-        async with self.claimed() as (session, claim):
-            await lifecycle.report(session, self.job.id, claim.version, note)
+        """Write a progress event, unless the database is away. Raises `LeaseLost`."""
+        async with self._lock:
+            with suppress(Unavailable):
+                async with self._database.transaction() as session:
+                    await lifecycle.report(session, self.job.id, self._claim.version, note)
 
     async def save_checkpoint(self, stage: str, output: object) -> None:
         """Keep a stage's output and renew the lease. Raises `LeaseLost`."""
@@ -212,22 +238,27 @@ class _JobWriter:
             "stage": stage,
             "output": TypeAdapter(type(output)).dump_python(output, mode="json"),
         }
-        async with self.claimed() as (session, claim):
+
+        async def work(session: AsyncSession, claim: Claim) -> None:
             await lifecycle.renew_lease(session, self.job.id, claim.version, self._lease_s)
             await session.exec(insert(JobCheckpoint).values(**values).on_conflict_do_nothing())
 
+        await self.write(work)
+
     async def load_checkpoint(self, stage: str, type_: type[T]) -> T | None:
         """A stage's output from an earlier attempt. None when no attempt finished it."""
-        async with self._database.transaction() as session:
-            row = await session.get(JobCheckpoint, (self.job.id, stage))
+        row = await self.write(lambda session, _: session.get(JobCheckpoint, (self.job.id, stage)))
         return None if row is None else TypeAdapter(type_).validate_python(row.output)
 
     async def renew_lease_forever(self) -> None:
         """Renew the lease until `LeaseLost` is raised. Notices a cancel within a second."""
         while True:
             await asyncio.sleep(min(1.0, self._lease_s / 3))
-            async with self.claimed() as (session, claim):
-                await lifecycle.renew_lease(session, self.job.id, claim.version, self._lease_s)
+            began = time.monotonic()
+            await self.write(
+                lambda session, claim: lifecycle.renew_lease(session, self.job.id, claim.version, self._lease_s)
+            )
+            self._lease_ends_at = began + self._lease_s
 
 
 class _Journal:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from serve_app.errors import Interrupted
 from serve_app.jobs import lifecycle, queries, queue_position, settlement
-from serve_app.jobs.lifecycle import Claim
+from serve_app.jobs.lifecycle import Claim, LeaseOwners
 from serve_app.services import Services
 from serve_app.webhooks import notices, outbox
 
@@ -21,35 +21,43 @@ ORPHAN_AGE_S = 600.0
 """An upload gets its job within a minute of being stored. One without a job after this time was left behind."""
 SLOW_SWEEP_S = 60.0
 RunNext = Callable[[], Awaitable[bool]]
+GetOwners = Callable[[], Awaitable[LeaseOwners | None]]
 
 
 class Sweeper:
-    """Finds the work that no notification announces. `run_next` runs one due job (`Executor.run_next`)."""
+    """Finds the work that no notification announces. `run_next` runs one due job (`Executor.run_next`).
 
-    def __init__(self, services: Services, run_next: RunNext) -> None:
+    `owners` tells which workers live; without it, or when it does not know, only the end of a lease tells.
+    """
+
+    def __init__(self, services: Services, run_next: RunNext, owners: GetOwners | None = None) -> None:
         self._services = services
         self._run_next = run_next
+        self._owners = owners
         self._running: set[asyncio.Future[bool]] = set()
 
     async def run_forever(self) -> None:
-        """Sweep every `sweep_s` seconds. A sweep that fails is logged; the next one tries again."""
+        """Sweep at once, and then every `sweep_s` seconds. A sweep that fails is logged; the next one tries again."""
         swept_slowly_at = 0.0
         while True:
-            await asyncio.sleep(self._services.settings.sweep_s)
             try:
+                self._run_due(await self.sweep())
                 if time.monotonic() - swept_slowly_at > SLOW_SWEEP_S:
                     await self.delete_orphaned_blobs()
                     async with self._services.database.transaction() as session:
                         await outbox.delete_old(session)
                         await notices.tell_expiring_keys(session)
                     swept_slowly_at = time.monotonic()
-                self._run_due(await self.sweep())
             except Exception:
                 log.exception("sweep failed; the next one tries again")
+            await asyncio.sleep(self._services.settings.sweep_s)
 
     async def sweep(self) -> list[str]:
         """Sweep once. Returns the due jobs, at most `jobs_per_executor`."""
         database, settings = self._services.database, self._services.settings
+        if self._owners and (owners := await self._owners()):
+            async with database.transaction() as session:
+                await lifecycle.end_leases(session, owners)
         async with database.transaction() as session:
             for job in await lifecycle.expired_leases(session):
                 await settlement.requeue_or_fail(session, Claim(job, job.version), settings, Interrupted())

@@ -198,6 +198,7 @@ def ray_environment(environment: dict[str, str]) -> dict[str, str]:
     defaults = {
         "RAY_AUTH_MODE": "disabled",  # Ray listens on loopback only; the default writes a token to the home folder
         "RAY_SERVE_LOG_TO_STDERR": "0",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",  # three failures replace a proxy; 23 to 30 s with the default
         "RAY_preload_python_modules": "deployments.replica.prestart",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.proxy_errors:middlewares",
         # Three models share the cores. Spinning idle threads slow a 135M model down by a factor of four to eight when

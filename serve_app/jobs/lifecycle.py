@@ -65,6 +65,14 @@ class Claim:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseOwners:
+    """The workers of one cluster: their names begin with `prefix`, and those that are not in `alive` are dead."""
+
+    prefix: str
+    alive: frozenset[str]
+
+
 async def transition(
     session: AsyncSession,
     job_id: str,
@@ -171,6 +179,15 @@ async def expired_leases(session: AsyncSession, limit: int = 100) -> Sequence[Jo
     """Running jobs whose worker did not renew its lease."""
     query = select(Job).where(col(Job.state).in_(RUNNING), col(Job.lease_until) < func.now()).limit(limit)
     return (await session.exec(query)).all()
+
+
+async def end_leases(session: AsyncSession, owners: LeaseOwners) -> None:
+    """End the leases of workers that are known to be dead. Their jobs are found as those of expired leases."""
+    dead = col(Job.lease_owner).startswith(owners.prefix, autoescape=True) & col(Job.lease_owner).not_in(owners.alive)
+    leased = col(Job.lease_until) > func.now()
+    await session.exec(
+        update(Job).where(leased, dead).values(lease_until=func.now()).execution_options(synchronize_session=False)
+    )
 
 
 async def claim_next(session: AsyncSession, owner: str, lease_s: float) -> Claim | None:

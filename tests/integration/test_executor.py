@@ -3,6 +3,7 @@
 import asyncio
 import io
 
+import psycopg
 import pytest
 from sqlalchemy import update
 from sqlmodel import col
@@ -159,6 +160,33 @@ async def test_a_job_of_a_removed_product_fails_for_good(
     await Executor(services, pool).run_next()
     job = await job_of(services, job_id)
     assert (job.state, job.error_code, job.credits_returned) == (JobState.FAILED, "vertical_not_found", 1)
+
+
+async def test_cut_connections_cost_no_attempt(services: Services, customer: Customer) -> None:
+    """Every connection to the database is cut, again and again, while the job runs; its first attempt completes."""
+    pool = local_pool(services.database, asr={"work_s": 3.0}, diarizer={"work_s": 2.0}, assessor={"work_s": 1.0})
+    job_id = await submit(services, customer)
+    running = asyncio.create_task(Executor(services, pool).run_next())
+    cuts = 0
+    while not running.done():
+        await asyncio.sleep(0.3)
+        cuts += await cut_connections(services)
+    assert await running
+    job = await job_of(services, job_id)
+    assert (job.state, job.attempt) == (JobState.COMPLETED, 1)
+    assert cuts > 5
+    await pool.close()
+
+
+async def cut_connections(services: Services) -> int:
+    """End every other connection to the test's database. Returns their number."""
+    url = services.settings.database_url
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        cut = await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return len(await cut.fetchall())
 
 
 async def test_a_second_attempt_does_not_repeat_finished_stages(services: Services, customer: Customer) -> None:

@@ -10,6 +10,8 @@ from sqlmodel import col
 from deployments.replica.local_pool import LocalPool
 from serve_app import sweeper
 from serve_app.executor import Executor
+from serve_app.jobs import lifecycle
+from serve_app.jobs.lifecycle import LeaseOwners
 from serve_app.jobs.models import Job, JobState
 from serve_app.services import Services
 from serve_app.sweeper import Sweeper
@@ -58,6 +60,39 @@ async def test_a_job_of_a_dead_worker_is_requeued(services: Services, pool: Loca
         "loading_weights", "processing_inference", "completed",
     ]  # fmt: skip
     await slow.close()
+
+
+async def test_a_job_of_a_worker_that_is_known_to_be_dead_does_not_wait_for_its_lease(
+    services: Services, customer: Customer
+) -> None:
+    """Its lease ends with the sweep; those of live workers and of other clusters do not."""
+    owners = ["ours-dead", "ours-alive", "theirs-unknown"]
+    jobs = [await submit(services, customer) for _ in owners]
+    async with services.database.transaction() as session:
+        for job_id, owner in zip(jobs, owners, strict=True):
+            claimed = await lifecycle.claim(session, job_id, owner, 60)
+            assert claimed
+            await lifecycle.transition(session, job_id, JobState.PROCESSING_INFERENCE, seen=claimed.version)
+
+    async def known() -> LeaseOwners:
+        return LeaseOwners("ours-", frozenset({"ours-alive"}))
+
+    await Sweeper(services, no_job, known).sweep()
+    states = [(await job_of(services, job_id)).state for job_id in jobs]
+    assert states == [JobState.QUEUED, JobState.PROCESSING_INFERENCE, JobState.PROCESSING_INFERENCE]
+
+
+async def test_a_claimed_job_of_a_dead_worker_is_due_at_once(services: Services, customer: Customer) -> None:
+    """No model had reported: the job is queued, and only its lease kept others from it."""
+    job_id = await submit(services, customer)
+    async with services.database.transaction() as session:
+        assert await lifecycle.claim(session, job_id, "ours-dead", 60)
+
+    async def known() -> LeaseOwners:
+        return LeaseOwners("ours-", frozenset())
+
+    assert await Sweeper(services, no_job).sweep() == []
+    assert await Sweeper(services, no_job, known).sweep() == [job_id]
 
 
 async def test_a_failed_job_is_refunded_when_its_window_closes(services: Services, customer: Customer) -> None:
