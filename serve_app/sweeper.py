@@ -82,7 +82,8 @@ class Sweeper:
             await self._services.blobs.delete(blob)
 
     def _run_due(self, due: list[str]) -> None:
-        for _ in due[len(self._running) :]:  # at most as many as the executor has slots
+        free = max(0, self._services.settings.jobs_per_executor - len(self._running))
+        for _ in due[:free]:
             task = asyncio.ensure_future(self._run_next())
             self._running.add(task)
             task.add_done_callback(self._running.discard)

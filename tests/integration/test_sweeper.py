@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import update
@@ -114,6 +115,39 @@ async def test_a_failed_job_is_refunded_when_its_window_closes(services: Service
     assert await balance(services, customer) == 100
     assert not await services.blobs.exists(blob)
     await pool.close()
+
+
+async def test_all_free_slots_are_used_while_other_jobs_run(services: Services, customer: Customer) -> None:
+    """With four slots and two jobs that run for long, the next sweep starts two of three due jobs."""
+    services.settings.jobs_per_executor = 4
+    claimed: list[str] = []
+
+    async def run_next() -> bool:
+        async with services.database.transaction() as session:
+            claim = await lifecycle.claim_next(session, "worker", 60)
+        assert claim
+        claimed.append(claim.job.id)
+        await asyncio.Event().wait()
+        return True
+
+    for _ in range(2):
+        await submit(services, customer)
+    sweeping = asyncio.create_task(Sweeper(services, run_next).run_forever())
+    await until(lambda: len(claimed) == 2)
+    for _ in range(3):
+        await submit(services, customer)
+    await until(lambda: len(claimed) == 4)
+    await asyncio.sleep(3 * services.settings.sweep_s)
+    assert len(claimed) == 4
+    sweeping.cancel()
+    await asyncio.gather(sweeping, return_exceptions=True)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return when `true()`; fails after ten seconds."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - a condition, no event
+            await asyncio.sleep(0.05)
 
 
 async def test_a_due_job_runs_without_a_notification(services: Services, pool: LocalPool, customer: Customer) -> None:

@@ -107,6 +107,21 @@ def cut_connections(stack: Stack) -> None:
         )
 
 
+def kill_postgresql(stack: Stack) -> None:
+    """Kill the embedded PostgreSQL; its other processes end by themselves."""
+    psutil.Process(int((stack.options.folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])).kill()
+
+
+def kill_valkey(stack: Stack) -> None:
+    """Kill the embedded Valkey."""
+    port = int(stack.environment["REDIS_URL"].rpartition(":")[2].partition("/")[0])
+    for child in psutil.Process().children():
+        if any(each.status == "LISTEN" and each.laddr.port == port for each in child.net_connections()):
+            child.kill()
+            return
+    raise AssertionError("no Valkey listens")
+
+
 FAULTS = {
     "nothing": lambda _: None,
     "ingress": kill("ServeReplica:recruitscreen:Ingress"),
@@ -115,6 +130,8 @@ FAULTS = {
     "asr": kill("ServeReplica:recruitscreen:ASR"),
     "controller": kill("ServeController"),
     "database connections": cut_connections,
+    "PostgreSQL": kill_postgresql,
+    "Valkey": kill_valkey,
 }
 
 

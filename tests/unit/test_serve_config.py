@@ -16,7 +16,7 @@ from deployments.ingress import Ingress
 from deployments.models import ASR, Assessor, Diarizer
 from deployments.profiles import load_profile
 from deployments.replica import prestart
-from scripts.launcher.stack import PRODUCTION, Options, production_environment, serve_config
+from scripts.launcher.stack import PRODUCTION, Options, production_environment, ray_environment, serve_config
 from serve_app.pipeline.types import ROLES
 from tests.support.world import ROOT
 
@@ -101,6 +101,14 @@ def test_idle_settings_are_those_that_were_measured(config: dict[str, Any]) -> N
     """Reports every half second over one second: with more, a cold start costs Serve 9 to 14 s beyond the load."""
     scaled = [given["autoscaling_config"] for given in config["applications"][0]["deployments"][2:]]
     assert {(given["metrics_interval_s"], given["look_back_period_s"]) for given in scaled} == {(0.5, 1.0)}
+
+
+@every_file
+def test_dead_replicas_are_noticed_within_seconds(config: dict[str, Any]) -> None:
+    """Serve's default of ten seconds between two checks is the longest wait of a recovery."""
+    assert {given["health_check_period_s"] for given in config["applications"][0]["deployments"]} == {2}
+    for environment in (production_environment(), ray_environment({})):
+        assert environment["RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S"] == "1"
 
 
 @every_file
