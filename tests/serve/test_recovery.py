@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import httpx
 import psutil
@@ -17,11 +18,13 @@ import pytest
 
 from scripts.launcher.stack import Stack
 from tests.support.calls import JOBS
+from tests.support.sse import events
 from tests.support.world import tone
 
 API_S = 20.0
 """Longest time without an API. Half of it is what a busy machine of two cores takes to start a process."""
 LAST_JOB_S = 60.0
+LEASE_S = 30.0
 SLOW_S = 2.0
 """A request that takes longer has waited for a process."""
 SECONDS = 20
@@ -162,6 +165,18 @@ def test_everything_is_back_within_a_minute(stack: Stack, api: Api, name: str) -
     assert set(result.states.values()) == {"completed"}
     assert result.api_s < API_S
     assert result.last_job_s < LAST_JOB_S
+
+
+def test_the_jobs_of_a_dead_executor_do_not_wait_for_their_lease(stack: Stack, api: Api) -> None:
+    """Ray knows that it is dead; the lease of 30 s would have ended later."""
+    job_id = api.submit(f"lease {time.time()}")
+    wait_until_working(api, job_id)
+    FAULTS["executor"](stack)
+    killed = datetime.now(UTC)
+    assert api.wait_until_over(job_id) == "completed"
+    history = [data for _, data in events(api.client, f"/v1/jobs/{job_id}/events")]
+    requeued = next(data["at"] for data in history if (data["detail"] or "").startswith("interrupted"))
+    assert (datetime.fromisoformat(requeued) - killed).total_seconds() < LEASE_S - 3
 
 
 def wait_until_working(api: Api, job_id: str) -> None:
