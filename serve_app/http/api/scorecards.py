@@ -68,8 +68,8 @@ class ScorecardQuery(BaseModel):
     )
     hide_name: bool = Field(
         default=False,
-        description="Leave the job's label out, and write [name] where the texts have one of its capitalised words. A "
-        "name that the label does not hold stays where it was said.",
+        description="Leave out the job's label and its metadata `candidate`, and write [name] where the texts have one "
+        "of their capitalised words. A name that neither of them holds stays where it was said.",
     )
 
 
@@ -100,6 +100,8 @@ async def get_scorecard(job: OwnedJob, query: Annotated[ScorecardQuery, Query()]
 def _card(job: Job, query: ScorecardQuery) -> Scorecard:
     if job.result is None:
         raise Conflict(f"The job is {job.state} and has no scorecard. Only a completed, undeleted job has one.")
-    heading = Heading(job.id, str(job.inputs.get("role_title", "")), job.created_at)
+    heading = Heading(
+        job.id, str(job.inputs.get("role_title", "")), job.created_at, candidate=str(job.labels.get("candidate", ""))
+    )
     sections = (Section.SUMMARY, Section.SCORES) if query.format in WITHOUT_SECTIONS else query.sections
     return make_scorecard(job.result, heading, sections, hide_name=query.hide_name)

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from serve_app.credits import ledger
 from serve_app.http.api import jobs as jobs_api
 from serve_app.http.api.quotes import quote_job
+from serve_app.http.api.scorecards import ScorecardFormat, ScorecardQuery, get_scorecard
 from serve_app.http.api.transcripts import TranscriptFormat, get_transcript
 from serve_app.http.deps import Caller, Services, job_tokens
 from serve_app.http.pages.scorecard import Scorecard
@@ -130,6 +131,12 @@ async def delete_interview(_: FormSender, services: Services, interview: Intervi
 async def download_transcript(interview: Interview, format_: TranscriptFormat) -> Response:
     """The transcript as a file."""
     return await get_transcript(interview, format_)
+
+
+@router.get("/{job_id}/scorecard.{format_}")
+async def download_scorecard(interview: Interview, format_: ScorecardFormat, *, hide_name: bool = False) -> Response:
+    """The scorecard as a file."""
+    return await get_scorecard(interview, ScorecardQuery(format=format_, hide_name=hide_name))
 
 
 def _to(job_id: str) -> RedirectResponse:

@@ -53,6 +53,8 @@ class Heading:
     job_id: str
     role_title: str
     created_at: datetime
+    candidate: str = ""
+    """The candidate's name, where the caller gave it."""
     label: str = ""
 
 
@@ -120,6 +122,8 @@ class Scorecard:
 
     job_id: str
     role_title: str
+    candidate: str | None
+    """The candidate's name. Null where it is hidden or unknown."""
     label: str | None
     created_at: datetime
     duration: str
@@ -152,7 +156,8 @@ def make_scorecard(
 ) -> Scorecard:  # fmt: skip
     """Return the scorecard of a public result, with these sections.
 
-    With `hide_name` the job's label is left out, and its words are replaced wherever the texts have them.
+    With `hide_name` the candidate's name and the job's label are left out, and their capitalised words are replaced
+    wherever the texts have them.
     """
     clean = _name_hider(heading) if hide_name else one_line
     wanted = set(sections)
@@ -169,6 +174,7 @@ def make_scorecard(
     return Scorecard(
         job_id=heading.job_id,
         role_title=one_line(heading.role_title),
+        candidate=None if hide_name else one_line(heading.candidate) or None,
         label=None if hide_name else one_line(heading.label) or None,
         created_at=heading.created_at,
         duration=clock(result["duration_s"]),
@@ -204,9 +210,10 @@ def words(code: str) -> str:
 
 
 def _name_hider(heading: Heading) -> Clean:
-    """Cleans texts and replaces the capitalised words of the label that the role's title does not have."""
+    """Cleans texts and replaces the capitalised words of name and label that the role's title does not have."""
     role = set(re.findall(r"\w+", heading.role_title.lower()))
-    names = {word for word in re.findall(r"\w{2,}", heading.label) if word[0].isupper() and word.lower() not in role}
+    told = re.findall(r"\w{2,}", f"{heading.candidate} {heading.label}")
+    names = {word for word in told if word[0].isupper() and word.lower() not in role}
     if not names:
         return one_line
     pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b", re.IGNORECASE)

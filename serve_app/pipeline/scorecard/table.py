@@ -6,7 +6,7 @@ from serve_app.pipeline.csv_table import to_csv
 from serve_app.pipeline.scorecard.document import Score, Scorecard
 from serve_app.pipeline.scorecard.text import quote_line
 
-JOB = ("job_id", "role_title", "label", "created_at", "recommendation")
+JOB = ("job_id", "role_title", "candidate", "label", "created_at", "recommendation")
 SCORE = ("competency", "name", "score", "reason", "rationale", "confidence", "stable")
 BASIS = ("model", "rubric_version", "prompt_version", "notice")
 

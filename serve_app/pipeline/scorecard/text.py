@@ -52,7 +52,8 @@ def score_of(score: Score) -> str:
 
 def about(card: Scorecard) -> list[str]:
     """Facts of the scorecard, each in a few words."""
-    facts = [f"Role: {card.role_title}", f"Label: {card.label}" if card.label else ""]
+    facts = [f"Candidate: {card.candidate}" if card.candidate else "", f"Role: {card.role_title}"]
+    facts.append(f"Label: {card.label}" if card.label else "")
     facts += [f"Interview of {card.created_at:%Y-%m-%d}, {card.duration}", f"Job {card.job_id}", judged_by(card)]
     return [fact for fact in facts if fact]
 

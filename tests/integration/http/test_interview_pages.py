@@ -53,7 +53,9 @@ async def test_a_page_that_needs_a_sign_in_is_opened_afterwards(client: httpx.As
         assert answer.headers["location"] == leads_to
 
 
-@pytest.mark.parametrize("path", ["/interviews", "/interviews/new", "{page}", "{page}/transcript.txt"])
+@pytest.mark.parametrize(
+    "path", ["/interviews", "/interviews/new", "{page}", "{page}/transcript.txt", "{page}/scorecard.pdf"]
+)
 async def test_nobody_sees_pages_without_signing_in(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer, path: str
 ) -> None:
@@ -73,6 +75,7 @@ async def test_another_accounts_interview_does_not_exist(
     assert page not in (await client.get("/interviews")).text
     assert (await client.get(page, headers=BROWSER)).status_code == 404
     assert (await client.get(f"{page}/transcript.srt")).status_code == 404
+    assert (await client.get(f"{page}/scorecard.pdf")).status_code == 404
     for action in ("cancel", "retry", "delete"):
         assert (await client.post(f"{page}/{action}", data={"form_token": token})).status_code == 404
 
@@ -104,6 +107,18 @@ async def test_a_scorecard_shows_every_competency_and_links_to_words_that_are_th
     targets = re.findall(r'<li><a href="#([^"]+)"', text)
     assert targets
     assert all(f'id="{target}"' in text for target in targets)
+
+
+async def test_a_scorecard_is_saved_from_its_page(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """Every link to a document leads to one."""
+    page = await finished(client, services, pool, customer)
+    await signed_in(client, customer)
+    links = re.findall(rf'href="({page}/scorecard[^"]+)"', (await client.get(page)).text)
+    assert len(links) == 3
+    for link in links:
+        assert (await client.get(link)).content[:2] in {b"%P", b"PK"}
 
 
 async def test_an_upload_needs_the_pages_token(client: httpx.AsyncClient, customer: Customer) -> None:

@@ -74,3 +74,14 @@ async def test_only_a_completed_job_of_ones_own_has_a_scorecard(
     assert (answer.status_code, error(answer)) == (409, "conflict")
     await client.delete(scorecard.removesuffix("/scorecard"), headers=customer.headers)
     assert (await client.get(scorecard, headers=customer.headers)).status_code == 409
+
+
+async def test_a_name_is_hidden_on_request(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """The candidate's name from the metadata is in the scorecard, and not in the one without a name."""
+    job_id = (await submit(client, customer, metadata='{"candidate": "Jane Doe"}')).json()["job_id"]
+    await Executor(services, pool).run_next()
+    url = f"/v1/jobs/{job_id}/scorecard?format=md"
+    assert "- Candidate: Jane Doe" in (await client.get(url, headers=customer.headers)).text
+    assert "Jane" not in (await client.get(f"{url}&hide_name=true", headers=customer.headers)).text

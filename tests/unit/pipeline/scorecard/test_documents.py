@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,7 @@ from serve_app.pipeline.scorecard.pdf import to_pdf
 from serve_app.pipeline.scorecard.table import to_table
 from serve_app.pipeline.scorecard.text import to_markdown, to_plain_text
 
-HEADING = Heading("job_9f2c81d4a0b34e7f9d21", "Backend Engineer", datetime(2026, 11, 24, 9, tzinfo=UTC), "Jane Doe")
+HEADING = Heading("job_9f2c81d4a0b34e7f9d21", "Backend Engineer", datetime(2026, 11, 24, 9, tzinfo=UTC))
 MARKUP = (
     '#eval("1+1") $x$ *bold* _it_ `code` @ref <label> = H // c /* c */ \\ #import "x.typ" [link](http://x) <b>& 1. -'
 )
@@ -151,13 +152,13 @@ def test_the_same_scorecard_is_the_same_pdf() -> None:
 
 @pytest.mark.parametrize("read", [pytest.param(read, id=name) for name, read in (READERS | TABLES).items()])
 def test_a_hidden_name_is_in_no_format(read: Callable[[Any], str]) -> None:
-    """The label is left out, and its words are replaced wherever they were said; words of the role stay."""
+    """Name and label are left out, and their words are replaced where they were said; words of the role stay."""
     result = with_text("I am jane, Jane Doe, an engineer.")
     result["rubric"]["competencies"][0]["name"] = "Problem solving"
-    heading = Heading(HEADING.job_id, HEADING.role_title, HEADING.created_at, "Jane Doe, Engineer")
+    heading = replace(HEADING, candidate="Jane Doe", label="Second talk with Jane, Engineer")
     shown = read(make_scorecard(result, heading, list(Section)))
     hidden = read(make_scorecard(result, heading, list(Section), hide_name=True))
-    assert re.search("jane|doe", shown, re.IGNORECASE)
+    assert re.search("jane doe", shown, re.IGNORECASE)
     assert not re.search("jane|doe", hidden, re.IGNORECASE)
     assert flat(f"I am {HIDDEN}, {HIDDEN} {HIDDEN}, an engineer.") in flat(hidden)
 
