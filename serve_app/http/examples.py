@@ -100,6 +100,13 @@ SUMMARY: dict[str, Any] = {
     "status": "completed",
     "vertical": "recruitscreen",
     "detail": None,
+    "role_title": "Backend Engineer",
+    "label": "Candidate 17",
+    "file_name": "interview.m4a",
+    "language": "en",
+    "percent": 100,
+    "stage": None,
+    "expected_s": None,
     "duration_s": 1820.4,
     "credits_charged": 31,
     "credits_returned": 0,
@@ -109,12 +116,13 @@ SUMMARY: dict[str, Any] = {
     "finished_at": "2026-11-24T09:02:40Z",
     "expires_at": "2026-12-24T09:02:40Z",
     "deleted_at": None,
-    "metadata": {"candidate": 17},
+    "metadata": {"team": "platform"},
     **URLS,
 }
 JOB = SUMMARY | {"result": RESULT, "error": None}
 RETURNED = {"charged": 31, "returned": 31, "reason": "canceled before a model had begun to work"}
-CANCELED = SUMMARY | {"status": "canceled", "credits_returned": 31, "cost": RETURNED, "result": None, "error": None}
+CANCELED = SUMMARY | {"status": "canceled", "credits_returned": 31, "cost": RETURNED, "percent": None}
+CANCELED |= {"result": None, "error": None}
 KEY: dict[str, Any] = {
     "key_id": KEY_ID,
     "name": "CI",

@@ -1,6 +1,6 @@
 """Response schemas of the API."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, Field
@@ -96,6 +96,13 @@ class JobSummary(BaseModel):
     status: JobState
     vertical: str
     detail: str | None = Field(description="The error code of a failed job, e.g. vram_unavailable.")
+    role_title: str | None = Field(description="Null once the content is erased, as are the next two.")
+    label: str | None = Field(description="Your own name for the job.")
+    file_name: str | None = Field(description="Name of the uploaded file.")
+    language: str | None = Field(description="As you named it; once the job has a result, the language of that.")
+    percent: int | None = Field(description="Percentage of the work that is done. Null while the job waits.")
+    stage: str | None = Field(description="transcription, diarization or assessment, while a model works.")
+    expected_s: float | None = Field(description="Estimated seconds until the result. Null once the job is over.")
     duration_s: float
     credits_charged: int
     credits_returned: int = Field(
@@ -137,6 +144,13 @@ def _common(job: Job) -> dict[str, Any]:
         "status": job.state,
         "vertical": job.vertical,
         "detail": job.error_code,
+        "role_title": job.inputs.get("role_title"),
+        "label": job.label,
+        "file_name": job.file_name,
+        "language": job.language,
+        "percent": job.percent,
+        "stage": job.stage,
+        "expected_s": _seconds_until(job.expected_at),
         "duration_s": round(job.duration_s, 1),
         "credits_charged": job.credits,
         "credits_returned": job.credits_returned,
@@ -150,6 +164,10 @@ def _common(job: Job) -> dict[str, Any]:
         "status_url": f"/v1/jobs/{job.id}",
         "events_url": f"/v1/jobs/{job.id}/events",
     }
+
+
+def _seconds_until(moment: datetime | None) -> float | None:
+    return None if moment is None else round(max(0.0, (moment - datetime.now(UTC)).total_seconds()), 1)
 
 
 class DeletedJob(BaseModel):

@@ -16,6 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from serve_app.errors import FileTooLarge, Invalid, InvalidField
 from serve_app.http.body_limit import allow
 from serve_app.http.errors import message_of
+from serve_app.jobs.models import MAX_LABEL
 from serve_app.jobs.submit import UploadedFile
 from serve_app.pipeline.types import StatedCandidate
 from serve_app.storage.text import Storable, storable_json
@@ -23,6 +24,7 @@ from serve_app.verticals.rubric import FORM as RUBRIC_FORM
 from serve_app.verticals.rubric import CallerRubric
 from serve_app.verticals.spec import VerticalSpec
 
+NOT_FOR_THE_PIPELINE = {"duration_s", "label", "metadata", "webhook_url"}
 FORM_OVERHEAD = 1 << 20
 """Room for the other fields and the multipart framing around the file."""
 MAX_TEXT_BYTES = 64 * 1024
@@ -37,7 +39,11 @@ WEBHOOK_FORM = (
     "A public https URL that gets this job's events, beside the account's endpoints. The answer has the "
     "`webhook_secret` that verifies them."
 )
-METADATA_FORM = "A JSON object of your own. Every view of the job returns it unchanged."
+LABEL_FORM = "Your own name for the job, e.g. a candidate's reference. Lists show it and can be searched for it."
+METADATA_FORM = (
+    "A JSON object of your own. Every view of the job returns it unchanged. Lists can be filtered by its members: "
+    "`metadata[team]=x`."
+)
 
 
 def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -76,6 +82,7 @@ class SubmitFields(BaseModel):
         ]
         | None
     ) = None
+    label: Annotated[Storable, Field(min_length=1, max_length=MAX_LABEL, description=LABEL_FORM)] | None = None
     metadata: (
         Annotated[
             Json[Annotated[dict[str, JsonValue], AfterValidator(_storable)]],
@@ -87,7 +94,7 @@ class SubmitFields(BaseModel):
 
     def inputs(self) -> dict[str, Any]:
         """The fields that the pipeline receives."""
-        return self.model_dump(mode="json", exclude_none=True, exclude={"duration_s", "metadata", "webhook_url"})
+        return self.model_dump(mode="json", exclude_none=True, exclude=NOT_FOR_THE_PIPELINE)
 
 
 class QuoteFields(BaseModel):
@@ -198,8 +205,8 @@ class _FormParser(MultiPartParser):
             disposition = Message()
             disposition["Content-Disposition"] = received.decode("latin-1")
             name, filename = disposition.get_param("name", header="content-disposition"), disposition.get_filename("")
-            quoted = f'form-data; name="{name}"; filename="{re.sub(r"[^A-Za-z0-9._-]", "_", filename)}"'
-            part.content_disposition = quoted.encode()
+            escaped = re.sub(r'(["\\])', r"\\\1", re.sub(r"[\x00-\x1f]", "_", filename))
+            part.content_disposition = f'form-data; name="{name}"; filename="{escaped}"'.encode(errors="replace")
         super().on_headers_finished()
 
 

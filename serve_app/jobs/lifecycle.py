@@ -119,7 +119,7 @@ async def report(session: AsyncSession, job_id: str, seen: int, note: Note) -> N
         await session.exec(
             update(Job)
             .where(col(Job.id) == job_id, col(Job.state).not_in(TERMINAL), *_fence(seen))
-            .values(last_seq=Job.last_seq + 1)
+            .values(last_seq=Job.last_seq + 1, **_progress(note.data))
             .returning(col(Job.last_seq), col(Job.state))
             .execution_options(synchronize_session=False)
         )
@@ -213,7 +213,8 @@ async def past_retention(session: AsyncSession, limit: int = 100) -> Sequence[Jo
 
 async def erase_content(session: AsyncSession, job_id: str) -> None:
     """Delete all content of a job that is over. State, times and credits remain as a receipt."""
-    cleared: dict[str, Any] = {"inputs": {}, "labels": {}, "result": None, "blob": None, "erased_at": func.now()}
+    cleared: dict[str, Any] = {"inputs": {}, "labels": {}, "erased_at": func.now()}
+    cleared |= dict.fromkeys(("label", "file_name", "language", "result", "blob"))
     with_content = (col(Job.id) == job_id, col(Job.state).in_(TERMINAL), col(Job.erased_at).is_(None))
     erased = (await session.exec(update(Job).where(*with_content).values(**cleared).returning(*TOLD))).first()
     await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
@@ -231,11 +232,18 @@ def _fence(seen: int | None) -> list[Any]:
     return [] if seen is None else [col(Job.version) == seen]
 
 
+def _progress(data: dict[str, Any]) -> dict[str, Any]:
+    """The columns that repeat what a progress event says."""
+    columns = {name: data[name] for name in ("stage", "percent") if name in data}
+    return columns | ({"expected_at": after(data["expected_s"])} if "expected_s" in data else {})
+
+
 def _stamps(to: JobState) -> dict[str, Any]:
+    ended = {"lease_owner": None, "lease_until": None, "stage": None, "expected_at": None}
     if to in TERMINAL:
-        return {"finished_at": func.now(), "lease_owner": None, "lease_until": None}
+        return ended | {"finished_at": func.now(), "percent": 100 if to is COMPLETED else None}
     if to is QUEUED:
-        return {"lease_owner": None, "lease_until": None, "finished_at": None, "expires_at": None}
+        return ended | {"finished_at": None, "expires_at": None, "percent": None}
     if to is INFERENCE:
         return {"inference_at": func.coalesce(Job.inference_at, func.now())}
     return {}

@@ -13,6 +13,9 @@ from serve_app.credits.ledger import Price
 from serve_app.credits.models import MAX_REASON
 from serve_app.storage.database import choice, optional_timestamp, timestamp
 
+MAX_LABEL = 200
+MAX_FILE_NAME = 255
+
 
 class JobState(StrEnum):
     """Public states of a job."""
@@ -57,6 +60,12 @@ class Job(SQLModel, table=True):
     """The form fields of the product, e.g. role_title."""
     labels: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     """The caller's `metadata`, returned unchanged. SQLAlchemy reserves that name."""
+    label: str | None = Field(default=None, max_length=MAX_LABEL)
+    """The caller's own name for the job."""
+    file_name: str | None = Field(default=None, max_length=MAX_FILE_NAME)
+    """Name of the uploaded file, as the client sent it, without folders."""
+    language: str | None = Field(default=None, max_length=16)
+    """As the caller named it; once the job has a result, the language of that."""
     duration_s: float
     credits: int
     credits_returned: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
@@ -82,6 +91,12 @@ class Job(SQLModel, table=True):
     inference_at: datetime | None = optional_timestamp()
     """When a model first began to work on it, since it was submitted or retried. Until then a cancel costs nothing."""
     finished_at: datetime | None = optional_timestamp()
+
+    stage: str | None = Field(default=None, max_length=32)
+    """What a model does now. From the newest progress event, as are the next two."""
+    percent: int | None = None
+    expected_at: datetime | None = optional_timestamp()
+    """When the result is expected."""
 
 
 def price_of(job: Job) -> Price:

@@ -37,22 +37,44 @@ async def get_job(session: AsyncSession, job_id: str) -> Job:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which of an account's jobs to list. None lists all."""
+    """Which of an account's jobs to list. None lists all. Values match exactly, except those of `q`."""
 
     state: JobState | None = None
     vertical: str | None = None
+    q: str = ""
+    """Words; each must be a part of the job's id, role title, label or file name. Case does not matter."""
+    role_title: str | None = None
+    label: str | None = None
+    file_name: str | None = None
+    language: str | None = None
+    stage: str | None = None
+    metadata: Sequence[tuple[str, str]] = ()
+    """Members of the caller's `metadata`: name, and value as text."""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The filter in SQL."""
+        role_title = col(Job.inputs)["role_title"].astext
+        columns = {
+            col(Job.state): self.state, col(Job.vertical): self.vertical, role_title: self.role_title,
+            col(Job.label): self.label, col(Job.file_name): self.file_name, col(Job.language): self.language,
+            col(Job.stage): self.stage,
+        }  # fmt: skip
+        searched = func.concat_ws(" ", col(Job.id), role_title, col(Job.label), col(Job.file_name))
+        return [
+            *(column == value for column, value in columns.items() if value is not None),
+            *(searched.icontains(word, autoescape=True) for word in self.q.split()),
+            *(col(Job.labels)[name].astext == value for name, value in self.metadata),
+        ]
 
 
 async def list_jobs(
     session: AsyncSession, account_id: str, filter_: Filter, after: Position | None, limit: int
 ) -> Page[Job]:
     """A page of an account's jobs, newest first."""
-    conditions = [col(Job.account_id) == account_id, *older_than(after, col(Job.created_at), col(Job.id))]
-    if filter_.state is not None:
-        conditions.append(col(Job.state) == filter_.state)
-    if filter_.vertical is not None:
-        conditions.append(col(Job.vertical) == filter_.vertical)
-    query = select(Job).where(*conditions).order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit + 1)
+    conditions = [col(Job.account_id) == account_id, *filter_.conditions()]
+    older = older_than(after, col(Job.created_at), col(Job.id))
+    newest_first = (col(Job.created_at).desc(), col(Job.id).desc())
+    query = select(Job).where(*conditions, *older).order_by(*newest_first).limit(limit + 1)
     return page((await session.exec(query)).all(), limit, lambda job: Position(job.created_at, job.id))
 
 

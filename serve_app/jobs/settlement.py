@@ -35,8 +35,8 @@ async def complete(session: AsyncSession, claim: Claim, result: dict[str, Any], 
     """
     no_speech = result.get("no_speech")
     await lifecycle.transition(
-        session, claim.job.id, JobState.COMPLETED, seen=claim.version, result=result, blob=None,
-        expires_at=after(retention_s), note=Note(NO_SPEECH if no_speech else None),
+        session, claim.job.id, JobState.COMPLETED, seen=claim.version, note=Note(NO_SPEECH if no_speech else None),
+        result=result, language=result["language"], blob=None, expires_at=after(retention_s),
     )  # fmt: skip
     if no_speech:
         await _return_credits(session, claim.job, EntryKind.REFUND, NO_SPEECH)

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 from sqlalchemy.dialects.postgresql import insert
@@ -17,7 +19,15 @@ from serve_app.errors import Invalid, InvalidField
 from serve_app.jobs import queue_position
 from serve_app.jobs.dispatch import Dispatcher
 from serve_app.jobs.lifecycle import topic
-from serve_app.jobs.models import EventKind, IdempotencyKey, Job, JobEvent, charge_reason, price_of
+from serve_app.jobs.models import (
+    MAX_FILE_NAME,
+    EventKind,
+    IdempotencyKey,
+    Job,
+    JobEvent,
+    charge_reason,
+    price_of,
+)
 from serve_app.pipeline import audio
 from serve_app.pipeline.types import Media
 from serve_app.settings import Settings
@@ -38,13 +48,17 @@ class Submission:
     spec: VerticalSpec
     inputs: dict[str, Any]
     metadata: dict[str, Any] = field(default_factory=dict)
+    label: str | None = None
     idempotency_key: str | None = None
     webhook_url: str | None = None
     """Gets the job's events, beside the account's endpoints."""
+    file_name: str | None = None
+    """`Submitter.submit` sets it from the upload."""
 
     def fingerprint(self, blob_sha256: str) -> str:
-        """SHA-256 over product, inputs, metadata and recording: equal for repeats of one request."""
+        """SHA-256 over product, inputs, metadata, label and recording: equal for repeats of one request."""
         parts = [self.spec.slug, self.inputs, self.metadata, blob_sha256, *filter(None, [self.webhook_url])]
+        parts += [["label", self.label]] if self.label else []  # earlier versions had none
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -54,6 +68,12 @@ class UploadedFile:
 
     source: BinaryIO
     filename: str
+
+    @property
+    def name(self) -> str | None:
+        """`filename` without folders and unprintable characters, and not too long to store. None if nothing is left."""
+        base = re.split(r"[/\\]", self.filename)[-1]
+        return "".join(filter(str.isprintable, base)).strip()[-MAX_FILE_NAME:] or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +109,7 @@ class Submitter:
         self._check_language(submission.inputs.get("language"))
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
-            accepted = await self._accept(submission, blob)
+            accepted = await self._accept(replace(submission, file_name=upload.name), blob)
         except BaseException:
             await self._blobs.delete(blob.key)
             raise
@@ -152,6 +172,9 @@ async def accept(
         vertical=submission.spec.slug,
         inputs=submission.inputs,
         labels=submission.metadata,
+        label=submission.label,
+        file_name=submission.file_name,
+        language=submission.inputs.get("language"),
         duration_s=duration_s,
         credits=credits_,
         blob=blob.key,
@@ -164,6 +187,7 @@ async def accept(
     session.add(job)
     await session.flush()
     position = await queue_position.get_position(session, job)
+    job.expected_at = datetime.now(UTC) + timedelta(seconds=position["expected_s"])
     session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state, data=position))
     accepted = Accepted(job.id, job.credits, remaining)
     await _store_answer(session, submission, accepted)

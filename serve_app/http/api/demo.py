@@ -44,7 +44,7 @@ async def submit_demo_job(request: Request, vertical: str, services: Services) -
             raise InvalidField(
                 "'webhook_url': demos have no webhooks. Leave it out, or submit with a key.", "webhook_url"
             )
-        submission = Submission(account_id, None, spec.as_demo(), form.fields.inputs())
+        submission = Submission(account_id, None, spec.as_demo(), form.fields.inputs(), label=form.fields.label)
         accepted = await asyncio.shield(services.submitter.submit(submission, form.upload))
     token = job_tokens(request).issue(accepted.job_id)
     job = SubmittedJob.of(accepted)

@@ -1,4 +1,4 @@
-"""Jobs: submit, list, get, follow, cancel, retry, delete."""
+"""Jobs: submit, get, follow, cancel, retry, delete."""
 
 import asyncio
 import re
@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field
 
 from serve_app.credits import ledger
 from serve_app.errors import (
@@ -33,16 +32,13 @@ from serve_app.errors import (
 from serve_app.http.api.webhooks import check_webhook_url
 from serve_app.http.deps import CurrentCaller, OwnedJob, PermittedVertical, ReadableJob, Services, job_tokens
 from serve_app.http.openapi import refusals
-from serve_app.http.schemas import DeletedJob, JobSummary, JobView, ListPage, StreamToken, SubmittedJob
+from serve_app.http.schemas import DeletedJob, JobView, StreamToken, SubmittedJob
 from serve_app.http.tokens import LIFETIME_S
 from serve_app.http.upload import OPENAPI_FORM, submit_form
 from serve_app.jobs import queries as jobs
 from serve_app.jobs import settlement
 from serve_app.jobs.lifecycle import TERMINAL
-from serve_app.jobs.models import JobState
-from serve_app.jobs.queries import Filter
 from serve_app.jobs.submit import Accepted, Submission
-from serve_app.storage.pagination import Limit, Position
 from serve_app.storage.text import Storable
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=refusals(Unauthorized, RateLimited))
@@ -53,17 +49,6 @@ JOB_ERRORS = refusals(WrongScope, JobNotFound, InvalidField)
 MAX_WAIT_S = 60
 RECONNECT_MS = 2000
 """How soon an `EventSource` reconnects after its stream broke. Without it, every browser has its own default."""
-
-
-class JobsQuery(BaseModel):
-    """Filter and page of a list of jobs. Unknown parameters are refused: a misspelt filter would list everything."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: JobState | None = None
-    vertical: Annotated[Storable, Field(max_length=64)] | None = None
-    limit: Limit = 20
-    cursor: Annotated[str, Field(max_length=500)] | None = None
 
 
 @router.post(
@@ -92,34 +77,12 @@ async def submit_job(
             spec,
             fields.inputs(),
             fields.metadata or {},
+            fields.label,
             idempotency_key,
             fields.webhook_url,
         )
         # Shielded: Serve cancels the handler when the client disconnects, and an accepted job must still be dispatched.
         return SubmittedJob.of(await asyncio.shield(services.submitter.submit(submission, form.upload)))
-
-
-@router.get("/jobs", responses=refusals(InvalidField))
-async def list_jobs(
-    caller: CurrentCaller,
-    services: Services,
-    query: Annotated[JobsQuery, Query()],
-) -> ListPage[JobSummary]:
-    """List the account's jobs, newest first."""
-    scope = None if caller.key.opens_all else caller.key.scope
-    async with services.database.transaction() as session:
-        page = await jobs.list_jobs(
-            session,
-            caller.account_id,
-            Filter(query.status, scope or query.vertical),
-            Position.read(query.cursor),
-            query.limit,
-        )
-    return ListPage(
-        data=[JobSummary.of(job) for job in page.rows],
-        has_more=page.next_cursor is not None,
-        next_cursor=page.next_cursor,
-    )
 
 
 @router.get("/jobs/{job_id}", responses=refusals(WrongScope, JobNotFound, InvalidField))

@@ -148,6 +148,7 @@ def test_the_end_of_a_key_reads_back(api: Api, moment: str) -> None:
 
 
 FORM = {
+    "label": GOOD_TEXT | ANY_TEXT,
     "job_description": GOOD_TEXT | ANY_TEXT,
     "num_speakers": st.integers(1, 20).map(str) | ANY_INT.map(str),
     "language": st.sampled_from(["en", "haw"]) | ANY_TEXT,
@@ -168,7 +169,7 @@ FORM = {
     | st.text(st.characters(max_codepoint=255), min_size=1, max_size=260),
 )
 def test_a_submitted_job_shows_what_was_sent(api: Api, fields: dict[str, str], idempotency_key: str | None) -> None:
-    """Metadata reads back from job and list, a repeat with the same key gets the same job; or it is refused."""
+    """Metadata and label read back, a repeat with the same key gets the same job; or it is refused."""
     parts: dict[str, Any] = {name: (None, value.encode("utf-8", "surrogatepass")) for name, value in fields.items()}
     parts["file"] = ("call.wav", RECORDING)
     headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key.encode("latin-1")}
@@ -181,7 +182,8 @@ def test_a_submitted_job_shows_what_was_sent(api: Api, fields: dict[str, str], i
     job_id = submitted.json()["job_id"]
     sent = json.loads(fields.get("metadata") or "{}", parse_float=Decimal, parse_int=Decimal)
     assert api.json(f"/v1/jobs/{job_id}")["metadata"] == sent
-    assert next(job for job in listed if job["job_id"] == job_id)["metadata"] == sent
+    shown = next(job for job in listed if job["job_id"] == job_id)
+    assert (shown["metadata"], shown["label"]) == (sent, fields.get("label", "").strip() or None)
     if idempotency_key is not None:
         assert api.call("POST", JOBS, files=parts, headers=headers).json() == submitted.json()
     api.json("/v1/credits/ledger?limit=100")

@@ -262,6 +262,12 @@ def test_the_lists_read_as_tables() -> None:
     result, server = run("list", "--status", "completed", script=[ok({"data": [DONE], "has_more": False})])
     assert JOB in result.stdout
     assert server.asked == ["GET /v1/jobs?status=completed&limit=20"]
+    row = DONE | {"role_title": "Data Engineer", "label": "Candidate 17"}
+    options = ("--search", "data", "--metadata", "team=x")
+    result, server = run("list", *options, script=[ok({"data": [row], "has_more": False})])
+    assert "Data Engineer" in result.stdout
+    assert "Candidate" in result.stdout
+    assert dict(server.requests[0].url.params) == {"q": "data", "metadata[team]": "x", "limit": "20"}
     row = DONE | {"deleted_at": "2026-01-02T00:00:00Z"}
     assert "(deleted)" in run("list", script=[ok({"data": [row], "has_more": False})])[0].stdout
     refundable = run("credits", script=[ok({"balance": 93, "held": 7, "refundable": 2})])[0].stdout

@@ -333,22 +333,6 @@ def page(*numbers: int, then: str | None = None) -> httpx.Response:
     return ok({"data": [{"n": n} for n in numbers], "has_more": then is not None, "next_cursor": then})
 
 
-def test_lists_fetch_pages_as_they_are_needed() -> None:
-    """Nothing is requested before the first row is read or after the last."""
-    server = Server(page(1, 2, then="a b"), page(3))
-    jobs = server.client.list(status="failed")
-    assert server.requests == []
-    assert [job["n"] for job in jobs] == [1, 2, 3]
-    assert server.asked == ["GET /v1/jobs?status=failed&limit=100", "GET /v1/jobs?status=failed&cursor=a+b&limit=100"]
-
-
-def test_a_limit_holds_across_pages() -> None:
-    """The second page is no longer than the rest."""
-    server = Server(page(1, 2, then="x"), page(3, then="y"))
-    assert [row["n"] for row in server.client.ledger(limit=3)] == [1, 2, 3]
-    assert server.asked == ["GET /v1/credits/ledger?limit=3", "GET /v1/credits/ledger?cursor=x&limit=1"]
-
-
 def test_every_other_call_reaches_its_address(recording: Path) -> None:
     """Each call has its method and path, and an id cannot change the path."""
     server = Server(*[ok({}) for _ in range(6)], httpx.Response(200, text="1\n00:00"))

@@ -15,7 +15,13 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from recruitscreen_client import listen, live, reports, scorecard, tables
-from recruitscreen_client.client import DEFAULT_BASE_URL, RecruitScreen, TranscriptFormat
+from recruitscreen_client.client import (
+    DEFAULT_BASE_URL,
+    RecruitScreen,
+    StatedCandidate,
+    SubmitOptions,
+    TranscriptFormat,
+)
 from recruitscreen_client.errors import RecruitScreenError
 from recruitscreen_client.fixes import fix_for, fix_for_job
 from recruitscreen_client.plain import plain
@@ -96,10 +102,14 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     language: Annotated[str | None, typer.Option(help="Spoken language, e.g. en. Default: detected.")] = None,
     speakers: Annotated[int | None, typer.Option(help="Number of speakers, if known.")] = None,
     candidate: Annotated[
-        str | None, typer.Option(help="Who the candidate is: first or second to speak, channel_1 or channel_2.")
+        StatedCandidate | None,
+        typer.Option(help="Who the candidate is: first or second to speak, channel_1 or channel_2."),
     ] = None,
     rubric: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="File with your own rubric, YAML or JSON.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Your own name for the job, e.g. the candidate's reference.")
     ] = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Stored with the job. Can be repeated.")
@@ -112,13 +122,14 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     exports = [_export(text) for text in export or ()]
     if exports and not follow:
         raise typer.BadParameter("--export needs the finished job. Leave out --no-follow.")
-    options = {
+    options: SubmitOptions = {
         "job_description": _text(job_description),
         "language": language,
         "num_speakers": speakers,
         "candidate": candidate,
         "rubric": _rubric(rubric),
-        "metadata": dict(_pair(text) for text in metadata) if metadata else None,
+        "label": label,
+        "metadata": _pairs(metadata),
     }
     submitted = _upload(session, file, role, options)
     if not follow:
@@ -144,17 +155,23 @@ def show(ctx: typer.Context, job_id: JobId, *, transcript: WithTranscript = Fals
 
 
 @app.command("list")
-def list_jobs(
+def list_jobs(  # noqa: PLR0913 - a command's options are its parameters
     ctx: typer.Context,
     *,
     status: Annotated[str | None, typer.Option(help="Only jobs in this state, e.g. completed.")] = None,
     product: Annotated[str | None, typer.Option(help="Only jobs of this product.")] = None,
+    search: Annotated[
+        str | None, typer.Option(help="Only jobs with these words in their role, label, file name or id.")
+    ] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Only jobs with this metadata. Can be repeated.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
     session: Session = ctx.obj
-    rows = list(session.client.list(status, product, limit))
+    rows = list(session.client.list(status, product, limit, q=search, metadata=_pairs(metadata)))
     session.print(rows, tables.jobs, as_json=as_json)
 
 
@@ -279,7 +296,7 @@ def _console(*, stderr: bool) -> Console:
     return console
 
 
-def _upload(session: Session, file: Path, role: str, options: dict[str, Any]) -> dict[str, Any]:
+def _upload(session: Session, file: Path, role: str, options: SubmitOptions) -> dict[str, Any]:
     size = f"{file.stat().st_size / 1e6:.1f} MB"
     try:
         with session.err.status(plain(f"Uploading {file.name} ({size})")):
@@ -324,6 +341,10 @@ def _export(text: str) -> tuple[TranscriptFormat, Path]:
     if not Path(path).absolute().parent.is_dir():
         raise typer.BadParameter(f"--export: the folder of '{path}' does not exist. Create it first.")
     return known[known.index(name)], Path(path)
+
+
+def _pairs(texts: list[str] | None) -> dict[str, str] | None:
+    return dict(_pair(text) for text in texts) if texts else None
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -7,10 +7,10 @@ import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal, Self, TypedDict, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -20,6 +20,7 @@ from recruitscreen_client.events import Event, Frame, StatusEvent, parse, read_f
 from recruitscreen_client.transport import TIMEOUT, Backoff, Transport
 
 Job = dict[str, Any]
+StatedCandidate = Literal["first", "second", "channel_1", "channel_2"]
 TranscriptFormat = Literal["json", "txt", "srt", "vtt"]
 ScorecardFormat = Literal["pdf", "docx", "md", "csv", "json", "ashby", "greenhouse"]
 Section = Literal[
@@ -36,6 +37,38 @@ RECONNECT_S = 1.0
 PAGE_SIZE = 100
 REMEMBERED_EVENTS = 1000
 """Ids of events by which repeats after a reconnection are recognised."""
+
+
+class SubmitOptions(TypedDict, total=False):
+    """The form's other fields. None is the same as leaving a field out."""
+
+    label: str | None
+    """Your own name for the job."""
+    metadata: dict[str, Any] | None
+    """Stored with the job and returned unchanged."""
+    job_description: str | None
+    rubric: dict[str, Any] | None
+    """Your own competencies, in place of the product's."""
+    candidate: StatedCandidate | None
+    """Who the candidate is: first or second to speak, or on which channel."""
+    num_speakers: int | None
+    language: str | None
+    """ISO 639 code. Detected if not sent."""
+    words: bool | None
+    """Also return every word with its times and confidence."""
+    duration_s: float | None
+
+
+class ListFilters(TypedDict, total=False):
+    """Filters of a list of jobs. `q` searches; the others match exactly."""
+
+    q: str | None
+    """Words; each must be a part of the job's id, role title, label or file name."""
+    role_title: str | None
+    label: str | None
+    file_name: str | None
+    language: str | None
+    stage: str | None
 
 
 class RecruitScreen:
@@ -76,17 +109,20 @@ class RecruitScreen:
     # One job ----------------------------------------------------------------------------------------------------
 
     def submit(
-        self, path: str | os.PathLike[str], role_title: str, *, idempotency_key: str | None = None, **options: Any
+        self,
+        path: str | os.PathLike[str],
+        role_title: str,
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[SubmitOptions],
     ) -> dict[str, Any]:
         """Upload a recording. Returns `job_id`, `status`, `credits_charged`, `credits_remaining` and two URLs.
 
-        `options` are the form's other fields: `duration_s`, `job_description`, `num_speakers`, `candidate` (`first` or
-        `second` to speak, `channel_1` or `channel_2`), `language`, `words`, `rubric` (your own, as a dict), `metadata`
-        (a dict that is stored with the job). The request has an idempotency key: a repeat after a lost response is
-        neither charged nor run twice. Pass your own key to get the same across processes.
+        The request has an idempotency key: a repeat after a lost response is neither charged nor run twice. Pass your
+        own key to get the same across processes.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        fields = _form({"role_title": role_title} | options)
+        fields = _form({"role_title": role_title, **options})
         with Path(path).open("rb") as file:
             return self._transport.json(
                 "POST",
@@ -143,9 +179,17 @@ class RecruitScreen:
             if time.monotonic() - began < RECONNECT_S:
                 self._transport.backoff.sleep(RECONNECT_S)
 
-    def run(self, path: str | os.PathLike[str], role_title: str, **options: Any) -> Job:
+    def run(
+        self,
+        path: str | os.PathLike[str],
+        role_title: str,
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[SubmitOptions],
+    ) -> Job:
         """Submit and wait. Returns the completed job. Raises `JobFailed` when it fails or is canceled."""
-        job = self.wait(self.submit(path, role_title, **options)["job_id"])
+        submitted = self.submit(path, role_title, idempotency_key=idempotency_key, **options)
+        job = self.wait(submitted["job_id"])
         if job["status"] != "completed":
             raise JobFailed.of(job)
         return job
@@ -186,9 +230,21 @@ class RecruitScreen:
 
     # The account and the pool -----------------------------------------------------------------------------------
 
-    def list(self, status: str | None = None, vertical: str | None = None, limit: int | None = None) -> Iterator[Job]:
-        """Yield at most `limit` jobs, newest first, without results. Fetches pages as needed."""
-        return self._pages("/v1/jobs", limit, {"status": status, "vertical": vertical})
+    def list(
+        self,
+        status: str | None = None,
+        vertical: str | None = None,
+        limit: int | None = None,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        **filters: Unpack[ListFilters],
+    ) -> Iterator[Job]:
+        """Yield at most `limit` jobs, newest first, without results. Fetches pages as needed.
+
+        `metadata` selects jobs whose metadata has all of these members.
+        """
+        members = {f"metadata[{name}]": _text(value) for name, value in (metadata or {}).items()}
+        return self._pages("/v1/jobs", limit, {"status": status, "vertical": vertical, **filters, **members})
 
     def quote(self, path: str | os.PathLike[str] | None = None, *, duration_s: float | None = None) -> dict[str, Any]:
         """Get the price of a recording or a length: `credits`, `duration_s`, `expected_s`, `cold`. Charges nothing."""
@@ -297,9 +353,10 @@ def _file_part(file: BinaryIO) -> tuple[str, BinaryIO, str]:
 
 
 def _form(fields: dict[str, Any]) -> dict[str, str]:
-    """Form fields: without None, with dicts, lists and booleans as JSON."""
-    return {
-        name: json.dumps(value) if isinstance(value, dict | list | bool) else str(value)
-        for name, value in fields.items()
-        if value is not None
-    }
+    """Form fields, without None."""
+    return {name: _text(value) for name, value in fields.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    """A value as text: dicts, lists and booleans as JSON."""
+    return json.dumps(value) if isinstance(value, dict | list | bool) else str(value)

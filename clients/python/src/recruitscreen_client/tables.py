@@ -18,15 +18,17 @@ WARMTH = {"warm": "green", "loading": "yellow", "evicting": "yellow"}
 
 def jobs(rows: Iterable[dict[str, Any]]) -> Table:
     """One job per row."""
-    table = _table("job", "created", ">length", ">credits", "product", "state")
+    table = _table("job", "created", "role and label", ">length", ">credits", "product", "state")
     for job in rows:
         state = plain(words(job["status"]), STYLES.get(job["status"], ""))
         if job.get("detail"):
             state += plain(f" ({job['detail']})", "dim")
         if job.get("deleted_at"):
             state += plain(" (deleted)", "dim")
+        about = " · ".join(filter(None, (job.get("role_title"), job.get("label"))))
         length, charged = clock(job["duration_s"]), str(job["credits_charged"])
-        table.add_row(plain(job["job_id"]), _local(job["created_at"]), length, charged, plain(job["vertical"]), state)
+        when = _local(job["created_at"])
+        table.add_row(plain(job["job_id"]), when, plain(about), length, charged, plain(job["vertical"]), state)
     return table
 
 
