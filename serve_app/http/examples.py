@@ -23,6 +23,18 @@ EVIDENCE = {
 }
 
 SUBMITTED = {"job_id": JOB_ID, "status": "queued", "credits_charged": 7, "credits_remaining": 93, **URLS}
+REVIEW: dict[str, Any] = {
+    "reviewer": "Interviewer 3",
+    "recommendation": "advance",
+    "model_recommendation": "advance",
+    "scores": {"problem_solving": {"score": 5, "reason": "Also prevented a repeat.", "model_score": 4}},
+    "note": None,
+    "model": "qwen3-8b-instruct",
+    "rubric_version": "2026-11",
+    "created_at": "2026-11-24T10:15:00+00:00",
+    "updated_at": "2026-11-24T10:15:00+00:00",
+}
+RECOMMENDATION_COUNTS = {"advance": {"advance": 5, "hold": 1}, "hold": {"advance": 1, "hold": 3}}
 TRANSCRIPT = [
     {"start": 0.0, "end": 4.1, "speaker": "SPEAKER_00", "text": "How did you find the cause?"},
     {"start": 21.4, "end": 24.0, "speaker": "SPEAKER_01", "text": "I compared the traces and found the lock."},
@@ -91,6 +103,7 @@ RESULT: dict[str, Any] = {
         "stages": {"transcription": 61.2, "diarization": 48.0, "assessment": 22.4},
         "assessor": {"calls": 9, "prompt_tokens": 8120, "cached_tokens": 5400, "completion_tokens": 310},
     },
+    "reviews": [REVIEW],
 }
 SCORECARD = make_scorecard(
     RESULT, Heading(JOB_ID, "Backend Engineer", datetime.fromisoformat("2026-11-24T09:00:00+00:00"))
@@ -272,6 +285,23 @@ RESPONSES: dict[str, Any] = {
     "cancel_job": CANCELED,
     "retry_job": SUBMITTED | {"credits_charged": 0},
     "delete_job": {"job_id": JOB_ID, "deleted": True},
+    "review_job": REVIEW,
+    "get_review_agreement": {
+        "reviews": 10,
+        "recommendation": {"pairs": 10, "same": 8, "kappa": 0.583, "counts": RECOMMENDATION_COUNTS},
+        "competencies": {
+            "problem_solving": {
+                "pairs": 9,
+                "same": 6,
+                "within_one": 9,
+                "kappa": 0.413,
+                "weighted_kappa": 0.557,
+                "person_only": 0,
+                "model_only": 1,
+                "counts": {"3": {"3": 3}, "4": {"3": 2, "4": 3}, "5": {"4": 1}},
+            }
+        },
+    },
     "quote_job": {"credits": 7, "duration_s": 412.0, "expected_s": 58.4, "cold": False},
     "get_transcript": TRANSCRIPT,
     "get_scorecard": TypeAdapter(Any).dump_python(SCORECARD, mode="json"),

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from serve_app.credits.models import EntryKind, LedgerEntry
 from serve_app.jobs.models import Job, JobState, charge_reason
+from serve_app.jobs.review import with_reviews
 from serve_app.jobs.submit import Accepted
 from serve_app.keys.models import ApiKey
 
@@ -135,7 +136,7 @@ class JobView(JobSummary):
     def of(cls, job: Job) -> "JobView":
         """The public view of a row, with its content."""
         error = JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None
-        return cls(**_common(job), result=job.result, error=error)
+        return cls(**_common(job), result=with_reviews(job), error=error)
 
 
 def _common(job: Job) -> dict[str, Any]:

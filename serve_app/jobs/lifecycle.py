@@ -213,7 +213,7 @@ async def past_retention(session: AsyncSession, limit: int = 100) -> Sequence[Jo
 
 async def erase_content(session: AsyncSession, job_id: str) -> None:
     """Delete all content of a job that is over. State, times and credits remain as a receipt."""
-    cleared: dict[str, Any] = {"inputs": {}, "labels": {}, "erased_at": func.now()}
+    cleared: dict[str, Any] = {"inputs": {}, "labels": {}, "reviews": [], "erased_at": func.now()}
     cleared |= dict.fromkeys(("label", "file_name", "language", "result", "blob"))
     with_content = (col(Job.id) == job_id, col(Job.state).in_(TERMINAL), col(Job.erased_at).is_(None))
     erased = (await session.exec(update(Job).where(*with_content).values(**cleared).returning(*TOLD))).first()

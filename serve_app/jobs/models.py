@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index
+from sqlalchemy import JSON, BigInteger, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -38,7 +38,10 @@ class Job(SQLModel, table=True):
     """One recording and its assessment. Only `jobs.lifecycle` writes `state`, `version` and `last_seq`."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_account_served", "account_id", "started_at"),)  # for scheduling
+    __table_args__ = (
+        Index("ix_jobs_account_served", "account_id", "started_at"),  # for scheduling
+        Index("ix_jobs_reviewed", "account_id", postgresql_where=text("reviews <> '[]'")),  # for agreement
+    )
 
     id: str = Field(default_factory=lambda: f"job_{secrets.token_hex(10)}", primary_key=True, max_length=32)
     account_id: str = Field(foreign_key="accounts.id", index=True)
@@ -79,6 +82,10 @@ class Job(SQLModel, table=True):
 
     result: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
     """JSON, because JSONB sorts keys: scores stay in the order of the rubric."""
+    reviews: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=JSONB, nullable=False, sa_column_kwargs={"server_default": "[]"}
+    )
+    """People's reviews of the result; `jobs.review` writes them."""
     expires_at: datetime | None = optional_timestamp()
     """When its content is erased. For a failed job also the end of its retry window."""
     erased_at: datetime | None = optional_timestamp()

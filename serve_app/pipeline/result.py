@@ -3,7 +3,16 @@
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from serve_app.pipeline.exports import Row
-from serve_app.pipeline.types import Assessment, Candidate, InputReport, Metrics, RoleGuess, Rubric, TokenUsage
+from serve_app.pipeline.types import (
+    Assessment,
+    Candidate,
+    InputReport,
+    Metrics,
+    Recommendation,
+    RoleGuess,
+    Rubric,
+    TokenUsage,
+)
 
 
 class JobUsage(TypedDict):
@@ -11,6 +20,30 @@ class JobUsage(TypedDict):
 
     stages: dict[str, float]
     assessor: TokenUsage
+
+
+class ReviewedScore(TypedDict):
+    """A person's score of a competency beside the model's."""
+
+    score: int | None
+    """1 to 5. None: the interview does not tell."""
+    reason: str | None
+    model_score: int | None
+
+
+class Review(TypedDict):
+    """A person's review of an assessment, with the model's values that it was written beside."""
+
+    reviewer: str
+    recommendation: Recommendation | None
+    model_recommendation: Recommendation
+    scores: dict[str, ReviewedScore]
+    note: str | None
+    model: str
+    rubric_version: str
+    created_at: str
+    updated_at: str
+    """Times in ISO 8601."""
 
 
 class InterviewResult(TypedDict):
@@ -28,3 +61,5 @@ class InterviewResult(TypedDict):
     assessment: Assessment
     rubric: Rubric
     usage: JobUsage
+    reviews: list[Review]
+    """People's reviews, which the API adds to what the pipeline made."""

@@ -170,6 +170,7 @@ class Utterance:
     words: tuple[Word, ...] = ()
 
 
+Recommendation = Literal["advance", "hold", "reject", "insufficient_evidence"]
 SpeakerRole = Literal["interviewer", "candidate"]
 
 
@@ -308,7 +309,7 @@ class Assessment:
     """The scored assessment of the public result."""
 
     summary: str
-    recommendation: Literal["advance", "hold", "reject", "insufficient_evidence"]
+    recommendation: Recommendation
     scores: dict[str, CompetencyScore]
     highlights: tuple[str, ...]
     red_flags: tuple[RedFlag, ...]

@@ -8,16 +8,22 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from serve_app.pipeline.assessment.job_description import escape, job_background
 from serve_app.pipeline.assessment.ports import LanguageModel
 from serve_app.pipeline.assessment.protected_attributes import protected_attribute
 from serve_app.pipeline.assessment.quotes import evidence_of, letters_of
 from serve_app.pipeline.assessment.text import Sentence, SplitUtterance
-from serve_app.pipeline.types import AssessmentRequest, Competency, CompetencyScore, Evidence, RedFlag, Rubric
-
-Recommendation = Literal["advance", "hold", "reject", "insufficient_evidence"]
+from serve_app.pipeline.types import (
+    AssessmentRequest,
+    Competency,
+    CompetencyScore,
+    Evidence,
+    Recommendation,
+    RedFlag,
+    Rubric,
+)
 
 ADVANCE_MEAN = 3.5
 REJECT_MEAN = 2.5

@@ -1,0 +1,87 @@
+"""People's reviews of completed jobs: ratings and reasons beside the model's.
+
+A reviewer has one review of a job; sending it again replaces it. Reviews are kept in the job's row and are erased with
+its content. Each keeps the model's values that it was written beside, so that agreement needs no results.
+"""
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from serve_app.errors import Conflict, InvalidField
+from serve_app.jobs.models import Job
+from serve_app.pipeline.result import Review, ReviewedScore
+from serve_app.pipeline.types import Recommendation
+
+MAX_REVIEWERS = 20
+"""Reviews of one job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A person's score of a competency, 1 to 5, with the reason. None: the interview does not tell."""
+
+    score: int | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """What a person says about a candidate. Competencies that are left out are not rated."""
+
+    reviewer: str
+    scores: dict[str, Rating] = field(default_factory=dict)
+    recommendation: Recommendation | None = None
+    note: str | None = None
+
+
+async def review(session: AsyncSession, job_id: str, request: ReviewRequest) -> Review:
+    """Add a review to a job, or replace the reviewer's earlier one.
+
+    Raises `Conflict` when the job has no result or has `MAX_REVIEWERS` reviews, and `InvalidField` for a competency
+    that its rubric does not have.
+    """
+    query = select(Job).where(col(Job.id) == job_id).with_for_update().execution_options(populate_existing=True)
+    job = (await session.exec(query)).one()
+    if job.result is None:
+        raise Conflict(f"The job is {job.state} and has no result. Only a completed, undeleted job can be reviewed.")
+    written = _beside_model(request, job.result["assessment"])
+    others = [one for one in job.reviews if one["reviewer"] != request.reviewer]
+    earlier = next((one for one in job.reviews if one["reviewer"] == request.reviewer), written)
+    if len(others) >= MAX_REVIEWERS:
+        raise Conflict(f"The job has {len(others)} reviews, the most that it can have. Replace one: send its reviewer.")
+    written["created_at"] = earlier["created_at"]
+    await session.exec(update(Job).where(col(Job.id) == job_id).values(reviews=[*others, written]))
+    return written
+
+
+def with_reviews(job: Job) -> dict[str, Any] | None:
+    """The job's result with the people's reviews in it. None while it has no result."""
+    return None if job.result is None else job.result | {"reviews": job.reviews}
+
+
+def _beside_model(request: ReviewRequest, assessment: dict[str, Any]) -> Review:
+    now = datetime.now(UTC).isoformat()
+    return Review(
+        reviewer=request.reviewer,
+        recommendation=request.recommendation,
+        model_recommendation=assessment["recommendation"],
+        scores={slug: _scored(slug, rating, assessment["scores"]) for slug, rating in request.scores.items()},
+        note=request.note,
+        model=assessment["model"],
+        rubric_version=assessment["rubric_version"],
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _scored(slug: str, rating: Rating, scores: dict[str, Any]) -> ReviewedScore:
+    if slug not in scores:
+        raise InvalidField(
+            f"'scores': the job's rubric has no competency '{slug[:60]}'. It has: {', '.join(scores)}.", "scores"
+        )
+    return ReviewedScore(**asdict(rating), model_score=scores[slug]["score"])
