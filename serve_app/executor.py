@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
@@ -45,6 +45,8 @@ WRITE_AGAIN_S = 0.5
 """Pause before a write to a database that was away is tried again."""
 PROGRESS_WEIGHTS: dict[ModelRole, float] = {"asr": 0.45, "diarizer": 0.35, "assessor": 0.20}
 """Share of the progress bar that each model fills."""
+FURTHER_ROLES: tuple[ModelRole, ...] = ("assessor",)
+"""Models that a further assessment of a transcript needs."""
 STAGES: dict[ModelRole, str] = {"asr": "transcription", "diarizer": "diarization", "assessor": "assessment"}
 MIB = 1 << 20
 
@@ -104,13 +106,15 @@ class _Attempt:
     async def run(self) -> None:
         """Run the pipeline to its end and settle. Raises `LeaseLost`."""
         job = self._writer.job
+        further = job.original_id is not None
         expected_s = await self._writer.write(
-            lambda session, _: duration_estimate.expected_s(session, job.vertical, job.duration_s)
+            lambda session, _: duration_estimate.expected_s(session, job.vertical, job.duration_s, further=further)
         )
-        journal = _Journal(self._writer, expected_s)
+        roles = FURTHER_ROLES if further else ROLES
+        journal = _Journal(self._writer, expected_s, roles)
         work = asyncio.create_task(self._work(job, journal))
         heartbeat = asyncio.create_task(self._writer.renew_lease_forever())
-        loads = [asyncio.create_task(self._load(role, journal)) for role in ROLES]
+        loads = [asyncio.create_task(self._load(role, journal)) for role in roles]
         try:
             await asyncio.wait({work, heartbeat}, return_when=asyncio.FIRST_COMPLETED)
             if heartbeat.done():
@@ -264,8 +268,9 @@ class _JobWriter:
 class _Journal:
     """The pipeline's journal: turns the models' reports into job states and progress events."""
 
-    def __init__(self, writer: _JobWriter, expected_s: float) -> None:
+    def __init__(self, writer: _JobWriter, expected_s: float, roles: Sequence[ModelRole]) -> None:
         self._writer = writer
+        self._weight = sum(PROGRESS_WEIGHTS[role] for role in roles)
         self._due_at = time.monotonic() + expected_s
         self._shares: dict[ModelRole, float] = dict.fromkeys(ROLES, 0.0)
         self._loading: dict[ModelRole, Loading] = {}
@@ -307,7 +312,8 @@ class _Journal:
 
     def _progress_note(self, role: ModelRole, detail: str) -> Note:
         """Percent done, and the seconds left at the pace of earlier jobs."""
-        percent = round(100 * sum(PROGRESS_WEIGHTS[role] * share for role, share in self._shares.items()))
+        done = sum(PROGRESS_WEIGHTS[role] * share for role, share in self._shares.items())
+        percent = round(100 * done / self._weight)
         expected_s = round(max(0.0, self._due_at - time.monotonic()), 1)
         return Note(detail, {"stage": STAGES[role], "percent": percent, "expected_s": expected_s})
 

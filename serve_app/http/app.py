@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Response
 
 from serve_app.http import errors, openapi
-from serve_app.http.api import credits as credits_api
 from serve_app.http.api import (
+    assessments,
     demo,
     events,
     health,
@@ -23,6 +23,7 @@ from serve_app.http.api import (
     usage,
     webhooks,
 )
+from serve_app.http.api import credits as credits_api
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.pages import api_docs, interviews, public, templates, visitors
 from serve_app.http.pages import keys as key_pages
@@ -38,6 +39,7 @@ a scored assessment.
 Send `Authorization: Bearer lv_sk_…` with every request except the demo, `/healthz` and the public model status.
 """
 ROUTERS = (
+    assessments.router,
     credits_api.router,
     demo.router,
     events.router,

@@ -53,8 +53,8 @@ RESULT: dict[str, Any] = {
     "transcript": TRANSCRIPT,
     "candidate": {"speaker": "SPEAKER_01", "confidence": 0.98, "source": "guess", "min_confidence": 0.75},
     "speakers": {
-        "SPEAKER_00": {"role": "interviewer", "confidence": 0.93},
-        "SPEAKER_01": {"role": "candidate", "confidence": 0.93},
+        "SPEAKER_00": {"role": "interviewer", "confidence": 0.93, "name": None},
+        "SPEAKER_01": {"role": "candidate", "confidence": 0.93, "name": None},
     },
     "metrics": {
         "talk_ratio": {"SPEAKER_00": 0.41, "SPEAKER_01": 0.59},
@@ -112,6 +112,7 @@ SUMMARY: dict[str, Any] = {
     "job_id": JOB_ID,
     "status": "completed",
     "vertical": "recruitscreen",
+    "original_id": None,
     "detail": None,
     "role_title": "Backend Engineer",
     "label": "Candidate 17",
@@ -136,6 +137,28 @@ JOB = SUMMARY | {"result": RESULT, "error": None}
 RETURNED = {"charged": 31, "returned": 31, "reason": "canceled before a model had begun to work"}
 CANCELED = SUMMARY | {"status": "canceled", "credits_returned": 31, "cost": RETURNED, "percent": None}
 CANCELED |= {"result": None, "error": None}
+VERSION: dict[str, Any] = {
+    "version": 1,
+    "job_id": JOB_ID,
+    "based_on": None,
+    "status": "completed",
+    "role_title": "Backend Engineer",
+    "label": "Candidate 17",
+    "corrected_lines": 0,
+    "candidate": "SPEAKER_01",
+    "rubric_version": "2026-11",
+    "model": "qwen3-8b-instruct",
+    "recommendation": "advance",
+    "scores": {"problem_solving": 4},
+    "credits_charged": 31,
+    "created_at": "2026-11-24T09:00:00Z",
+    "finished_at": "2026-11-24T09:02:40Z",
+    **URLS,
+}
+FURTHER_ID = "job_41b8e6d02c9f7a35e180"
+FURTHER_VERSION = VERSION | {"version": 2, "job_id": FURTHER_ID, "based_on": JOB_ID, "role_title": "Data Engineer"}
+FURTHER_VERSION |= {"corrected_lines": 3, "scores": {"problem_solving": 3}, "credits_charged": 1}
+FURTHER_VERSION |= {"status_url": f"/v1/jobs/{FURTHER_ID}", "events_url": f"/v1/jobs/{FURTHER_ID}/events"}
 KEY: dict[str, Any] = {
     "key_id": KEY_ID,
     "name": "CI",
@@ -171,6 +194,7 @@ PRICE: dict[str, Any] = {
     "title": "RecruitScreen",
     "description": "An interview recording and a role title in; a transcript, talk metrics and an assessment out.",
     "credits_per_minute": 1,
+    "credits_per_assessment": 1,
     "max_duration_s": 14400.0,
     "max_bytes": 100000000,
     "demo": {"max_duration_s": 300.0, "max_bytes": 20000000, "per_address": "3/hour"},
@@ -285,6 +309,8 @@ RESPONSES: dict[str, Any] = {
     "cancel_job": CANCELED,
     "retry_job": SUBMITTED | {"credits_charged": 0},
     "delete_job": {"job_id": JOB_ID, "deleted": True},
+    "reassess_job": SUBMITTED | {"credits_charged": 1, "credits_remaining": 92},
+    "list_assessments": {"data": [VERSION, FURTHER_VERSION]},
     "review_job": REVIEW,
     "get_review_agreement": {
         "reviews": 10,

@@ -96,6 +96,9 @@ class JobSummary(BaseModel):
     job_id: JobId
     status: JobState
     vertical: str
+    original_id: str | None = Field(
+        description="Of a further assessment: the job that was submitted with the recording. Null for that job itself."
+    )
     detail: str | None = Field(description="The error code of a failed job, e.g. vram_unavailable.")
     role_title: str | None = Field(description="Null once the content is erased, as are the next two.")
     label: str | None = Field(description="Your own name for the job.")
@@ -144,6 +147,7 @@ def _common(job: Job) -> dict[str, Any]:
         "job_id": job.id,
         "status": job.state,
         "vertical": job.vertical,
+        "original_id": job.original_id,
         "detail": job.error_code,
         "role_title": job.inputs.get("role_title"),
         "label": job.label,

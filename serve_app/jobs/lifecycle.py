@@ -104,8 +104,9 @@ async def transition(
             job_id=job_id, seq=moved.last_seq, kind=EventKind.STATUS, status=to, detail=note.detail, data=note.data
         )
     )
-    if to in (COMPLETED, CANCELED):
-        await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
+    if to in (COMPLETED, CANCELED):  # of a completed job, what another assessment begins with stays
+        stage = [col(JobCheckpoint.stage) == "assessment"] if to is COMPLETED else []
+        await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id, *stage))
     if to in TERMINAL:
         await outbox.add(session, _webhook_event(ENDINGS[to], moved))
     await session.flush()
@@ -209,6 +210,12 @@ async def past_retention(session: AsyncSession, limit: int = 100) -> Sequence[Jo
     """Finished jobs whose retention or retry window has ended, locked until the transaction ends."""
     query = select(Job).where(col(Job.expires_at) < func.now(), col(Job.erased_at).is_(None)).limit(limit)
     return (await session.exec(query.with_for_update(skip_locked=True))).all()
+
+
+async def further_assessments(session: AsyncSession, job_id: str) -> Sequence[Job]:
+    """The assessments of this job's transcript that are not erased, locked until the transaction ends."""
+    query = select(Job).where(col(Job.original_id) == job_id, col(Job.erased_at).is_(None)).with_for_update()
+    return (await session.exec(query.execution_options(populate_existing=True))).all()
 
 
 async def erase_content(session: AsyncSession, job_id: str) -> None:

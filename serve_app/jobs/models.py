@@ -48,6 +48,11 @@ class Job(SQLModel, table=True):
     key_id: str | None = Field(default=None, foreign_key="api_keys.id")
     vertical: str = Field(max_length=64)
 
+    original_id: str | None = Field(default=None, foreign_key="jobs.id", index=True, max_length=32)
+    """Of a further assessment: the job that was submitted with the recording. They are erased together."""
+    based_on_id: str | None = Field(default=None, foreign_key="jobs.id", max_length=32)
+    """Of a further assessment: the job whose transcript and inputs it began with."""
+
     state: JobState = Field(default=JobState.QUEUED, sa_type=choice(JobState, "known_job_state"), index=True)
     version: int = 1
     """Grows with every claim and every move. Stale workers cannot write, because they know an old version."""
@@ -76,7 +81,7 @@ class Job(SQLModel, table=True):
     return_reason: str | None = Field(default=None, max_length=MAX_REASON)
     """Why the ledger has given them back, in words."""
     blob: str | None = None
-    """Key of the upload; None once it is deleted."""
+    """Key of the upload; empty for a further assessment; None once the input is deleted."""
     blob_sha256: str = Field(max_length=64)
     blob_bytes: int = Field(sa_type=BigInteger)
 
@@ -113,6 +118,8 @@ def price_of(job: Job) -> Price:
 
 def charge_reason(job: Job) -> str:
     """What the charge for the job is for, in words."""
+    if job.based_on_id is not None:
+        return f"accepted another assessment of {job.based_on_id}"
     return f"accepted a recording of {job.duration_s:.0f} s"
 
 
@@ -138,7 +145,7 @@ class JobEvent(SQLModel, table=True):
 
 
 class JobCheckpoint(SQLModel, table=True):
-    """Output of a finished stage, which later attempts reuse. Deleted when the job completes or is canceled."""
+    """Output of a finished stage, which later attempts and further assessments reuse. Erased with the job."""
 
     __tablename__ = "job_checkpoints"
 

@@ -48,6 +48,8 @@ class Filter:
     file_name: str | None = None
     language: str | None = None
     stage: str | None = None
+    further: bool = True
+    """Whether further assessments of a transcript are listed, too."""
     metadata: Sequence[tuple[str, str]] = ()
     """Members of the caller's `metadata`: name, and value as text."""
 
@@ -63,6 +65,7 @@ class Filter:
         return [
             *(column == value for column, value in columns.items() if value is not None),
             *(searched.icontains(word, autoescape=True) for word in self.q.split()),
+            *(() if self.further else (col(Job.original_id).is_(None),)),
             *(col(Job.labels)[name].astext == value for name, value in self.metadata),
         ]
 

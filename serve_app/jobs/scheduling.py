@@ -6,9 +6,10 @@ oldest job is first. A thousand recordings sent at once delay each other, and no
 
 from typing import Any
 
-from sqlalchemy import Subquery, and_, false, func, or_, select
+from sqlalchemy import Subquery, and_, case, false, func, or_, select
 from sqlmodel import col
 
+from serve_app.jobs.duration_estimate import FURTHER_SHARE
 from serve_app.jobs.models import Job, JobState
 
 RUNNING = frozenset({JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE})
@@ -22,11 +23,13 @@ def claimable() -> list[Any]:
 def queue_in_order() -> Subquery:
     """Claimable jobs: `id`, `version`, `vertical`, `position` from 1, `audio_s`.
 
-    `audio_s` is the seconds of audio of the job and of all jobs before it.
+    `audio_s` is the seconds of audio of the job and of all jobs before it; a further assessment counts for a tenth.
     """
     nth = func.row_number().over(partition_by=col(Job.account_id), order_by=[col(Job.created_at), col(Job.id)])
-    columns = map(col, (Job.id, Job.version, Job.vertical, Job.account_id, Job.duration_s, Job.created_at))
-    queued = select(*columns, nth.label("nth")).where(*claimable()).subquery().c
+    columns = map(col, (Job.id, Job.version, Job.vertical, Job.account_id, Job.created_at))
+    further = col(Job.original_id).is_not(None)
+    duration_s = case((further, FURTHER_SHARE * col(Job.duration_s)), else_=col(Job.duration_s)).label("duration_s")
+    queued = select(*columns, duration_s, nth.label("nth")).where(*claimable()).subquery().c
     running = _running_per_account()
     served_at = select(func.max(Job.started_at)).where(col(Job.account_id) == queued.account_id).scalar_subquery()
     turns = (

@@ -29,17 +29,19 @@ NO_SPEECH = "no speech was recognised"
 
 
 async def complete(session: AsyncSession, claim: Claim, result: dict[str, Any], retention_s: float) -> None:
-    """Store the result, and keep it for `retention_s` seconds. Returns the price when no speech was recognised.
+    """Store the result, and keep it for `retention_s` seconds; a further assessment as long as its original.
 
-    Raises `LeaseLost`.
+    Returns the price when no speech was recognised. Raises `LeaseLost`.
     """
-    no_speech = result.get("no_speech")
+    no_speech, job = result.get("no_speech"), claim.job
+    kept_with = None if job.original_id is None else await session.get_one(Job, job.original_id)
+    expires_at = kept_with.expires_at if kept_with else after(retention_s)
     await lifecycle.transition(
-        session, claim.job.id, JobState.COMPLETED, seen=claim.version, note=Note(NO_SPEECH if no_speech else None),
-        result=result, language=result["language"], blob=None, expires_at=after(retention_s),
+        session, job.id, JobState.COMPLETED, seen=claim.version, note=Note(NO_SPEECH if no_speech else None),
+        result=result, language=result["language"], blob=None, expires_at=expires_at,
     )  # fmt: skip
     if no_speech:
-        await _return_credits(session, claim.job, EntryKind.REFUND, NO_SPEECH)
+        await _return_credits(session, job, EntryKind.REFUND, NO_SPEECH)
 
 
 async def requeue_or_fail(
@@ -101,9 +103,9 @@ async def retry(session: AsyncSession, job: Job) -> None:
 
 
 async def erase(session: AsyncSession, job: Job) -> str | None:
-    """Erase the content of a job that is over, and keep a receipt. Returns the input to delete.
+    """Erase the content of a job that is over and of its further assessments, and keep receipts.
 
-    Raises `Conflict` when the job is not over.
+    Returns the input to delete. Cancels those assessments that are not over. Raises `Conflict` when the job is not.
     """
     job = await _lock(session, job.id)
     if job.state not in TERMINAL:
@@ -118,6 +120,10 @@ async def erase_expired(session: AsyncSession) -> list[str]:
 
 
 async def _erase(session: AsyncSession, job: Job, why: str) -> str | None:
+    for further in await lifecycle.further_assessments(session, job.id):
+        if further.state not in TERMINAL:
+            await cancel(session, further, 0.0)
+        await _erase(session, await _lock(session, further.id), why)
     blob = job.blob
     if job.state is JobState.FAILED:
         await _return_credits(session, job, EntryKind.REFUND, f"failed: {job.error_code}; {why}")

@@ -181,8 +181,14 @@ async def accept(
         blob_sha256=blob.sha256,
         blob_bytes=blob.size,
     )
-    if earlier := await _reserve_key(session, submission, job):
+    key = submission.idempotency_key
+    if earlier := await reserve_key(session, job, key, submission.fingerprint(blob.sha256)):
         return earlier
+    return await charge_and_queue(session, job, key)
+
+
+async def charge_and_queue(session: AsyncSession, job: Job, idempotency_key: str | None) -> Accepted:
+    """Charge a new job, write it with its first event, and keep the answer for repeats of the request."""
     remaining = await ledger.charge(session, price_of(job), charge_reason(job))
     session.add(job)
     await session.flush()
@@ -190,38 +196,31 @@ async def accept(
     job.expected_at = datetime.now(UTC) + timedelta(seconds=position["expected_s"])
     session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state, data=position))
     accepted = Accepted(job.id, job.credits, remaining)
-    await _store_answer(session, submission, accepted)
+    if idempotency_key is not None:
+        row = await session.get_one(IdempotencyKey, (job.account_id, idempotency_key))
+        row.response = {
+            "job_id": accepted.job_id,
+            "credits_charged": accepted.credits_charged,
+            "credits_remaining": accepted.credits_remaining,
+        }
+        session.add(row)
     wake_after_commit(session, topic(job.id))
     return accepted
 
 
-async def _reserve_key(session: AsyncSession, submission: Submission, job: Job) -> Accepted | None:
-    """Reserve the idempotency key, or return the answer given under it.
+async def reserve_key(session: AsyncSession, job: Job, key: str | None, fingerprint: str) -> Accepted | None:
+    """Reserve the idempotency key for a new job, or return the answer given under it. Does nothing without a key.
 
     The insert waits until a concurrent holder of the same key commits, so duplicates in flight become one job.
+    Raises `Invalid` when the key was used for a request with another fingerprint.
     """
-    if submission.idempotency_key is None:
+    if key is None:
         return None
-    fingerprint = submission.fingerprint(job.blob_sha256)
-    reserve = insert(IdempotencyKey).values(
-        account_id=submission.account_id, key=submission.idempotency_key, fingerprint=fingerprint, job_id=job.id
-    )
+    reserve = insert(IdempotencyKey).values(account_id=job.account_id, key=key, fingerprint=fingerprint, job_id=job.id)
     reserved = await session.exec(reserve.on_conflict_do_nothing().returning(col(IdempotencyKey.key)))
     if reserved.first() is not None:
         return None
-    earlier = await session.get_one(IdempotencyKey, (submission.account_id, submission.idempotency_key))
+    earlier = await session.get_one(IdempotencyKey, (job.account_id, key))
     if earlier.fingerprint != fingerprint:
         raise Invalid("This Idempotency-Key was used for a different request. Use a new key.")
     return Accepted(**(earlier.response or {}), replayed=True)
-
-
-async def _store_answer(session: AsyncSession, submission: Submission, accepted: Accepted) -> None:
-    if submission.idempotency_key is None:
-        return
-    row = await session.get_one(IdempotencyKey, (submission.account_id, submission.idempotency_key))
-    row.response = {
-        "job_id": accepted.job_id,
-        "credits_charged": accepted.credits_charged,
-        "credits_remaining": accepted.credits_remaining,
-    }
-    session.add(row)

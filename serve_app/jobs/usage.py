@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, cast, func, literal_column
+from sqlalchemy import ColumnElement, Date, case, cast, func, literal_column
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -69,7 +69,7 @@ COLUMNS: dict[Grouping, Any] = {
 }
 SUMS: dict[str, Any] = {
     "jobs": func.count(),
-    "audio_s": func.sum(col(Job.duration_s)),
+    "audio_s": func.sum(case((col(Job.original_id).is_(None), col(Job.duration_s)), else_=0.0)),
     "credits_charged": func.sum(col(Job.credits)),
     "credits_returned": func.sum(col(Job.credits_returned)),
 }

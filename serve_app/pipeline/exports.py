@@ -45,6 +45,13 @@ class WordRow(Span):
     confidence: float
 
 
+class OriginalRow(TypedDict):
+    """Speaker and text of an utterance before a person corrected it."""
+
+    speaker: str
+    text: str
+
+
 class Row(TypedDict):
     """One utterance of the public result. Times are seconds, rounded to 0.01."""
 
@@ -54,6 +61,7 @@ class Row(TypedDict):
     text: str
     suspect: NotRequired[list[Span]]
     words: NotRequired[list[WordRow]]
+    original: NotRequired[OriginalRow]
 
 
 def to_rows(utterances: Sequence[Utterance], names: Names = _NO_NAMES, *, words: bool = False) -> list[Row]:

@@ -15,7 +15,8 @@ from typing import Any, Protocol, TypeVar
 from serve_app.pipeline import audio
 from serve_app.pipeline.alignment import align
 from serve_app.pipeline.assessment.no_speech import assessment_without_speech, has_speech
-from serve_app.pipeline.exports import to_rows
+from serve_app.pipeline.corrections import CorrectedTranscript
+from serve_app.pipeline.exports import OriginalRow, Row, to_rows
 from serve_app.pipeline.metrics import talk_metrics
 from serve_app.pipeline.ports import ModelPool, Observer
 from serve_app.pipeline.speaker_roles import find_candidate
@@ -49,8 +50,8 @@ class Interview:
     rubric: Rubric
     language: str | None = None
     num_speakers: int | None = None
-    candidate: StatedCandidate | None = None
-    """Who the candidate is, where the caller said it."""
+    candidate: StatedCandidate | str | None = None
+    """Who the candidate is, where the caller said it. A speaker's label for a transcript that they have seen."""
     job_description: str = ""
     words: bool = False
     """Whether the result holds every word with its time and confidence."""
@@ -72,7 +73,9 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
     """Take an interview to the public result. Raises `JobFailure` and `Invalid`."""
     stages = _Stages(journal)
     transcription, diarization = await _transcribe_and_diarize(interview, pool, stages)
-    utterances = align(transcription, diarization)
+    corrected = await journal.recall("corrected", CorrectedTranscript)
+    transcript = corrected or CorrectedTranscript(align(transcription, diarization))
+    utterances = transcript.utterances
     candidate, roles = find_candidate(utterances, diarization, interview.candidate)
     request = AssessmentRequest(
         role_title=interview.role_title,
@@ -90,14 +93,22 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
         "input": asdict(await _input_report(interview, stages)),
         "no_speech": not speech,
         "language": transcription.language,
-        "transcript": to_rows(utterances, words=interview.words),
+        "transcript": _rows(transcript, words=interview.words),
         "candidate": asdict(candidate),
-        "speakers": {label: asdict(guess) for label, guess in roles.items()},
+        "speakers": {label: asdict(guess) | {"name": transcript.names.get(label)} for label, guess in roles.items()},
         "metrics": asdict(metrics),
         "assessment": {key: value for key, value in asdict(assessment).items() if key != "usage"},
         "rubric": asdict(interview.rubric),
         "usage": {"stages": stages.seconds, "assessor": asdict(assessment.usage)},
     }
+
+
+def _rows(transcript: CorrectedTranscript, *, words: bool) -> list[Row]:
+    """The public rows; a corrected one also holds its original speaker and text."""
+    rows = to_rows(transcript.utterances, words=words)
+    for line, original in transcript.originals.items():
+        rows[line]["original"] = OriginalRow(speaker=original.speaker, text=original.text)
+    return rows
 
 
 async def _transcribe_and_diarize(

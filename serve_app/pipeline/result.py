@@ -9,10 +9,18 @@ from serve_app.pipeline.types import (
     InputReport,
     Metrics,
     Recommendation,
-    RoleGuess,
     Rubric,
+    SpeakerRole,
     TokenUsage,
 )
+
+
+class SpeakerView(TypedDict):
+    """Which part a speaker plays, how sure that is (0 to 1), and the name that a person gave them."""
+
+    role: SpeakerRole
+    confidence: float
+    name: str | None
 
 
 class JobUsage(TypedDict):
@@ -56,7 +64,7 @@ class InterviewResult(TypedDict):
     language: str
     transcript: list[Row]
     candidate: Candidate
-    speakers: dict[str, RoleGuess]
+    speakers: dict[str, SpeakerView]
     metrics: Metrics
     assessment: Assessment
     rubric: Rubric

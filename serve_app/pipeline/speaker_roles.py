@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from serve_app.pipeline.sentences import ends_sentence, is_question
 from serve_app.pipeline.types import Candidate, Diarization, RoleGuess, StatedCandidate, Utterance
@@ -56,7 +57,7 @@ class _Cues:
 
 
 def find_candidate(
-    utterances: Sequence[Utterance], diarization: Diarization, stated: StatedCandidate | None = None
+    utterances: Sequence[Utterance], diarization: Diarization, stated: StatedCandidate | str | None = None
 ) -> tuple[Candidate, dict[str, RoleGuess]]:
     """Return who the candidate is, and the role of every speaker in the order of their first words.
 
@@ -74,8 +75,15 @@ def find_candidate(
     return Candidate(label, 1.0, "caller", MIN_CONFIDENCE), roles
 
 
-def _stated_label(stated: StatedCandidate, utterances: Sequence[Utterance], diarization: Diarization) -> str | None:
-    """The label of the speaker that the caller named; None where there is no such speaker or channel."""
+def _stated_label(
+    stated: StatedCandidate | str, utterances: Sequence[Utterance], diarization: Diarization
+) -> str | None:
+    """The label of the speaker that the caller named; None where there is no such speaker or channel.
+
+    What is not a `StatedCandidate` is a label itself.
+    """
+    if stated not in get_args(StatedCandidate):
+        return stated
     if stated in {"first", "second"}:
         labels: Sequence[str] = list(dict.fromkeys(utterance.speaker for utterance in utterances))
     else:

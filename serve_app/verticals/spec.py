@@ -20,6 +20,8 @@ class Price(Strict):
     """Price of a job."""
 
     credits_per_minute: Annotated[int, Field(ge=0)] = 1
+    credits_per_assessment: Annotated[int, Field(ge=0)] = 1
+    """Of a further assessment of a transcript, whatever its length."""
 
 
 class Demo(Strict):

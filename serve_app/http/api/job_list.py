@@ -49,6 +49,7 @@ class JobsQuery(BaseModel):
     file_name: Annotated[Storable, Field(max_length=MAX_FILE_NAME)] | None = None
     language: Annotated[Storable, Field(max_length=16)] | None = None
     stage: Annotated[Storable, Field(max_length=32)] | None = None
+    further: bool = Field(default=True, description="Whether further assessments of a transcript are listed, too.")
     limit: Limit = 20
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
@@ -85,7 +86,7 @@ async def list_jobs(
     """List the account's jobs, newest first. Filters match exactly; `q` searches."""
     equal = query.model_dump(include={"role_title", "label", "file_name", "language", "stage"})
     vertical = query.vertical if caller.key.opens_all else caller.key.scope
-    filter_ = Filter(query.status, vertical, query.q or "", **equal, metadata=metadata)
+    filter_ = Filter(query.status, vertical, query.q or "", **equal, further=query.further, metadata=metadata)
     async with services.database.transaction() as session:
         page = await jobs.list_jobs(session, caller.account_id, filter_, Position.read(query.cursor), query.limit)
     return ListPage(

@@ -24,6 +24,7 @@ class ProductPrice(BaseModel):
     title: str
     description: str
     credits_per_minute: int = Field(description="Credits for each started minute of audio: 412 s are 7 minutes.")
+    credits_per_assessment: int = Field(description="Credits for another assessment of a job's transcript.")
     max_duration_s: float
     max_bytes: int
     demo: DemoLimits | None = Field(description="Null when the product has no demo.")
@@ -36,7 +37,7 @@ class ProductPrice(BaseModel):
             vertical=spec.slug,
             title=spec.title,
             description=spec.description,
-            credits_per_minute=spec.price.credits_per_minute,
+            **spec.price.model_dump(),
             max_duration_s=spec.input.max_duration_s,
             max_bytes=spec.input.max_bytes,
             demo=demo,

@@ -55,4 +55,7 @@ async def get_transcript(
 
 
 def _names(result: dict[str, Any]) -> dict[str, str]:
-    return {label: f"{guess['role'].capitalize()} ({label})" for label, guess in result["speakers"].items()}
+    return {
+        label: f"{guess.get('name') or guess['role'].capitalize()} ({label})"
+        for label, guess in result["speakers"].items()
+    }
