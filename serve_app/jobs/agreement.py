@@ -85,8 +85,9 @@ async def score_agreement(session: AsyncSession, account_id: str, filter_: Revie
     reviews = _reviews(account_id, filter_)
     rated = func.jsonb_each(reviews.c.review["scores"]).table_valued("key", column("value", JSONB), name="rated")
     person, model = (rated.c.value[name].astext.cast(Integer) for name in ("score", "model_score"))
-    pairs = (rated.c.key, person, model)
-    query: Any = select(*pairs, func.count()).select_from(reviews).join(rated, true()).group_by(*pairs)
+    pairs: Any = (rated.c.key, person, model)
+    counted: Any = (*pairs, func.count())
+    query: Any = select(*counted).select_from(reviews).join(rated, true()).group_by(*pairs)
     by_slug: dict[str, list[tuple[int | None, int | None, int]]] = {}
     for slug, *row in (await session.exec(query.order_by(rated.c.key))).all():
         by_slug.setdefault(slug, []).append(tuple(row))
@@ -96,8 +97,9 @@ async def score_agreement(session: AsyncSession, account_id: str, filter_: Revie
 async def recommendation_agreement(session: AsyncSession, account_id: str, filter_: ReviewFilter) -> Agreement[str]:
     """Agreement on the recommendation, over the reviews that give one."""
     reviews = _reviews(account_id, filter_)
-    pair = [reviews.c.review[name].astext for name in ("recommendation", "model_recommendation")]
-    query: Any = select(*pair, func.count()).where(pair[0].is_not(None)).group_by(*pair)
+    pair: Any = [reviews.c.review[name].astext for name in ("recommendation", "model_recommendation")]
+    counted: Any = (*pair, func.count())
+    query: Any = select(*counted).where(pair[0].is_not(None)).group_by(*pair)
     return Agreement({(person, model): count for person, model, count in (await session.exec(query)).all()})
 
 

@@ -108,7 +108,7 @@ async def transition(
         stage = [col(JobCheckpoint.stage) == "assessment"] if to is COMPLETED else []
         await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id, *stage))
     if to in TERMINAL:
-        await outbox.add(session, _webhook_event(ENDINGS[to], moved))
+        await outbox.add(session, webhook_event(ENDINGS[to], moved))
     await session.flush()
     wake_after_commit(session, topic(job_id))
     return int(moved.version)
@@ -227,7 +227,7 @@ async def erase_content(session: AsyncSession, job_id: str) -> None:
     await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
     if erased is not None:
         await outbox.erase_job(session, job_id)
-        await outbox.add(session, _webhook_event(EventType.JOB_DELETED, erased))
+        await outbox.add(session, webhook_event(EventType.JOB_DELETED, erased))
 
 
 def topic(job_id: str) -> str:
@@ -256,7 +256,7 @@ def _stamps(to: JobState) -> dict[str, Any]:
     return {}
 
 
-def _webhook_event(type_: EventType, job: Any) -> Event:
+def webhook_event(type_: EventType, job: Any) -> Event:
     """The event for an account's webhooks. `job` has the columns `TOLD`."""
     data = {
         "job_id": job.id,

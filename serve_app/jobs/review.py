@@ -4,7 +4,7 @@ A reviewer has one review of a job; sending it again replaces it. Reviews are ke
 its content. Each keeps the model's values that it was written beside, so that agreement needs no results.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +13,12 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import Conflict, InvalidField
+from serve_app.jobs.lifecycle import webhook_event
 from serve_app.jobs.models import Job
 from serve_app.pipeline.result import Review, ReviewedScore
 from serve_app.pipeline.types import Recommendation
+from serve_app.webhooks import outbox
+from serve_app.webhooks.models import EventType
 
 MAX_REVIEWERS = 20
 """Reviews of one job."""
@@ -56,6 +59,7 @@ async def review(session: AsyncSession, job_id: str, request: ReviewRequest) -> 
         raise Conflict(f"The job has {len(others)} reviews, the most that it can have. Replace one: send its reviewer.")
     written["created_at"] = earlier["created_at"]
     await session.exec(update(Job).where(col(Job.id) == job_id).values(reviews=[*others, written]))
+    await outbox.add(session, webhook_event(EventType.JOB_REVIEWED, job))
     return written
 
 
@@ -84,4 +88,4 @@ def _scored(slug: str, rating: Rating, scores: dict[str, Any]) -> ReviewedScore:
         raise InvalidField(
             f"'scores': the job's rubric has no competency '{slug[:60]}'. It has: {', '.join(scores)}.", "scores"
         )
-    return ReviewedScore(**asdict(rating), model_score=scores[slug]["score"])
+    return ReviewedScore(score=rating.score, reason=rating.reason, model_score=scores[slug]["score"])

@@ -25,6 +25,8 @@ class EventType(StrEnum):
     """A job failed. A retry may follow."""
     JOB_CANCELED = "job.canceled"
     """A job was canceled."""
+    JOB_REVIEWED = "job.reviewed"
+    """A person has reviewed a job's result, or changed their review."""
     JOB_DELETED = "job.deleted"
     """A job's content was erased: by its owner, or because its time had ended."""
     CREDITS_LOW = "credits.low"

@@ -6,12 +6,13 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel import col, select
 
 from deployments.replica.local_pool import LocalPool
 from serve_app.executor import Executor
 from serve_app.jobs.models import Job
 from serve_app.services import Services
+from serve_app.webhooks.models import Event, EventType
 from tests.support.calls import error, submit
 from tests.support.world import Customer, new_customer
 
@@ -125,6 +126,19 @@ async def test_only_a_result_can_be_reviewed(
     assert (await review(client, customer, job_id, note="x")).status_code == 409
     async with services.database.transaction() as session:
         assert (await session.get_one(Job, job_id)).reviews == []
+
+
+async def test_every_review_is_told_to_webhooks_without_its_content(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """`job.reviewed` is written with the review, and holds neither ratings nor names; a refused review is not told."""
+    job_id = await completed(client, services, pool, customer)
+    for body in ({"note": "one"}, {"note": "two"}, {"scores": {"charm": {"score": 3}}}):
+        await review(client, customer, job_id, reviewer="Jane", **body)
+    async with services.database.transaction() as session:
+        events = (await session.exec(select(Event).where(col(Event.type) == EventType.JOB_REVIEWED))).all()
+    assert [(event.job_id, event.account_id) for event in events] == [(job_id, customer.account_id)] * 2
+    assert events[0].data.keys() == {"job_id", "status", "vertical", "detail", "seq"}
 
 
 async def agreement(client: httpx.AsyncClient, customer: Customer, query: str = "") -> dict[str, Any]:

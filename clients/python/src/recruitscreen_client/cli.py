@@ -3,27 +3,25 @@
 Exit codes: 0 success, 1 refused or failed, 2 wrong usage, 130 interrupted.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import httpx
 import typer
-import yaml
 from rich.console import Console
 from typer.core import TyperGroup
 
-from recruitscreen_client import listen, live, reports, scorecard, tables
+from recruitscreen_client import again, listen, live, reports, scorecard, tables
+from recruitscreen_client.arguments import pairs, read_rubric, text_of
 from recruitscreen_client.client import (
     DEFAULT_BASE_URL,
     RecruitScreen,
-    StatedCandidate,
-    SubmitOptions,
     TranscriptFormat,
 )
 from recruitscreen_client.errors import RecruitScreenError
 from recruitscreen_client.fixes import fix_for, fix_for_job
+from recruitscreen_client.options import StatedCandidate, SubmitOptions
 from recruitscreen_client.plain import plain
 from recruitscreen_client.session import AsJson, JobId, Session
 
@@ -123,13 +121,13 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     if exports and not follow:
         raise typer.BadParameter("--export needs the finished job. Leave out --no-follow.")
     options: SubmitOptions = {
-        "job_description": _text(job_description),
+        "job_description": text_of(job_description),
         "language": language,
         "num_speakers": speakers,
         "candidate": candidate,
-        "rubric": _rubric(rubric),
+        "rubric": read_rubric(rubric),
         "label": label,
-        "metadata": _pairs(metadata),
+        "metadata": pairs(metadata) or None,
     }
     submitted = _upload(session, file, role, options)
     if not follow:
@@ -171,7 +169,7 @@ def list_jobs(  # noqa: PLR0913 - a command's options are its parameters
 ) -> None:
     """List jobs, newest first."""
     session: Session = ctx.obj
-    rows = list(session.client.list(status, product, limit, q=search, metadata=_pairs(metadata)))
+    rows = list(session.client.list(status, product, limit, q=search, metadata=pairs(metadata)))
     session.print(rows, tables.jobs, as_json=as_json)
 
 
@@ -285,6 +283,10 @@ def quote(
 
 
 app.command()(reports.export)
+app.command()(again.reassess)
+app.command()(again.assessments)
+app.command()(again.review)
+app.command()(again.agreement)
 app.command()(reports.usage)
 app.command()(reports.prices)
 
@@ -341,36 +343,6 @@ def _export(text: str) -> tuple[TranscriptFormat, Path]:
     if not Path(path).absolute().parent.is_dir():
         raise typer.BadParameter(f"--export: the folder of '{path}' does not exist. Create it first.")
     return known[known.index(name)], Path(path)
-
-
-def _pairs(texts: list[str] | None) -> dict[str, str] | None:
-    return dict(_pair(text) for text in texts) if texts else None
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise typer.BadParameter(f"--metadata takes NAME=VALUE, not '{text}'.")
-    return name, value
-
-
-def _text(text: str | None) -> str | None:
-    """The text, or the content of the file after an `@`."""
-    return Path(text[1:]).read_text("utf-8") if text and text.startswith("@") else text
-
-
-def _rubric(path: Path | None) -> dict[str, Any] | None:
-    """The content of a rubric file. The YAML parser also reads JSON."""
-    if path is None:
-        return None
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise typer.BadParameter(f"'{path}' is neither YAML nor JSON.") from None
-    if not isinstance(content, dict):
-        raise typer.BadParameter(f"'{path}' is not a rubric. A rubric starts with 'competencies:'.")
-    rubric: dict[str, Any] = json.loads(json.dumps(content, default=str))  # YAML reads 2026-11-01 as a date
-    return rubric
 
 
 def main() -> None:

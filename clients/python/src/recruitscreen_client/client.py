@@ -10,17 +10,24 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self, TypedDict, Unpack
+from typing import Any, BinaryIO, Literal, Self, Unpack
 from urllib.parse import quote
 
 import httpx
 
 from recruitscreen_client.errors import JobFailed, RecruitScreenError
 from recruitscreen_client.events import Event, Frame, StatusEvent, parse, read_frames
+from recruitscreen_client.options import (
+    AgreementFilters,
+    ListFilters,
+    Rating,
+    ReassessOptions,
+    Recommendation,
+    SubmitOptions,
+)
 from recruitscreen_client.transport import TIMEOUT, Backoff, Transport
 
 Job = dict[str, Any]
-StatedCandidate = Literal["first", "second", "channel_1", "channel_2"]
 TranscriptFormat = Literal["json", "txt", "srt", "vtt"]
 ScorecardFormat = Literal["pdf", "docx", "md", "csv", "json", "ashby", "greenhouse"]
 Section = Literal[
@@ -37,38 +44,6 @@ RECONNECT_S = 1.0
 PAGE_SIZE = 100
 REMEMBERED_EVENTS = 1000
 """Ids of events by which repeats after a reconnection are recognised."""
-
-
-class SubmitOptions(TypedDict, total=False):
-    """The form's other fields. None is the same as leaving a field out."""
-
-    label: str | None
-    """Your own name for the job."""
-    metadata: dict[str, Any] | None
-    """Stored with the job and returned unchanged."""
-    job_description: str | None
-    rubric: dict[str, Any] | None
-    """Your own competencies, in place of the product's."""
-    candidate: StatedCandidate | None
-    """Who the candidate is: first or second to speak, or on which channel."""
-    num_speakers: int | None
-    language: str | None
-    """ISO 639 code. Detected if not sent."""
-    words: bool | None
-    """Also return every word with its times and confidence."""
-    duration_s: float | None
-
-
-class ListFilters(TypedDict, total=False):
-    """Filters of a list of jobs. `q` searches; the others match exactly."""
-
-    q: str | None
-    """Words; each must be a part of the job's id, role title, label or file name."""
-    role_title: str | None
-    label: str | None
-    file_name: str | None
-    language: str | None
-    stage: str | None
 
 
 class RecruitScreen:
@@ -227,6 +202,43 @@ class RecruitScreen:
         if hide_name:
             params["hide_name"] = "true"
         return self._transport.send("GET", f"{_job(job_id)}/scorecard", params=params).content
+
+    # Its result -------------------------------------------------------------------------------------------------
+
+    def reassess(
+        self, job_id: str, *, idempotency_key: str | None = None, **changes: Unpack[ReassessOptions]
+    ) -> dict[str, Any]:
+        """Assess a completed job's transcript again, as a job of its own. Returns the same fields as `submit`.
+
+        What is left out of `changes` stays as it is; None takes an optional input away. To build on a correction, pass
+        the id of the job that made it. The request has an idempotency key, as that of `submit`.
+        """
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return self._transport.json("POST", f"{_job(job_id)}/assessments", json=changes, headers=headers)
+
+    def assessments(self, job_id: str) -> list[dict[str, Any]]:
+        """Get all assessments of the job's recording with their scores, the first one first."""
+        versions: list[dict[str, Any]] = self._transport.json("GET", f"{_job(job_id)}/assessments")["data"]
+        return versions
+
+    def review(
+        self,
+        job_id: str,
+        *,
+        reviewer: str | None = None,
+        scores: Mapping[str, Rating] | None = None,
+        recommendation: Recommendation | None = None,
+        note: str | None = None,
+    ) -> dict[str, Any]:
+        """Add a person's ratings and reasons to a result, or replace the reviewer's earlier ones."""
+        body = {"reviewer": reviewer, "scores": scores or {}, "recommendation": recommendation, "note": note}
+        sent = {name: value for name, value in body.items() if value is not None}
+        return self._transport.json("POST", f"{_job(job_id)}/review", json=sent)
+
+    def agreement(self, **filters: Unpack[AgreementFilters]) -> dict[str, Any]:
+        """Get how far people and the model agree: `reviews`, `recommendation`, and `competencies` by slug."""
+        params = {name: value for name, value in filters.items() if value is not None}
+        return self._transport.json("GET", "/v1/reviews/agreement", params=params)
 
     # The account and the pool -----------------------------------------------------------------------------------
 

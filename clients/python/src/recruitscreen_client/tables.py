@@ -128,3 +128,38 @@ def _table(*columns: str) -> Table:
 
 def _local(moment: str) -> str:
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def assessments(versions: Iterable[dict[str, Any]]) -> Table:
+    """One assessment per column: state, what it was asked, and the scores."""
+    columns = list(versions)
+    table = _table("", *(str(version["version"]) for version in columns))
+    facts = {
+        "job": "job_id",
+        "state": "status",
+        "role": "role_title",
+        "rubric": "rubric_version",
+        "candidate": "candidate",
+        "corrected lines": "corrected_lines",
+        "recommendation": "recommendation",
+    }
+    for name, fact in facts.items():
+        table.add_row(plain(name), *(plain(_shown(version[fact])) for version in columns))
+    for slug in dict.fromkeys(slug for version in columns for slug in version["scores"]):
+        table.add_row(plain(words(slug)), *(plain(_shown(version["scores"].get(slug))) for version in columns))
+    return table
+
+
+def agreement(found: dict[str, Any]) -> Group:
+    """One competency per row, then the recommendation."""
+    table = _table("competency", ">pairs", ">same", ">within one", ">kappa", ">weighted kappa")
+    for slug, one in found["competencies"].items():
+        kappas = [_shown(one[name]) for name in ("kappa", "weighted_kappa")]
+        table.add_row(plain(words(slug)), str(one["pairs"]), str(one["same"]), str(one["within_one"]), *kappas)
+    overall = found["recommendation"]
+    table.add_row("recommendation", str(overall["pairs"]), str(overall["same"]), "", _shown(overall["kappa"]), "")
+    return Group(table, plain(f"{found['reviews']} reviews", "dim"))
+
+
+def _shown(value: object) -> str:
+    return "–" if value is None else str(value)
