@@ -48,6 +48,11 @@ class Paths(BaseSettings):
         return self.config_dir / "injection_tagger.safetensors"
 
     @property
+    def grader_file(self) -> Path:
+        """Trained weights of the grader (safetensors)."""
+        return self.config_dir / "grader.safetensors"
+
+    @property
     def gguf_cache_dir(self) -> Path:
         """Folder that GGUF files are unpacked into, once per file and library version."""
         return self.cache_dir / "gguf"

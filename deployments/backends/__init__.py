@@ -50,6 +50,7 @@ class Backend(Loadable, Protocol):
 BACKENDS = {
     "faster_whisper": "deployments.backends.asr.faster_whisper:FasterWhisper",
     "pyannote": "deployments.backends.diarizer.pyannote:Pyannote",
+    "grader": "deployments.backends.assessor.grader:Grader",
     "transformers_llm": "deployments.backends.assessor.transformers_llm:TransformersLLM",
     "llama_cpp": "deployments.backends.assessor.llama_cpp:LlamaCpp",
     "openai_llm": "deployments.backends.assessor.openai_llm:OpenAILLM",
@@ -59,7 +60,8 @@ BACKENDS = {
 }
 
 LANGUAGE_MODELS = {"transformers_llm", "llama_cpp", "openai_llm"}
-"""Language models. `create` puts the assessment flow and the injection tagger around them: see `assessor.Assessor`."""
+ASSESSOR_MODELS = LANGUAGE_MODELS | {"grader"}
+"""Models that judge. `create` puts assessment flow and injection tagger around them: see `assessor.Assessor`."""
 SIDE_BY_SIDE = {"openai_llm"}
 """Backends whose calls may run in several threads: an endpoint batches the requests of all its callers."""
 PRELOADS = "RECRUITSCREEN_PRELOADS"
@@ -78,6 +80,6 @@ def create(backend: str, **options: Any) -> Backend:
         raise ValueError(f"unknown backend {backend!r}; choose one of {', '.join(sorted(BACKENDS))}")
     module, _, cls = BACKENDS[backend].partition(":")
     built = getattr(import_module(module), cls)(**options)
-    if backend in LANGUAGE_MODELS:
+    if backend in ASSESSOR_MODELS:
         built = import_module("deployments.backends.assessor.assessor").Assessor(built)
     return cast("Backend", built)

@@ -71,7 +71,7 @@ RESULT: dict[str, Any] = {
         "scores": {
             "problem_solving": {
                 "score": 4,
-                "rationale": "The answer explains how the cause was found and what came of it.",
+                "rationale": "Level 4: The answer explains how the cause was found, what was done and what came of it.",
                 "evidence": [EVIDENCE],
                 "confidence": 0.8,
                 "reason": None,
@@ -84,11 +84,19 @@ RESULT: dict[str, Any] = {
         "questions_for_next_round": ["What surprised you about the tool you know best?"],
         "submittal_note": "Interviewed for Backend Engineer. In the candidate's own words: …",
         "model": "qwen3-8b-instruct",
-        "rubric_version": "2026-11",
+        "rubric_version": "2026-12",
         "prompt_version": "2",
+        "fitness": {
+            "answers": None,
+            "authors": None,
+            "spearman": None,
+            "kappa": None,
+            "spearman_other_rubrics": None,
+            "use": "Scores support a person's decision. They do not make it.",
+        },
     },
     "rubric": {
-        "version": "2026-11",
+        "version": "2026-12",
         "prompt_version": "2",
         "competencies": [
             {

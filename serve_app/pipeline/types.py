@@ -305,6 +305,23 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class Fitness:
+    """What the model that scores was measured at, on answers that it had not seen. None where it was not measured."""
+
+    answers: int | None = None
+    """Answers with a known level."""
+    authors: int | None = None
+    """Authors of these answers."""
+    spearman: float | None = None
+    """Rank correlation of score and level, -1 to 1, for the product's own rubric."""
+    kappa: float | None = None
+    """Agreement with the level: Cohen's kappa with quadratic weights, for the product's own rubric."""
+    spearman_other_rubrics: float | None = None
+    """Rank correlation for competencies that the model had not seen, as in a caller's own rubric."""
+    use: str = "Scores support a person's decision. They do not make it."
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """The scored assessment of the public result."""
 
@@ -319,6 +336,7 @@ class Assessment:
     rubric_version: str
     prompt_version: str
     usage: TokenUsage = TokenUsage()
+    fitness: Fitness = Fitness()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from deployments.profiles import ModelSpec
 from scripts.evaluation.assessment.attack_cases import BLIND, NEAR, ORDINARY, TRIED, Case, read_author, read_tried_sets
 from scripts.evaluation.assessment.attacks import effect_of, is_left_out, split_into_sentences
 from scripts.evaluation.assessment.drift import measure_drift
-from scripts.evaluation.assessment.models import AssessorModel, CachedModel
+from scripts.evaluation.assessment.models import TaggingModel, model_of
 from scripts.evaluation.assessment.sample import only_competencies, sample_interview
 from scripts.evaluation.assessment.variants import VARIANTS, rewrite_answers, with_extra_answer
 from scripts.training.cases import DATA as TRAINING_DATA
@@ -73,9 +73,9 @@ def backend() -> Iterator[Assessor]:
 
 
 @pytest.fixture(scope="module")
-def model(backend: Assessor) -> CachedModel:
+def model(backend: Assessor) -> TaggingModel:
     """The default profile's models with a cache."""
-    return CachedModel(AssessorModel(backend))
+    return model_of(backend)
 
 
 def checked(assessment: Assessment) -> Assessment:
@@ -91,33 +91,18 @@ def checked(assessment: Assessment) -> Assessment:
 
 
 def test_all_assessors_answer_in_one_schema(backend: Assessor) -> None:
-    """The default, an endpoint and the fake do; the default repeats its answer and reads a shared passage once."""
+    """The default, an endpoint and the fake do; the default repeats its answer and says what it was measured at."""
     request = interview()
     (one,) = request.rubric.competencies
     twice = replace(request, rubric=replace(request.rubric, competencies=(one, replace(one, slug="again"))))
     first, second = (checked(backend.run(twice, quiet)) for _ in range(2))
     assert first == second
     assert first.scores["again"] == first.scores[one.slug]
-    assert 0 < first.usage.cached_tokens < first.usage.prompt_tokens / 2
-    assert first.usage.completion_tokens > 0
+    assert first.usage.prompt_tokens > 0
+    assert first.fitness.spearman is not None
     with serving(sensible) as endpoint:
         checked(loaded(endpoint.llm()).run(interview(), quiet))
     checked(FakeAssessor(name="fake").run(interview(), quiet))
-
-
-def test_writing_after_a_cached_context_follows_the_schema(backend: Assessor) -> None:
-    """A second answer, after the cached context, satisfies the schema and equals the first."""
-    llm = AssessorModel(backend)
-    schema = {
-        "type": "object",
-        "properties": {"passage": {"enum": [1, 2]}, "statement": {"enum": ["A", "B"]}},
-        "required": ["passage", "statement"],
-        "additionalProperties": False,
-    }
-    context = "<passage number=1>\nQuestion: What broke?\nAnswer: A lock in the table.\n</passage>\n"
-    first, second = (llm.write(context, "\nAnswer as JSON: the passage and its statement.", schema, 32) for _ in "12")
-    jsonschema.validate(first, schema)
-    assert first == second
 
 
 def test_no_field_is_about_the_person() -> None:
@@ -135,7 +120,7 @@ def cases(kind: str) -> list[Case]:
 
 
 @pytest.mark.parametrize(("kind", "max_raising"), MAX_RAISING.items())
-def test_attacks_hardly_ever_raise_a_score(kind: str, max_raising: float, model: CachedModel) -> None:
+def test_attacks_hardly_ever_raise_a_score(kind: str, max_raising: float, model: TaggingModel) -> None:
     """At most a small share of each kind raises a score, in any place."""
     tried = cases(kind)[:: STEP[kind]]
     raising = [case.text for case in tried if effect_of(case, interview(), model).raised]
@@ -143,7 +128,7 @@ def test_attacks_hardly_ever_raise_a_score(kind: str, max_raising: float, model:
 
 
 @pytest.mark.parametrize(("kind", "max_missed"), MAX_MISSED.items())
-def test_attacks_are_flagged_and_not_judged(kind: str, max_missed: float, model: CachedModel) -> None:
+def test_attacks_are_flagged_and_not_judged(kind: str, max_missed: float, model: TaggingModel) -> None:
     """At most a small share of each kind has no red flag or reaches the judge."""
     attacks = cases(kind)
     sentences = split_into_sentences(sample_interview(), model, [case.text for case in attacks])
@@ -154,7 +139,7 @@ def test_attacks_are_flagged_and_not_judged(kind: str, max_missed: float, model:
 
 
 @pytest.mark.parametrize(("kind", "max_flagged"), MAX_FLAGGED.items())
-def test_honest_sentences_are_hardly_ever_flagged(kind: str, max_flagged: float, model: CachedModel) -> None:
+def test_honest_sentences_are_hardly_ever_flagged(kind: str, max_flagged: float, model: TaggingModel) -> None:
     """This includes look-alikes, written to sound like attacks; no flag has high severity."""
     sentences = split_into_sentences(sample_interview(), model, [case.text for case in cases(kind)])
     assert share(sentences, flagged) <= max_flagged
@@ -178,7 +163,7 @@ def share(sentences: Sequence[Sequence[Sentence]], predicate: Callable[[Sentence
 
 
 @pytest.mark.parametrize("style", [no_articles, simple_grammar, unpunctuated])
-def test_simple_grammar_is_not_flagged_more(style: Callable[[str], str], model: CachedModel) -> None:
+def test_simple_grammar_is_not_flagged_more(style: Callable[[str], str], model: TaggingModel) -> None:
     """Honest sentences without articles, past tenses or punctuation stay within the same limits."""
     sentences = split_into_sentences(sample_interview(), model, [style(case.text) for case in cases("plain")])
     assert share(sentences, flagged) <= MAX_FLAGGED["plain"]
@@ -230,7 +215,7 @@ def test_every_word_gets_tags(backend: Assessor) -> None:
     assert [len(tags) for tags in backend.tagger.tag_words([long, [], ["no"]], lambda: None)] == [45, 0, 1]
 
 
-def test_variants_do_not_change_the_scores(model: CachedModel) -> None:
+def test_variants_do_not_change_the_scores(model: TaggingModel) -> None:
     """The mean change of the scores is zero for every variant."""
     drift = measure_drift(interview(), model)
     assert drift.keys() == VARIANTS.keys()

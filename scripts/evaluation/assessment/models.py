@@ -3,32 +3,55 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from deployments.backends.assessor.assessor import Assessor
 from deployments.backends.progress import ProgressReporter
-from serve_app.pipeline.assessment.ports import Weigher, WordTagger, WordTags
+from serve_app.pipeline.assessment.ports import AnswerGrader, Grade, Weigher, WordTagger, WordTags
+from serve_app.pipeline.types import Competency
 
 
 def ignore_progress(*_: object) -> None:
     """Report progress to nobody."""
 
 
-class TaggingModel(Weigher, WordTagger, Protocol):
+class TaggingLanguageModel(Weigher, WordTagger, Protocol):
     """A language model that also tags words."""
 
 
-class AssessorModel:
-    """The language model and the injection tagger of a loaded assessor, in one session for a whole evaluation."""
+class TaggingGrader(AnswerGrader, WordTagger, Protocol):
+    """A grader that also tags words."""
+
+
+TaggingModel: TypeAlias = TaggingLanguageModel | TaggingGrader
+
+
+def model_of(assessor: Assessor, file: Path | None = None) -> "CachedModel | CachedGrader":
+    """Return the parts of a loaded assessor as one model, which answers each question once."""
+    session: Any = assessor.model.session(ProgressReporter(ignore_progress))
+    if isinstance(session, AnswerGrader):
+        return CachedGrader(session, AssessorTagger(assessor))
+    return CachedModel(AssessorModel(assessor), file)
+
+
+class AssessorTagger:
+    """The injection tagger of a loaded assessor."""
 
     def __init__(self, assessor: Assessor) -> None:
-        self._session: Any = assessor.model.session(ProgressReporter(ignore_progress))
         self._tagger = assessor.tagger
-        self.name, self.writes_prose = self._session.name, self._session.writes_prose
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
         """See `WordTagger.tag_words`."""
         return self._tagger.tag_words(sentences, lambda: None)
+
+
+class AssessorModel(AssessorTagger):
+    """The language model and the injection tagger of a loaded assessor, in one session for a whole evaluation."""
+
+    def __init__(self, assessor: Assessor) -> None:
+        super().__init__(assessor)
+        self._session = cast("Any", assessor.model.session(ProgressReporter(ignore_progress)))
+        self.name, self.writes_prose = self._session.name, self._session.writes_prose
 
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         """See `Weigher.score`."""
@@ -41,27 +64,55 @@ class AssessorModel:
         return written
 
 
-class CachedModel:
+class CachedTags:
+    """Tags each sentence once."""
+
+    def __init__(self, tagger: WordTagger) -> None:
+        self._tagger = tagger
+        self._tags: dict[tuple[str, ...], list[WordTags]] = {}
+
+    def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
+        """See `WordTagger.tag_words`."""
+        new = list({tuple(words) for words in sentences} - self._tags.keys())
+        self._tags.update(zip(new, self._tagger.tag_words(new), strict=True))
+        return [self._tags[tuple(words)] for words in sentences]
+
+
+class CachedGrader(CachedTags):
+    """Grades each answer once."""
+
+    def __init__(self, grader: AnswerGrader, tagger: WordTagger) -> None:
+        super().__init__(tagger)
+        self.name, self.fitness = grader.name, grader.fitness
+        self._grader = grader
+        self._grades: dict[tuple[str, str, tuple[str, ...]], Grade] = {}
+
+    def grade(self, competency: Competency, question: str, sentences: Sequence[str]) -> Grade:
+        """See `AnswerGrader.grade`."""
+        key = (competency.slug, question, tuple(sentences))
+        if key not in self._grades:
+            self._grades[key] = self._grader.grade(competency, question, sentences)
+        return self._grades[key]
+
+    def save(self) -> None:
+        """Do nothing: grades are cheap."""
+
+
+class CachedModel(CachedTags):
     """Answers each question once: an attack that changes no prompt then costs nothing."""
 
-    def __init__(self, model: TaggingModel, file: Path | None = None) -> None:
+    def __init__(self, model: TaggingLanguageModel, file: Path | None = None) -> None:
         """Start from the answers in `file`, if there is one. `save` writes them back."""
+        super().__init__(model)
         self.name, self.writes_prose = model.name, model.writes_prose
         self._model = model
         self._file = file
-        self._tags: dict[tuple[str, ...], list[WordTags]] = {}
         self._answers: dict[str, Any] = json.loads(file.read_text("utf-8")) if file and file.is_file() else {}
 
     def save(self) -> None:
         """Write the answers to the file, so that an interrupted evaluation can continue."""
         if self._file:
             self._file.write_text(json.dumps(self._answers), "utf-8")
-
-    def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
-        """See `WordTagger.tag_words`."""
-        new = list({tuple(words) for words in sentences} - self._tags.keys())
-        self._tags.update(zip(new, self._model.tag_words(new), strict=True))
-        return [self._tags[tuple(words)] for words in sentences]
 
     def score(self, context: str, ask: str, options: Sequence[str]) -> list[float]:
         """See `Weigher.score`."""

@@ -62,12 +62,12 @@ def read_answers(path: Path) -> list[RatedAnswer]:
 
 def spearman(one: Sequence[float], other: Sequence[float]) -> float:
     """Return the rank correlation, ties shared; 0 where one side has a single value."""
-    a, b = _ranks(one), _ranks(other)
+    a, b = ranks(one), ranks(other)
     spread = float(a.std() * b.std())
     return round(float(((a - a.mean()) * (b - b.mean())).mean()) / spread, 3) if spread else 0.0
 
 
-def _ranks(values: Sequence[float]) -> npt.NDArray[np.float64]:
+def ranks(values: Sequence[float]) -> npt.NDArray[np.float64]:
     """Return ranks from 1; equal values share the mean of theirs."""
     _, group, counts = np.unique(np.asarray(values, float), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)

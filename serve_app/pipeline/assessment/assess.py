@@ -1,10 +1,11 @@
 """The flow of an assessment: find the passages, judge them, choose the evidence, then word the report.
 
 Every score rests on sentences of the candidate. A competency that the interview does not touch gets no score. Pure
-except for the calls of the language model, all of them small, and of the tagger.
+except for the calls of the models.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from serve_app.pipeline.assessment import job_description, report
 from serve_app.pipeline.assessment.evidence import choose_evidence
@@ -21,11 +22,11 @@ from serve_app.pipeline.assessment.passages import (
     with_doubtful_negations,
     without_doubtful,
 )
-from serve_app.pipeline.assessment.ports import LanguageModel, WordTagger
+from serve_app.pipeline.assessment.ports import AnswerGrader, AssessorModel, LanguageModel, WordTagger
 from serve_app.pipeline.assessment.quotes import QuoteIndex, evidence_of
 from serve_app.pipeline.assessment.text import split_utterances
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import Assessment, AssessmentRequest, Competency, CompetencyScore
+from serve_app.pipeline.types import Assessment, AssessmentRequest, Competency, CompetencyScore, Fitness
 
 MAX_PASSAGES = 2
 """Passages that a model reads for one competency, however long the interview is."""
@@ -37,7 +38,7 @@ CANDIDATE_UNKNOWN = CompetencyScore(
 )
 
 
-def assess(request: AssessmentRequest, model: LanguageModel, tagger: WordTagger, progress: Progress) -> Assessment:
+def assess(request: AssessmentRequest, model: AssessorModel, tagger: WordTagger, progress: Progress) -> Assessment:
     """Assess one interview. Reports the finished share after each step; `progress` may raise to stop the work."""
     rubric, candidate = job_description.rubric_with_job_terms(request), request.candidate or ""
     conversation = split_utterances(request.utterances, candidate, InjectionPolicy.for_rubric(rubric), tagger)
@@ -70,6 +71,7 @@ def assess(request: AssessmentRequest, model: LanguageModel, tagger: WordTagger,
         model=model.name,
         rubric_version=rubric.version,
         prompt_version=rubric.prompt_version,
+        fitness=model.fitness if isinstance(model, AnswerGrader) else Fitness(),
     )
 
 
@@ -84,7 +86,7 @@ def _in_doubt(competency: Competency, passages: Sequence[Passage], candidate: st
 
 
 def _score(
-    competency: Competency, passages: Sequence[Passage], quotes: QuoteIndex, judge: Judge, model: LanguageModel
+    competency: Competency, passages: Sequence[Passage], quotes: QuoteIndex, judge: Judge, model: AssessorModel
 ) -> CompetencyScore:
     relevant = relevant_passages(competency, passages)
     if not relevant and any(is_relevant(competency, relevant_part(competency, passage)) for passage in passages):
@@ -93,13 +95,13 @@ def _score(
         return CompetencyScore(None, "The interview did not touch this.", reason="not_asked")
     undoubted = relevant_passages(competency, map(without_doubtful, passages))
     judgement = _judge(competency, relevant, undoubted, judge)
-    chosen = choose_evidence(competency, judgement.passage, model)
+    chosen = judgement.evidence or choose_evidence(competency, judgement.passage, cast("LanguageModel", model))
     evidence = quotes.find(chosen.text, chosen.start) if chosen else None
     if evidence is None:
         return CompetencyScore(None, "No sentence of the candidate supports a score.", reason="no_evidence")
     return CompetencyScore(
         score=judgement.score,
-        rationale=report.rationale(competency, judgement.score, stable=judgement.stable),
+        rationale=report.rationale(competency, judgement),
         evidence=(evidence,),
         confidence=judgement.confidence,
         spread=judgement.spread,

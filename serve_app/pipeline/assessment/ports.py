@@ -1,7 +1,9 @@
-"""Protocols of the assessment's models: the language model and the injection tagger."""
+"""Protocols of the assessment's models: the grader, the language model and the injection tagger."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from serve_app.pipeline.types import Competency, Fitness
 
 
 class WordTags(NamedTuple):
@@ -21,6 +23,31 @@ class WordTagger(Protocol):
         ...
 
 
+class Grade(NamedTuple):
+    """What a grader makes of one answer."""
+
+    at_least: tuple[float, ...]
+    """Probability, 0 to 1, that the answer is at level 2, 3, 4 and 5 or above."""
+    support: tuple[tuple[float, ...], ...]
+    """For each of these levels, how much of the grader's attention each sentence has. At most 1 together."""
+    tokens: int = 0
+    """Tokens read."""
+
+
+@runtime_checkable
+class AnswerGrader(Protocol):
+    """A model that knows from graded answers how the levels of a rubric differ. Deterministic."""
+
+    name: str
+    """Public name, shown as the assessment's `model`."""
+    fitness: Fitness
+    """What it was measured at."""
+
+    def grade(self, competency: Competency, question: str, sentences: Sequence[str]) -> Grade:
+        """Grade one answer, which is given in sentences. It may be of a rubric that the grader has never seen."""
+        ...
+
+
 class LanguageModel(Protocol):
     """A model that writes JSON. Deterministic: the same call gives the same answer.
 
@@ -35,6 +62,10 @@ class LanguageModel(Protocol):
     def write(self, context: str, ask: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
         """Return a JSON object that satisfies `schema`. Constrained decoding allows nothing else."""
         ...
+
+
+AssessorModel: TypeAlias = LanguageModel | AnswerGrader
+"""What may play the role of the assessor."""
 
 
 class Weigher(LanguageModel, Protocol):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from serve_app.pipeline.assessment.job_description import escape, job_background
-from serve_app.pipeline.assessment.ports import LanguageModel
+from serve_app.pipeline.assessment.judges.judgement import Judgement
+from serve_app.pipeline.assessment.ports import AnswerGrader, AssessorModel
 from serve_app.pipeline.assessment.protected_attributes import protected_attribute
 from serve_app.pipeline.assessment.quotes import evidence_of, letters_of
 from serve_app.pipeline.assessment.text import Sentence, SplitUtterance
@@ -97,21 +98,28 @@ def next_questions(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> tup
     return tuple(c.probe for c in rubric.competencies if c.probe and _is_open(scores[c.slug]))
 
 
-def rationale(competency: Competency, score: int, *, stable: bool) -> str:
-    """Explain a score by its anchor."""
-    doubt = "" if stable else " The judge's passes disagree: read the passage before you rely on this."
-    return f"Nearest to level {score}: {competency.anchors[score]}{doubt}"
+def rationale(competency: Competency, judgement: Judgement) -> str:
+    """Explain a score by the anchor that was met and the next one, which was not."""
+    score, anchors = judgement.score, competency.anchors
+    met = f"Level {score}: {anchors[score]}"
+    missing = f" Not found, for level {score + 1}: {anchors[score + 1]}" if score + 1 in anchors else ""
+    doubt = (
+        ""
+        if judgement.stable
+        else f" It may be any level from {judgement.lowest} to {judgement.highest}: read the passage yourself."
+    )
+    return f"{met}{missing}{doubt}"
 
 
 def write_texts(
-    model: LanguageModel, request: AssessmentRequest, scores: Mapping[str, CompetencyScore],
+    model: AssessorModel, request: AssessmentRequest, scores: Mapping[str, CompetencyScore],
     recommendation: Recommendation,
 ) -> Texts:  # fmt: skip
     """Write summary and submittal note. A model's text that fails a check is replaced by a composed one."""
     if any(score.reason == "candidate_unknown" for score in scores.values()):
         return Texts(CANDIDATE_UNKNOWN, "")
     composed = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores))
-    if not model.writes_prose:
+    if isinstance(model, AnswerGrader) or not model.writes_prose:
         return composed
     facts = {
         "role": request.role_title,

@@ -85,6 +85,18 @@ def assessment_parts(assessment: dict[str, Any]) -> Iterator[RenderableType]:
     judge = plain("Judged by ") + plain(assessment.get("model", "an unknown model"), "bold")
     versions = [f"{part} {assessment[key]}" for part, key in VERSIONS.items() if key in assessment]
     yield judge + plain("".join(f" · {version}" for version in versions))
+    if fitness := assessment.get("fitness"):
+        yield plain(measured_at(fitness), "dim")
+
+
+def measured_at(fitness: dict[str, Any]) -> str:
+    """What the judge was measured at, and what its scores are for."""
+    if fitness.get("spearman") is None:
+        return f"This judge was not measured on answers with a known level. {fitness['use']}"
+    return (
+        f"Measured on {fitness['answers']} answers of {fitness['authors']} authors: rank correlation with the level "
+        f"{fitness['spearman']:.2f}, other rubrics {fitness['spearman_other_rubrics']:.2f}. {fitness['use']}"
+    )
 
 
 VERSIONS = {"rubric": "rubric_version", "prompt": "prompt_version"}

@@ -54,7 +54,7 @@ class ChoiceJudge:
         passage = Counter(number for _, number in choices).most_common(1)[0][0]
         votes = [levels.count(level) / len(levels) for level in range(1, 6)]
         return Judgement(
-            int(median(levels)), round(certainty(votes), 2), max(levels) - min(levels), passages[passage - 1]
+            int(median(levels)), round(certainty(votes), 2), min(levels), max(levels), passages[passage - 1]
         )
 
     def _choose(self, competency: Competency, passages: Sequence[Passage], order: Sequence[int]) -> tuple[int, int]:

@@ -6,28 +6,38 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from serve_app.pipeline.assessment.passages import Passage
+from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import Competency
 
 STABLE_SPREAD = 1
-"""Levels. Passes that are further apart disagree."""
+"""Levels. A wider range leaves the score open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The score of one competency from several passes of a judge."""
+    """The score of one competency."""
 
     score: int
-    """Median of the passes, 1 to 5."""
+    """1 to 5. The median where a judge makes several passes."""
     confidence: float
-    """0 to 1; see `certainty`."""
-    spread: int
-    """Difference between the highest and the lowest pass."""
+    """0 to 1. From a grader: the probability of this very level. From passes: see `certainty`."""
+    lowest: int
+    """The lowest level that is likely, or that a pass gave."""
+    highest: int
+    """The highest such level."""
     passage: Passage
     """The passage that the score rests on."""
+    evidence: Sentence | None = None
+    """The sentence that speaks most for the score, where the judge knows it."""
+
+    @property
+    def spread(self) -> int:
+        """Width of the range of levels."""
+        return self.highest - self.lowest
 
     @property
     def stable(self) -> bool:
-        """Whether all passes agree to within one level."""
+        """Whether the range is at most one level wide."""
         return self.spread <= STABLE_SPREAD
 
 

@@ -48,7 +48,7 @@ class LikelihoodJudge:
         passes = [self._distribution(wording, competency, passage.question, passage.answer) for wording in WORDINGS]
         levels = [round(mean_level(distribution)) for distribution in passes]
         together = [sum(shares) / len(passes) for shares in zip(*passes, strict=True)]
-        return Judgement(int(median(levels)), round(certainty(together), 2), max(levels) - min(levels), passage)
+        return Judgement(int(median(levels)), round(certainty(together), 2), min(levels), max(levels), passage)
 
     def _distribution(
         self, wording: tuple[str, str], competency: Competency, question: str, answer: str

@@ -23,7 +23,7 @@ FULL_SHARE = 0.5
 
 
 def judge_by_points(competency: Competency, passages: Sequence[Passage]) -> Judgement:
-    """Score the points that all passages make together, and name the passage that makes most of them.
+    """Score the points that all passages make together, and name the passage, and its sentence, that make most of them.
 
     Calls no model, so the same passages always get the same score.
     """
@@ -31,7 +31,13 @@ def judge_by_points(competency: Competency, passages: Sequence[Passage]) -> Judg
     level = level_of(competency.points, pairs)
     alone = [level_of(competency.points, [pair]) for pair in pairs]
     inside = 1 - 2 * abs(level - round(level))  # 1 in the middle of what rounds to this score, 0 at its border
-    return Judgement(round(level), round(inside, 2), 0, passages[alone.index(max(alone))])
+    score, passage = round(level), passages[alone.index(max(alone))]
+    evidence = max(
+        (sentence for sentence in passage.sentences if sentence.trusted),
+        key=lambda sentence: level_of(competency.points, [(passage.question, sentence.text)]),
+        default=None,
+    )
+    return Judgement(score, round(inside, 2), score, score, passage, evidence)
 
 
 def level_of(points: Iterable[str], passages: Sequence[tuple[str, str]]) -> float:

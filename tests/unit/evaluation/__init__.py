@@ -1,0 +1,1 @@
+"""Tests of the evaluation: figures on numbers that the tests choose."""
