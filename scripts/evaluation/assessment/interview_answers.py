@@ -28,7 +28,7 @@ def measure_answers(answers: Sequence[GradedAnswer], model: TaggingModel) -> dic
     """
     judge = judge_for(model)
     judged = [judge.judge(one.competency, [passage_of(one)]) for one in answers]
-    right = [judgement.score == answer.level for judgement, answer in zip(judged, answers, strict=True)]
+    near = [abs(judgement.score - answer.level) <= 1 for judgement, answer in zip(judged, answers, strict=True)]
     confidences = [judgement.confidence for judgement in judged]
     alone = agreement(*_columns(answers, [judgement.score for judgement in judged]))
     selected = [_assessed(answer, model) for answer in answers]
@@ -41,8 +41,8 @@ def measure_answers(answers: Sequence[GradedAnswer], model: TaggingModel) -> dic
         "exact": alone["exact"],
         "within_one": alone["within_one"],
         "length_partial": alone["length_partial"],
-        "ece": ece(confidences, right),
-        "reliability": reliability(confidences, right),
+        "ece": ece(confidences, near),
+        "reliability": reliability(confidences, near),
         "unsure": round(sum(not judgement.stable for judgement in judged) / len(judged), 3),
         "with_selection": {
             "scored": len(kept),
@@ -101,7 +101,7 @@ def answers_table(figures: Mapping[str, Any]) -> str:
 Mean score by level: {figures["mean_by_level"]}. What the answer's length explains beyond the level (partial rank
 correlation): {figures["length_partial"]}. The range of likely levels is wider than one for {figures["unsure"]:.0%}.
 
-Confidence is the probability of the very level. Expected calibration error: {figures["ece"]}.
+Confidence is the probability that the level is the score or a neighbour. Expected calibration error: {figures["ece"]}.
 
 | answers | mean confidence | share right |
 | --- | --- | --- |

@@ -20,7 +20,7 @@ class Judgement:
     score: int
     """1 to 5. The median where a judge makes several passes."""
     confidence: float
-    """0 to 1. From a grader: the probability of this very level. From passes: see `certainty`."""
+    """0 to 1. From a grader: the probability of this level or a neighbour. From passes: see `certainty`."""
     lowest: int
     """The lowest level that is likely, or that a pass gave."""
     highest: int
