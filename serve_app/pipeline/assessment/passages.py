@@ -97,6 +97,11 @@ def relevant_part(competency: Competency, passage: Passage) -> Passage:
     return replace(passage, sentences=tuple(one for one in statements if _is_about(cues, one, asked=asked)))
 
 
+def asks_for(competency: Competency, passage: Passage) -> bool:
+    """Whether the question of a passage asks for a competency."""
+    return _names_enough_cues(competency, passage.question)
+
+
 def _names_enough_cues(competency: Competency, text: str) -> bool:
     """Whether a text by itself is about the competency."""
     cues = _cues(competency)

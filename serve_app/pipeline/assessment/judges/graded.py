@@ -1,7 +1,8 @@
 """Judge by grader: a model that learnt from graded answers says how likely each level is.
 
 A score is the expected level, rounded. Passages are graded one by one, and the highest counts, as interviewers do with
-several answers.
+several answers. Where a question asks for the competency, only the answers to such questions count: a grader gives a good
+answer to another question too much.
 """
 
 import math
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 
 from serve_app.pipeline.assessment.judges.judgement import Judgement
 from serve_app.pipeline.assessment.normalise import normalise
-from serve_app.pipeline.assessment.passages import Passage
+from serve_app.pipeline.assessment.passages import Passage, asks_for
 from serve_app.pipeline.assessment.ports import AnswerGrader, Grade
 from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import Competency
@@ -26,7 +27,8 @@ class GradedJudge:
 
     def judge(self, competency: Competency, passages: Sequence[Passage]) -> Judgement:
         """Return the judgement with the highest expected level."""
-        graded = [(passage, self._grade(competency, passage)) for passage in passages]
+        asked = [passage for passage in passages if asks_for(competency, passage)]
+        graded = [(passage, self._grade(competency, passage)) for passage in asked or passages]
         passage, grade = max(graded, key=lambda one: sum(one[1].at_least))
         levels = distribution(grade.at_least)
         score = math.floor(1.5 + sum(grade.at_least))

@@ -56,6 +56,14 @@ def test_the_best_passage_counts() -> None:
     assert (judgement.score, judgement.passage) == (4, short)
 
 
+def test_where_the_competency_was_asked_for_only_those_answers_count() -> None:
+    """A better answer to another question gives no score then."""
+    other, asked = passage(*SPOKEN), Passage("What was the problem?", passage(*SPOKEN[:2]).sentences)
+    judge = judge_for(FixedGrader(n2=(1, 0, 0, 0), n3=(1, 1, 1, 1)))
+    assert judge.judge(CAUSE, [other, asked]).score == 2
+    assert judge.judge(CAUSE, [other]).score == 5
+
+
 def test_the_evidence_is_what_the_met_anchor_attends_to() -> None:
     """The grader's attention for the anchor of the score chooses the sentence; level 1 has that of level 2."""
     for at_least, index in (((0, 0, 0, 0), 0), ((1, 0, 0, 0), 0), ((1, 1, 0, 0), 1), ((1, 1, 1, 0), 2)):
