@@ -101,8 +101,8 @@ def next_questions(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> tup
 def rationale(competency: Competency, judgement: Judgement) -> str:
     """Explain a score by the anchor that was met and the next one, which was not."""
     score, anchors = judgement.score, competency.anchors
-    met = f"Level {score}: {anchors[score]}"
-    missing = f" Not found, for level {score + 1}: {anchors[score + 1]}" if score + 1 in anchors else ""
+    met = f"Nearest to level {score}: {anchors[score]}"
+    missing = f" Short of level {score + 1}: {anchors[score + 1]}" if score + 1 in anchors else ""
     doubt = (
         ""
         if judgement.stable

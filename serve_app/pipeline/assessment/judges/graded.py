@@ -1,8 +1,8 @@
 """Judge by grader: a model that learnt from graded answers says how likely each level is.
 
 A score is the expected level, rounded. Passages are graded one by one, and the highest counts, as interviewers do with
-several answers. Where a question asks for the competency, only the answers to such questions count: a grader gives a good
-answer to another question too much.
+several answers. Where a question asks for the competency, only the answers to such questions count: a grader gives too
+much for a good answer to another question.
 """
 
 import math

@@ -98,12 +98,12 @@ def test_the_range_grows_to_the_likelier_side() -> None:
 def test_a_rationale_names_the_anchor_that_was_met_and_the_next_one() -> None:
     """An unsure score says between which levels; the highest level has no next anchor."""
     sure = judge_for(FixedGrader(n3=(1, 1, 0.95, 0))).judge(CAUSE, [passage(*SPOKEN)])
-    assert rationale(CAUSE, sure) == "Level 4: Anchor 4. Not found, for level 5: Anchor 5."
+    assert rationale(CAUSE, sure) == "Nearest to level 4: Anchor 4. Short of level 5: Anchor 5."
     unsure = judge_for(FixedGrader(n3=(0.5, 0.45, 0.45, 0.4))).judge(CAUSE, [passage(*SPOKEN)])
     assert not unsure.stable
     assert rationale(CAUSE, unsure).endswith("It may be any level from 1 to 5: read the passage yourself.")
     best = judge_for(FixedGrader(n3=(1, 1, 1, 1))).judge(CAUSE, [passage(*SPOKEN)])
-    assert rationale(CAUSE, best) == "Level 5: Anchor 5."
+    assert rationale(CAUSE, best) == "Nearest to level 5: Anchor 5."
 
 
 def test_points_quote_the_sentence_that_makes_them() -> None:
