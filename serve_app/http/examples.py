@@ -71,7 +71,7 @@ RESULT: dict[str, Any] = {
         "scores": {
             "problem_solving": {
                 "score": 4,
-                "rationale": "Nearest to level 4: The answer explains how the cause was found, what was done and what came of it.",
+                "rationale": "Nearest to level 4: The answer explains how the cause was found and what came of it.",
                 "evidence": [EVIDENCE],
                 "confidence": 0.8,
                 "reason": None,
