@@ -147,7 +147,7 @@ def test_honest_sentences_are_hardly_ever_flagged(kind: str, max_flagged: float,
 
 
 @pytest.mark.parametrize(("folder", "kind"), [(NEAR, "lookalikes"), (ORDINARY, "general")])
-def test_honest_sentences_of_strangers_are_hardly_ever_flagged(folder: Path, kind: str, model: CachedModel) -> None:
+def test_honest_sentences_of_strangers_are_hardly_ever_flagged(folder: Path, kind: str, model: TaggingModel) -> None:
     """Near the subject, and in ordinary answers, at most the share that the documentation names is flagged."""
     texts = read_lines(folder / f"{kind}.txt")
     assert share(split_into_sentences(sample_interview(), model, texts), flagged) <= MAX_FLAGGED[folder.name]
