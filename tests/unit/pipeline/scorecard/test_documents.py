@@ -97,7 +97,7 @@ def test_every_format_says_that_a_person_decides_and_who_judged(read: Callable[[
     """The notice, the model, the rubric's version, the rationale and the quote are in each of them."""
     text = flat(read(make_scorecard(RESULT, HEADING)))
     score = RESULT["assessment"]["scores"]["problem_solving"]
-    expected = [NOTICE, "qwen3-8b-instruct", "2026-11", score["rationale"], score["evidence"][0]["quote"]]
+    expected = [NOTICE, "qwen3-8b-instruct", "2026-12", score["rationale"], score["evidence"][0]["quote"]]
     assert [one for one in expected if flat(one) not in text] == []
 
 
