@@ -3,6 +3,7 @@
 from typing import Any
 
 from scripts.evaluation.assessment.attack_cases import PLACES
+from scripts.evaluation.assessment.interview_answers import answers_table
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -13,6 +14,7 @@ def table(figures: dict[str, Any]) -> str:
 
 Made by `scripts/eval` (`scripts/evaluation/assessment`).
 
+{answers_table(figures) if "spearman_interview_answers" in figures else ""}
 Does it rank? {figures["answers"]} short answers with two human grades each (Mohler).
 
 | judged by | Spearman | QWK |
