@@ -1,6 +1,7 @@
 """A receiver of webhooks on this machine: records what it gets, and answers as the test says."""
 
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,8 +58,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving(host: str = "127.0.0.1") -> Iterator[Receiver]:
-    """A receiver that runs until the block ends. It answers 200 unless `answer` is set."""
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """A receiver on 127.0.0.1 until the block ends. It answers 200 unless `answer` is set."""
     lock = Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -84,8 +85,10 @@ def receiving(host: str = "127.0.0.1") -> Iterator[Receiver]:
         def handle_error(self, *_: Any) -> None:
             pass  # a sender that dies resets its connections
 
-    server = Server((host, 0), Handler)
-    receiver = Receiver(f"http://{host}:{server.server_port}/hook")
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    receiver = Receiver(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/hook")
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -37,9 +37,12 @@ async def cancel_one(client: httpx.AsyncClient, customer: Customer, **form: Any)
     return job_id
 
 
-async def the_log(client: httpx.AsyncClient, customer: Customer, endpoint: dict[str, Any]) -> list[dict[str, Any]]:
-    """All attempts, newest first."""
-    response = await client.get(f"/v1/webhooks/{endpoint['webhook_id']}/attempts", headers=customer.headers)
+async def the_log(
+    client: httpx.AsyncClient, customer: Customer, endpoint: dict[str, Any], limit: int = 20
+) -> list[dict[str, Any]]:
+    """The attempts, newest first."""
+    url = f"/v1/webhooks/{endpoint['webhook_id']}/attempts?limit={limit}"
+    response = await client.get(url, headers=customer.headers)
     rows: list[dict[str, Any]] = response.json()["data"]
     return rows
 
