@@ -1,17 +1,13 @@
 """The stream of an account's events, and `recruitscreen listen` over it."""
 
 import asyncio
-import json
+import signal
+import sys
 from collections.abc import AsyncIterator
-from threading import Thread
-from typing import Any
 
 import httpx
-import pytest
-from recruitscreen_client import Backoff, RecruitScreen, RecruitScreenError, verify_webhook
-from recruitscreen_client.listen import Target, forward
+from recruitscreen_client import verify_webhook
 from recruitscreen_client.webhooks import new_secret
-from rich.console import Console
 
 from serve_app.http.app import create_app
 from serve_app.services import Services
@@ -72,23 +68,22 @@ async def test_a_products_key_cannot_read_it(client: httpx.AsyncClient, customer
 async def test_listen_forwards_over_http(
     client: httpx.AsyncClient, services: Services, customer: Customer, receiver: Receiver
 ) -> None:
-    """The command's loop reads the real stream, and the local server gets what a webhook would get."""
+    """The command reads the real stream, and the local server gets what a webhook would get, until Ctrl-C."""
     secret = new_secret()
     async with served(create_app(services)) as port:
-        listener = RecruitScreen(customer.secret, f"http://127.0.0.1:{port}", backoff=Backoff(attempts=1))
-        target, console = Target(receiver.url, secret), Console(quiet=True)
-        thread = Thread(target=ignore_the_end, args=(listener, target, console), daemon=True)
-        thread.start()
-        async with asyncio.timeout(30):
-            while not receiver.received:
-                await cancel_one(client, customer)
-                await asyncio.sleep(0.5)
+        command = [sys.executable, "-c", "from recruitscreen_client.cli import main; main()"]
+        command += ["--api-key", customer.secret, "--base-url", f"http://127.0.0.1:{port}"]
+        command += ["listen", "--forward", receiver.url, "--secret", secret]
+        listening = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+        try:
+            async with asyncio.timeout(60):
+                while not receiver.received:
+                    await cancel_one(client, customer)
+                    await asyncio.sleep(0.5)
+        finally:
+            listening.send_signal(signal.SIGINT)
+            _, printed = await listening.communicate()
+    assert listening.returncode == 130
+    assert b"job.canceled  evt_" in printed
     message = verify_webhook(receiver.received[0].body, receiver.received[0].headers, secret)
-    assert message["type"] == "job.canceled"
-    assert json.loads(receiver.received[0].body)["data"]["status_url"].startswith("http://test/v1/jobs/job_")
-
-
-def ignore_the_end(client: RecruitScreen, target: Target, console: Console) -> Any:
-    """Forward until the server is gone."""
-    with pytest.raises(RecruitScreenError):
-        forward(client, target, console)
+    assert message["data"]["status_url"].startswith("http://test/v1/jobs/job_")
