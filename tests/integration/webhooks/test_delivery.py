@@ -320,40 +320,6 @@ async def test_a_slow_endpoint_gets_four_at_a_time(
     assert await deliverer.deliver_due() == 2
 
 
-@pytest.mark.parametrize(
-    ("filters", "expected"),
-    [
-        ({}, ["job.canceled", "job.deleted"]),
-        ({"events": ["job.deleted"]}, ["job.deleted"]),
-        ({"products": ["recruitscreen"]}, ["job.canceled", "job.deleted"]),
-        ({"events": ["job.completed"]}, []),
-    ],
-)
-async def test_an_endpoint_gets_what_it_asked_for(
-    client: httpx.AsyncClient,
-    customer: Customer,
-    receiver: Receiver,
-    deliverer: Deliverer,
-    filters: dict[str, Any],
-    expected: list[str],
-) -> None:
-    """Filters by event and product decide what is queued."""
-    await create(client, customer, url=receiver.url, **filters)
-    job_id = await cancel_one(client, customer)
-    await client.delete(f"/v1/jobs/{job_id}", headers=customer.headers)
-    while await deliverer.deliver_due():
-        pass
-    assert receiver.types == expected
-
-
-async def test_another_accounts_endpoint_gets_nothing(
-    client: httpx.AsyncClient, services: Services, endpoint: object, receiver: Receiver, deliverer: Deliverer
-) -> None:
-    """Events stay in their account."""
-    await cancel_one(client, await new_customer(services.database))
-    assert await deliverer.deliver_due() == 0
-
-
 async def test_erasing_a_job_erases_it_from_outbox_and_log(
     client: httpx.AsyncClient,
     customer: Customer,
