@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from serve_app.errors import Unavailable
 from serve_app.storage.database import Database
 from serve_app.storage.redis import Bus
 from serve_app.webhooks import queue
@@ -38,6 +39,8 @@ class Deliverer:
                 try:
                     for attempt in await self._start_due():
                         attempt.add_done_callback(lambda _: woken.set())  # it has freed a slot and its job's next event
+                except Unavailable as outage:
+                    log.warning("the queue of webhooks cannot be read: %s", outage)
                 except Exception:
                     log.exception("the queue of webhooks could not be read; the next try follows")
                 with suppress(TimeoutError):
@@ -66,5 +69,7 @@ class Deliverer:
             outcome = await self._send(parcel)
             async with self._database.transaction() as session:
                 await queue.settle(session, parcel, outcome)
-        except Exception:  # its lease ends, and it is sent again
+        except Unavailable as outage:  # its lease ends, and it is sent again
+            log.warning("event %s to endpoint %s was not settled: %s", parcel.event.id, parcel.endpoint.id, outage)
+        except Exception:
             log.exception("event %s to endpoint %s was not settled", parcel.event.id, parcel.endpoint.id)

@@ -27,7 +27,7 @@ from serve_app.webhooks.signing import Keys, derive_keys
 MAX_ENDPOINTS = 10
 TRIAL_EVERY_S = 3600.0
 """How often a failing endpoint is tried."""
-MAX_URL_SHOWN = 500
+MAX_URL_SHOWN = 300
 """Characters of a URL in a message, which stays below 2 kB."""
 NO_SUCH_ENDPOINT = "No webhook endpoint with this id exists in your account."
 

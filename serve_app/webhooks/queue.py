@@ -128,16 +128,18 @@ async def _lock_due(session: AsyncSession, limit: int) -> Sequence[int]:
         .exists()
     )
     at_work = (
-        select(func.count(col(busy.id)))
-        .where(col(busy.endpoint_id) == col(Delivery.endpoint_id), col(busy.lease_until) > func.now())
-        .scalar_subquery()
+        select(col(busy.endpoint_id).label("endpoint_id"), func.count(col(busy.id)).label("attempts"))
+        .where(col(busy.state) == PENDING, col(busy.lease_until) > func.now())
+        .group_by(col(busy.endpoint_id))
+        .subquery()
     )
     place = func.row_number().over(
         partition_by=col(Delivery.endpoint_id), order_by=[col(Delivery.due_at), col(Delivery.id)]
     )
     due = (
-        select(col(Delivery.id), (place + at_work).label("place"))
+        select(col(Delivery.id), (place + func.coalesce(at_work.c.attempts, 0)).label("place"))
         .join(Endpoint, col(Endpoint.id) == col(Delivery.endpoint_id))
+        .outerjoin(at_work, at_work.c.endpoint_id == col(Delivery.endpoint_id))
         .where(col(Delivery.due_at) <= func.now(), col(Endpoint.disabled_at).is_(None), *_free(), ~waits_for_earlier)
         .subquery()
     )

@@ -34,6 +34,16 @@ def run_javascript(folder: Path, body: str, timestamp: int, signature: str) -> b
     return done.stdout == "job.completed\n"
 
 
+def run_svix(folder: Path, body: str, timestamp: int, signature: str) -> bool:
+    headers = {"webhook-id": "evt_1", "webhook-timestamp": str(timestamp), "webhook-signature": signature}
+    call = f"new Webhook({json.dumps(KEYS.secret)}).verify({json.dumps(body)}, {json.dumps(headers)}).type"
+    script = f'const {{ Webhook }} = require("svix"); console.log({call})'
+    done = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=False)
+    if "Cannot find module 'svix'" in done.stderr:
+        pytest.skip("the npm package svix is not installed: npm install svix, and set NODE_PATH")
+    return done.stdout == "job.completed\n"
+
+
 def run_shell(folder: Path, body: str, timestamp: int, signature: str) -> bool:
     (folder / "body.json").write_text(body, "utf-8")
     values = {"id": "evt_1", "timestamp": str(timestamp), "signature": signature, "secret": KEYS.secret}
@@ -45,7 +55,7 @@ def run_shell(folder: Path, body: str, timestamp: int, signature: str) -> bool:
     return done.stdout == "valid\n"
 
 
-@pytest.mark.parametrize(("tool", "verify"), [("node", run_javascript), ("openssl", run_shell)])
+@pytest.mark.parametrize(("tool", "verify"), [("node", run_javascript), ("node", run_svix), ("openssl", run_shell)])
 def test_an_example_tells_real_from_forged(
     tmp_path: Path, tool: str, verify: Callable[[Path, str, int, str], bool]
 ) -> None:
