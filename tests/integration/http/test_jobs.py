@@ -99,7 +99,7 @@ async def test_the_caller_may_say_who_the_candidate_is(
         for sent in (guessed, said)
     ]
     assert fact["candidate"] == {"speaker": speaker, "confidence": 1.0, "source": "caller", "min_confidence": 0.75}
-    assert fact["speakers"][speaker] == {"role": "candidate", "confidence": 1.0}
+    assert fact["speakers"][speaker] == {"role": "candidate", "confidence": 1.0, "name": None}
     assert guess["candidate"]["source"] == "guess"
     assert (guess["candidate"]["speaker"] is None) == (guess["candidate"]["confidence"] < 0.75)
 
