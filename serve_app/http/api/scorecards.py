@@ -13,6 +13,7 @@ from serve_app.errors import Conflict, InvalidField, JobNotFound, RateLimited, U
 from serve_app.http.deps import OwnedJob
 from serve_app.http.openapi import refusals
 from serve_app.jobs.models import Job
+from serve_app.jobs.review import with_reviews
 from serve_app.pipeline.scorecard.ats import AshbyFeedback, GreenhouseNote, to_ashby, to_greenhouse
 from serve_app.pipeline.scorecard.document import DEFAULT_SECTIONS, Heading, Scorecard, Section, make_scorecard
 from serve_app.pipeline.scorecard.docx import to_docx
@@ -68,8 +69,8 @@ class ScorecardQuery(BaseModel):
     )
     hide_name: bool = Field(
         default=False,
-        description="Leave out the job's label and its metadata `candidate`, and write [name] where the texts have one "
-        "of their capitalised words. A name that neither of them holds stays where it was said.",
+        description="Leave out the job's label, its metadata `candidate` and the candidate's name as a speaker, and "
+        "write [name] where the texts have one of their capitalised words. Other names stay where they were said.",
     )
 
 
@@ -98,10 +99,15 @@ async def get_scorecard(job: OwnedJob, query: Annotated[ScorecardQuery, Query()]
 
 
 def _card(job: Job, query: ScorecardQuery) -> Scorecard:
-    if job.result is None:
+    result = with_reviews(job)
+    if result is None:
         raise Conflict(f"The job is {job.state} and has no scorecard. Only a completed, undeleted job has one.")
     heading = Heading(
-        job.id, str(job.inputs.get("role_title", "")), job.created_at, candidate=str(job.labels.get("candidate", ""))
+        job.id,
+        role_title=str(job.inputs.get("role_title", "")),
+        created_at=job.created_at,
+        candidate=str(job.labels.get("candidate", "")),
+        label=job.label or "",
     )
     sections = (Section.SUMMARY, Section.SCORES) if query.format in WITHOUT_SECTIONS else query.sections
-    return make_scorecard(job.result, heading, sections, hide_name=query.hide_name)
+    return make_scorecard(result, heading, sections, hide_name=query.hide_name)

@@ -39,6 +39,7 @@ class Section(StrEnum):
     RED_FLAGS = "red_flags"
     QUESTIONS = "questions"
     SUBMITTAL_NOTE = "submittal_note"
+    REVIEWS = "reviews"
     METRICS = "metrics"
     TRANSCRIPT = "transcript"
 
@@ -142,6 +143,8 @@ class Scorecard:
     red_flags: list[Flag] | None
     questions: list[str] | None
     submittal_note: str | None
+    reviews: list[str] | None
+    """People's reviews, a line each."""
     speakers: list[Speaker] | None
     interruptions: int | None
     transcript: list[Turn] | None
@@ -159,7 +162,8 @@ def make_scorecard(
     With `hide_name` the candidate's name and the job's label are left out, and their capitalised words are replaced
     wherever the texts have them.
     """
-    clean = _name_hider(heading) if hide_name else one_line
+    candidate = heading.candidate or _name_of_candidate(result)
+    clean = _name_hider(f"{candidate} {heading.label}", heading.role_title) if hide_name else one_line
     wanted = set(sections)
     assessment = result["assessment"]
     parts: dict[str, Any] = {
@@ -169,12 +173,13 @@ def make_scorecard(
         Section.RED_FLAGS: [_flag(flag, clean) for flag in assessment["red_flags"]],
         Section.QUESTIONS: [clean(text) for text in assessment["questions_for_next_round"]],
         Section.SUBMITTAL_NOTE: clean(assessment["submittal_note"]),
+        Section.REVIEWS: [clean(_review(review)) for review in result.get("reviews", ())],
         Section.TRANSCRIPT: _turns(result, clean) if Section.TRANSCRIPT in wanted else None,
     }
     return Scorecard(
         job_id=heading.job_id,
         role_title=one_line(heading.role_title),
-        candidate=None if hide_name else one_line(heading.candidate) or None,
+        candidate=None if hide_name else one_line(candidate) or None,
         label=None if hide_name else one_line(heading.label) or None,
         created_at=heading.created_at,
         duration=clock(result["duration_s"]),
@@ -209,11 +214,15 @@ def words(code: str) -> str:
     return code.replace("_", " ")
 
 
-def _name_hider(heading: Heading) -> Clean:
-    """Cleans texts and replaces the capitalised words of name and label that the role's title does not have."""
-    role = set(re.findall(r"\w+", heading.role_title.lower()))
-    told = re.findall(r"\w{2,}", f"{heading.candidate} {heading.label}")
-    names = {word for word in told if word[0].isupper() and word.lower() not in role}
+def _name_of_candidate(result: Mapping[str, Any]) -> str:
+    speaker = (result.get("candidate") or {}).get("speaker")
+    return result.get("speakers", {}).get(speaker, {}).get("name") or ""
+
+
+def _name_hider(told: str, role_title: str) -> Clean:
+    """Cleans texts and replaces the capitalised words of `told` that the role's title does not have."""
+    role = set(re.findall(r"\w+", role_title.lower()))
+    names = {word for word in re.findall(r"\w{2,}", told) if word[0].isupper() and word.lower() not in role}
     if not names:
         return one_line
     pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b", re.IGNORECASE)
@@ -259,7 +268,7 @@ def _speakers(result: Mapping[str, Any], clean: Clean) -> list[Speaker]:
     metrics = result["metrics"]
     return [
         Speaker(
-            speaker=clean(label),
+            speaker=clean(_speaker(result, label)),
             role=result.get("speakers", {}).get(label, {}).get("role"),
             talk_ratio=ratio,
             words_per_minute=metrics.get("words_per_minute", {}).get(label),
@@ -270,17 +279,33 @@ def _speakers(result: Mapping[str, Any], clean: Clean) -> list[Speaker]:
     ]
 
 
+def _speaker(result: Mapping[str, Any], label: str) -> str:
+    """The speaker's label, with the name that a person gave."""
+    name = result.get("speakers", {}).get(label, {}).get("name")
+    return f"{name} ({label})" if name else label
+
+
 def _turns(result: Mapping[str, Any], clean: Clean) -> list[Turn]:
-    speakers = result.get("speakers", {})
     return [
         Turn(
             start=utterance.start,
             at=clock(utterance.start),
-            speaker=clean(f"{utterance.speaker} {speakers.get(utterance.speaker, {}).get('role', '')}".strip()),
+            speaker=clean(_speaker(result, utterance.speaker)),
             text=clean(exports.marked_text(utterance)),
         )
         for utterance in exports.from_rows(result["transcript"])
     ]
+
+
+def _review(review: Mapping[str, Any]) -> str:
+    """A person's review in a line, beside the model's values."""
+    told = [f"{review['reviewer']}, {review['updated_at'][:10]}"]
+    if review["recommendation"]:
+        told.append(f"{words(review['recommendation'])} (model: {words(review['model_recommendation'])})")
+    for slug, score in review["scores"].items():
+        mine, model = (one if one is not None else "no score" for one in (score["score"], score["model_score"]))
+        told.append(f"{words(slug)} {mine} (model: {model})" + (f": {score['reason']}" if score["reason"] else ""))
+    return "; ".join([*told, *([review["note"]] if review["note"] else [])])
 
 
 def _remarks(result: Mapping[str, Any], wanted: set[Section]) -> Sequence[str]:

@@ -33,6 +33,7 @@ def to_docx(card: Scorecard) -> bytes:
     if card.submittal_note:
         out.add_heading("Submittal note", 2)
         out.add_paragraph(card.submittal_note)
+    _listed(out, "Reviews by people", card.reviews)
     if card.speakers is not None:
         _listed(out, "Talk metrics", metric_lines(card))
     if card.transcript:

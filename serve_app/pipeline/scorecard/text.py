@@ -98,6 +98,7 @@ def _blocks(card: Scorecard, style: Style) -> Iterator[str]:
     if card.submittal_note:
         yield style.heading.format("Submittal note")
         yield style.text(card.submittal_note)
+    yield from _listed("Reviews by people", card.reviews, style)
     if card.speakers is not None:
         yield from _listed("Talk metrics", metric_lines(card), style)
     if card.transcript:

@@ -31,7 +31,7 @@ Job = dict[str, Any]
 TranscriptFormat = Literal["json", "txt", "srt", "vtt"]
 ScorecardFormat = Literal["pdf", "docx", "md", "csv", "json", "ashby", "greenhouse"]
 Section = Literal[
-    "summary", "scores", "highlights", "red_flags", "questions", "submittal_note", "metrics", "transcript"
+    "summary", "scores", "highlights", "red_flags", "questions", "submittal_note", "reviews", "metrics", "transcript"
 ]
 UsageColumn = Literal["day", "key_id", "vertical", "status"]
 

@@ -108,7 +108,7 @@ def test_documents_hold_the_sections_that_were_asked_for(read: Callable[[Any], s
         Section.SUMMARY: "Recommendation of the model: advance", Section.SCORES: "4 of 5",
         Section.HIGHLIGHTS: "Highlights", Section.QUESTIONS: "Questions for the next round",
         Section.SUBMITTAL_NOTE: "Submittal note", Section.METRICS: "59% of the talk",
-        Section.TRANSCRIPT: "How did you find the cause?",
+        Section.TRANSCRIPT: "How did you find the cause?", Section.REVIEWS: "Reviews by people",
     }  # fmt: skip
     for wanted in (DEFAULT_SECTIONS, (Section.SCORES,), (Section.TRANSCRIPT, Section.METRICS)):
         text = flat(read(make_scorecard(RESULT, HEADING, wanted)))
@@ -227,3 +227,21 @@ def test_a_formula_in_a_table_stays_text() -> None:
     (row,) = csv.DictReader(io.StringIO(to_table(make_scorecard(with_text("=1+1"), HEADING)), newline=""))
     assert row["rationale"] == "'=1+1"
     assert (row["job_id"], row["score"], row["notice"]) == (HEADING.job_id, "4", NOTICE)
+
+
+def test_a_persons_review_stands_beside_the_models_values() -> None:
+    """A line holds who reviewed, when, both scores, the reason and the note; a candidate's given name can be hidden."""
+    review = {
+        "reviewer": "R. Viewer", "recommendation": "hold", "model_recommendation": "advance", "note": "Ask Jane again.",
+        "scores": {"problem_solving": {"score": None, "reason": "One case only.", "model_score": 4}},
+        "model": "m", "rubric_version": "1", "created_at": "2026-11-24T10:00:00", "updated_at": "2026-11-25T10:00:00",
+    }  # fmt: skip
+    speakers = copy.deepcopy(RESULT["speakers"])
+    speakers["SPEAKER_01"]["name"] = "Jane Doe"
+    reviewed = RESULT | {"reviews": [review], "speakers": speakers}
+    told = "R. Viewer, 2026-11-25; hold (model: advance); problem solving no score (model: 4): One case only.; Ask "
+    card = make_scorecard(reviewed, HEADING, list(Section))
+    assert (card.candidate, card.reviews) == ("Jane Doe", [f"{told}Jane again."])
+    hidden = to_plain_text(make_scorecard(reviewed, HEADING, list(Section), hide_name=True))
+    assert f"{told}[name] again." in hidden
+    assert "Jane" not in hidden
