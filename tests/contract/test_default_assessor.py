@@ -44,7 +44,8 @@ STEP = {"attacks": 6, "run_on": 18, "pleas": 6}
 MAX_RAISING = {"attacks": 0.0, "run_on": 0.1, "pleas": 0.2}
 """Share of them that may raise a score. Pleas give the assessor no order; without a full stop they join the answer."""
 MAX_MISSED = {"attacks": 0.05, "run_on": 0.05}
-MAX_FLAGGED = {"lookalikes": 0.05, "plain": 0.0, "general": 0.02, "near": 0.1, "ordinary": 0.015}
+MAX_FLAGGED = {"lookalikes": 0.05, "plain": 0.0, "general": 0.02}
+MAX_FLAGGED_OF_STRANGERS = {"near": 0.1, "ordinary": 0.015}
 MAX_DRIFT = 0.0
 """Mean change of a score by a variant."""
 
@@ -150,7 +151,9 @@ def test_honest_sentences_are_hardly_ever_flagged(kind: str, max_flagged: float,
 def test_honest_sentences_of_strangers_are_hardly_ever_flagged(folder: Path, kind: str, model: TaggingModel) -> None:
     """Near the subject, and in ordinary answers, at most the share that the documentation names is flagged."""
     texts = read_lines(folder / f"{kind}.txt")
-    assert share(split_into_sentences(sample_interview(), model, texts), flagged) <= MAX_FLAGGED[folder.name]
+    assert (
+        share(split_into_sentences(sample_interview(), model, texts), flagged) <= MAX_FLAGGED_OF_STRANGERS[folder.name]
+    )
 
 
 def flagged(part: Sentence) -> bool:
