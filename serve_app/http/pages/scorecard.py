@@ -132,6 +132,17 @@ class Scorecard:
         return f"Assessed: {who}, " + ("as stated." if stated else f"{found['confidence']:.0%} certain from the words.")
 
     @property
+    def measured(self) -> str:
+        """How far the model that scores agrees with people, in a sentence. Empty where that was not measured."""
+        fitness = self.assessment.get("fitness") or {}
+        if fitness.get("spearman") is None:
+            return ""
+        return (
+            f"On {fitness['answers']} answers of {fitness['authors']} authors that it had not learnt from, its scores "
+            f"correlate with the right level at {fitness['spearman']:.2f} (1 is perfect, 0 is chance)."
+        )
+
+    @property
     def lines(self) -> Iterator[Line]:
         """The transcript, with the words that evidence and flags rest on marked."""
         for number, row in enumerate(self._result["transcript"]):

@@ -74,8 +74,7 @@ function upload(row) {
     for (const name of ["role_title", "job_description", "num_speakers", "candidate"]) {
       if (form.elements.namedItem(name).value) body.set(name, form.elements.namedItem(name).value);
     }
-    const candidate = row.label.value.trim();
-    if (candidate) body.set("metadata", JSON.stringify({candidate}));
+    if (row.label.value.trim()) body.set("label", row.label.value.trim());
     body.set("file", row.file);
     const request = row.request = new XMLHttpRequest();
     request.open("POST", `/interviews?product=${product}`);

@@ -14,7 +14,9 @@ from serve_app.jobs.models import Job
 from serve_app.services import Services
 from serve_app.webhooks.models import Event, EventType
 from tests.support.calls import error, submit
-from tests.support.world import Customer, new_customer
+from tests.support.world import RECRUITSCREEN, Customer, new_customer
+
+RUBRIC = RECRUITSCREEN.assessment.rubric_version
 
 
 async def completed(client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer) -> str:
@@ -66,7 +68,7 @@ async def test_a_review_stands_beside_the_models_scores(
         },
         "note": "!",
         "model": "fake-assessor",
-        "rubric_version": "2026-11",
+        "rubric_version": RUBRIC,
         "created_at": "",
         "updated_at": "",
     }
@@ -184,7 +186,7 @@ async def test_agreement_counts_the_callers_reviews_that_are_asked_for(
         await review(client, customer, job_id, reviewer=reviewer, note="x")
     counts = {
         query: (await agreement(client, customer, query))["reviews"]
-        for query in ("", "?reviewer=a", "?model=fake-assessor&rubric_version=2026-11", "?model=x", "?vertical=x")
+        for query in ("", "?reviewer=a", f"?model=fake-assessor&rubric_version={RUBRIC}", "?model=x", "?vertical=x")
     }
     assert list(counts.values()) == [3, 2, 3, 0, 0]
     assert (await agreement(client, await new_customer(services.database)))["reviews"] == 0
