@@ -69,7 +69,12 @@ def client_address(request: Request, settings: Settings) -> str:
 CurrentCaller = Annotated[Caller, Depends(get_caller)]
 
 
-async def get_vertical(caller: CurrentCaller, services: Services, vertical: Annotated[str, Path()]) -> VerticalSpec:
+Vertical = Annotated[
+    str, Path(description="The slug of a product.", openapi_examples={"recruitscreen": {"value": "recruitscreen"}})
+]
+
+
+async def get_vertical(caller: CurrentCaller, services: Services, vertical: Vertical) -> VerticalSpec:
     """The product in the path. Raises `VerticalNotFound`, and `WrongScope` when the key's scope excludes it."""
     spec = services.catalog.get(vertical)
     if not caller.key.opens(spec.slug):

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, completed with an example of every response and the schema of every error."""
+"""The OpenAPI document: FastAPI's own, with examples, sentences as summaries, and the schema of every error."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from serve_app.errors import InsufficientCredits, InvalidField, RecruitScreenError
 from serve_app.http import examples
+from serve_app.http.request_examples import REQUESTS
 from serve_app.http.schemas import ErrorBody, StreamedEvent
 from serve_app.http.webhook_schemas import EventMessage
 from serve_app.pipeline.result import InterviewResult
@@ -102,12 +103,29 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     result["anyOf"] = [{"$ref": REF.format(model="InterviewResult")}, {"type": "null"}]
     for path in document["paths"].values():
         for operation in path.values():
+            _add_sentence(operation)
+            _add_request_example(operation)
             operation["responses"] |= {"500": refusals(RecruitScreenError)[500]}
             for status, response in operation["responses"].items():
                 response["headers"] = REQUEST_ID
                 if status < "300":
                     _add_example(response, operation["operationId"])
     return document
+
+
+def _add_sentence(operation: dict[str, Any]) -> None:
+    """The first sentence of the description as the summary. FastAPI's own is the function's name in capitals."""
+    summary, end, rest = operation["description"].partition(". ")
+    first_line = summary.split("\n")[0]
+    operation["summary"] = first_line.rstrip(".") + "."
+    described = rest if end and first_line == summary else operation["description"][len(first_line) :]
+    operation["description"] = described.strip()
+
+
+def _add_request_example(operation: dict[str, Any]) -> None:
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        if media_type == "application/json":
+            content["example"] = REQUESTS[operation["operationId"]]
 
 
 def _add_example(response: dict[str, Any], operation: str) -> None:

@@ -28,7 +28,6 @@ NOT_FOR_THE_PIPELINE = {"duration_s", "label", "metadata", "webhook_url"}
 FORM_OVERHEAD = 1 << 20
 """Room for the other fields and the multipart framing around the file."""
 MAX_TEXT_BYTES = 64 * 1024
-JSON_FORM = {"type": "string", "contentMediaType": "application/json"}
 FILE_FORM = "The recording. Each product limits its size and length; refusals name the limit."
 LANGUAGE_FORM = "ISO 639 code. Detected if not sent. One that the models do not transcribe is refused."
 CANDIDATE_FORM = (
@@ -59,7 +58,12 @@ class SubmitFields(BaseModel):
 
     role_title: Annotated[
         Storable,
-        Field(min_length=1, max_length=200, description="The role that the candidate interviews for."),
+        Field(
+            min_length=1,
+            max_length=200,
+            description="The role that the candidate interviews for.",
+            examples=["Backend Engineer"],
+        ),
     ]
     duration_s: (
         Annotated[
@@ -78,7 +82,7 @@ class SubmitFields(BaseModel):
     rubric: (
         Annotated[
             Json[CallerRubric],
-            WithJsonSchema(JSON_FORM | {"description": RUBRIC_FORM}),
+            WithJsonSchema({"type": "string", "description": RUBRIC_FORM}),
         ]
         | None
     ) = None
@@ -86,7 +90,7 @@ class SubmitFields(BaseModel):
     metadata: (
         Annotated[
             Json[Annotated[dict[str, JsonValue], AfterValidator(_storable)]],
-            WithJsonSchema(JSON_FORM | {"contentSchema": {"type": "object"}, "description": METADATA_FORM}),
+            WithJsonSchema({"type": "string", "description": METADATA_FORM}),
         ]
         | None
     ) = None
@@ -147,6 +151,7 @@ OPENAPI_QUOTE: dict[str, Any] = {
                             "type": "number",
                             "exclusiveMinimum": 0,
                             "description": "Audio length in seconds.",
+                            "examples": [412],
                         },
                         "file": {
                             "type": "string",

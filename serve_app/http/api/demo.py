@@ -8,7 +8,7 @@ from pydantic import Field
 from serve_app.accounts.service import get_demo_account
 from serve_app.errors import FileTooLarge, InvalidField, NotFound, RateLimited, VerticalNotFound
 from serve_app.http.api.jobs import UPLOAD_ERRORS
-from serve_app.http.deps import Services, client_address, job_tokens
+from serve_app.http.deps import Services, Vertical, client_address, job_tokens
 from serve_app.http.openapi import refusals
 from serve_app.http.schemas import SubmittedJob
 from serve_app.http.upload import OPENAPI_FORM, submit_form
@@ -30,7 +30,7 @@ class DemoJob(SubmittedJob):
     responses=refusals(NotFound, VerticalNotFound, FileTooLarge, *UPLOAD_ERRORS, RateLimited),
     openapi_extra=OPENAPI_FORM,
 )
-async def submit_demo_job(request: Request, vertical: str, services: Services) -> DemoJob:
+async def submit_demo_job(request: Request, vertical: Vertical, services: Services) -> DemoJob:
     """Try a product without an account. Limited per address and in total. Retry a 429 after `Retry-After`."""
     spec = services.catalog.get(vertical)
     if spec.demo is None:

@@ -27,6 +27,7 @@ METADATA_PARAMETER = {
     "explode": True,
     "description": "Only jobs whose metadata has this member: `metadata[team]=x`. Numbers and booleans match as text.",
     "schema": {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": MAX_METADATA_FILTERS},
+    "example": {},
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from serve_app.http.app import create_app
+from serve_app.http.request_examples import REQUESTS
 
 SETTINGS = SimpleNamespace(secret_key=SecretStr("unit"))
 DOCUMENT = create_app(SimpleNamespace(settings=SETTINGS)).openapi()
@@ -83,3 +84,25 @@ def test_a_result_is_described_to_the_last_field() -> None:
     assert {"talk_ratio", "interruptions"} <= schemas["Metrics"]["properties"].keys()
     assert {"summary", "recommendation", "scores", "submittal_note"} <= schemas["Assessment"]["properties"].keys()
     assert {"score", "rationale", "evidence"} <= schemas["CompetencyScore"]["properties"].keys()
+
+
+def test_summaries_are_sentences() -> None:
+    """Each says in words what the operation does, and the description does not repeat it."""
+    for path in DOCUMENT["paths"].values():
+        for operation in path.values():
+            summary = operation["summary"]
+            assert summary.endswith(".")
+            assert not operation["description"].startswith(summary)
+
+
+def test_every_json_body_has_an_example_that_fits_its_schema() -> None:
+    """`/docs` opens with a body that can be sent as it is."""
+    bodies = [
+        operation["requestBody"]["content"]["application/json"]
+        for path in DOCUMENT["paths"].values()
+        for operation in path.values()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    ]
+    assert len(bodies) == len(REQUESTS)
+    for body in bodies:
+        jsonschema.validate(body["example"], {**body["schema"], "components": DOCUMENT["components"]})
