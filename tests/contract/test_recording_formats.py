@@ -27,7 +27,8 @@ def transcribe(whisper: Backend, path: str) -> tuple[Word, ...]:
 
 
 def text(words: tuple[Word, ...]) -> str:
-    return normal(" ".join(word.text for word in words))
+    """What was said; where each track is a channel of its own, on the first one."""
+    return normal(" ".join(word.text for word in words if not word.channel))
 
 
 def normal(spoken: str) -> str:

@@ -61,7 +61,7 @@ def credible(decoded: Decoded, speech: list[Span]) -> tuple[Word, ...]:
     """
     if hallucinated(decoded):
         return ()
-    doubtful = _unsure(decoded, speech) or _guessed(decoded)
+    doubtful = _unsure(decoded, speech) or guessed(decoded)
     loops = repeats([word.text for word in decoded.words])
     return tuple(
         replace(word, suspect=doubtful or index in loops or _in_silence(word, speech))
@@ -77,7 +77,7 @@ def hallucinated(decoded: Decoded) -> bool:
     return text in STOCK and (decoded.no_speech > 0.3 or decoded.logprob < -0.7)
 
 
-def _guessed(decoded: Decoded) -> bool:
+def guessed(decoded: Decoded) -> bool:
     """Whether the decoder guessed a sentence from sounds it did not recognise."""
     count = len(decoded.words)
     return count >= FEW_WORDS and sum(word.confidence for word in decoded.words) < MIN_CONFIDENCE * count
