@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.http_parser import parse_with_h11
 from serve_app.errors import Unavailable
+from serve_app.http.cross_origin import CrossOrigin
 from serve_app.http.errors import body_of, describe
 from serve_app.http.request_id import HEADER
 from serve_app.settings import Settings
@@ -23,7 +24,9 @@ from serve_app.settings import Settings
 def middlewares() -> list[Middleware]:
     """The middlewares of the proxy. Serve calls this when the proxy starts, before its HTTP server."""
     parse_with_h11()
-    return [Middleware(ProxyErrors, settings=Settings())]  # pydantic-settings fills the fields
+    settings = Settings()  # pydantic-settings fills the fields
+    # The application answers with CORS headers itself; here they make Serve's own errors readable for pages.
+    return [Middleware(CrossOrigin, origins=settings.cors_origins), Middleware(ProxyErrors, settings=settings)]
 
 
 class ProxyErrors:

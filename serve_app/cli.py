@@ -24,6 +24,7 @@ from serve_app.keys.models import ALL_SCOPES
 from serve_app.keys.service import KeyTerms
 from serve_app.settings import ROOT, Paths
 from serve_app.storage.database import Database
+from serve_app.storage.moments import LATEST
 from serve_app.storage.text import storable
 from serve_app.verticals.catalog import Catalog
 
@@ -34,6 +35,7 @@ ERROR_DOCS = ROOT / "docs" / "errors.md"
 MOST_CREDITS = 1_000_000_000
 MOST_DAYS = 36_500
 MOST_CHARACTERS = 200
+END_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 
 
 def _text(value: str) -> str:
@@ -43,6 +45,16 @@ def _text(value: str) -> str:
     if len(value) > MOST_CHARACTERS:
         raise typer.BadParameter(f"It must have at most {MOST_CHARACTERS} characters, and has {len(value)}.")
     return value
+
+
+def _end(value: datetime | None) -> datetime | None:
+    """A future time in UTC."""
+    if value is None:
+        return None
+    moment = value.replace(tzinfo=UTC)
+    if not datetime.now(UTC) < moment < LATEST:
+        raise typer.BadParameter(f"{moment:%Y-%m-%d %H:%M} UTC is not between now and the year {LATEST.year}.")
+    return moment
 
 
 @app.command()
@@ -153,12 +165,25 @@ def rotate_key(
     overlap_s: Annotated[
         int, typer.Option(min=0, max=MOST_DAYS * 24 * 3600, help="Seconds until the old key ends.")
     ] = 24 * 3600,
+    expires_at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=END_FORMATS,
+            callback=_end,
+            help="When the new key ends (UTC). Default: when the old one would have.",
+        ),
+    ] = None,
+    *,
+    no_expiry: Annotated[bool, typer.Option("--no-expiry", help="The new key never ends.")] = False,
 ) -> None:
-    """Create a key with the same scope, name, cap and end, end the old one, and print the new key once."""
+    """Create a key with the same scope, name and cap, end the old one, and print the new key once."""
+    if expires_at and no_expiry:
+        raise typer.BadParameter("Give --expires-at or --no-expiry, not both.")
+    changes = {"expires_at": expires_at} if expires_at or no_expiry else {}
 
     async def work(session: AsyncSession) -> str:
         await accounts.get_account(session, account_id)
-        return (await keys.rotate(session, account_id, key_id, overlap_s)).secret
+        return (await keys.rotate(session, account_id, key_id, overlap_s, **changes)).secret
 
     console.print(_in_transaction(work), highlight=False, soft_wrap=True)
 

@@ -95,6 +95,12 @@ class Settings(Paths):
         default=30 * 24 * 3600, description="Seconds that a finished job keeps its content. Then the content is erased."
     )
 
+    cors_origins: list[str] = Field(
+        default=["*"],
+        description='Origins whose pages may call /v1, as a JSON list: ["https://app.example.com"]. Any by default: '
+        "callers send keys or tokens, never cookies.",
+    )
+
     webhook_allow_loopback: bool = Field(
         default=False,
         description="Also deliver webhooks to this machine, by http or https. For development only.",

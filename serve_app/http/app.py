@@ -25,6 +25,7 @@ from serve_app.http.api import (
 )
 from serve_app.http.api import credits as credits_api
 from serve_app.http.body_limit import BodyLimit
+from serve_app.http.cross_origin import CrossOrigin
 from serve_app.http.pages import api_docs, interviews, public, templates, visitors
 from serve_app.http.pages import keys as key_pages
 from serve_app.http.pages.sessions import Sessions
@@ -85,6 +86,7 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
     app.state.sessions = Sessions(services.settings.secret_key.get_secret_value())
     app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
     app.add_middleware(BodyLimit)
+    app.add_middleware(CrossOrigin, origins=services.settings.cors_origins)
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
     app.add_exception_handler(jobs.NoNewEvents, lambda *_: Response(status_code=204))

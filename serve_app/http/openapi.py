@@ -38,7 +38,7 @@ def stream_item(names: list[str], model: str) -> dict[str, Any]:
 
 
 STREAM_ITEMS = {
-    "stream_job_events": stream_item(["status", "progress"], "StreamedEvent"),
+    "stream_job_events": stream_item(["status", "progress", "review"], "StreamedEvent"),
     "stream_events": stream_item(list(EventType), "EventMessage"),
 }
 """By operation id."""

@@ -273,3 +273,4 @@ class StreamedEvent(BaseModel):
     percent: int | None = Field(default=None, description="Percentage of the job that is done.")
     loading: dict[str, Any] | None = Field(default=None, description="Models that are loading, and their progress.")
     error: dict[str, Any] | None = Field(default=None, description="Of a failed job: code, message, retryable.")
+    reviews: int | None = Field(default=None, description="In a `review` event: how many reviews the result has now.")

@@ -1,5 +1,7 @@
 """Follow a job's events: replay the committed ones, then wait for more until the job is over.
 
+Reviews of a completed job follow its terminal event: who connects later reads them, too.
+
 One task per job reads the database for all readers in this process.
 """
 
@@ -56,7 +58,7 @@ class EventFeeds:
             while True:
                 while newer := feed.newer(after):
                     for event in newer:
-                        yield _to_stream_event(event, feed.events[-1])
+                        yield _to_stream_event(event, feed.state)
                         after = event.seq
                 if feed.over:
                     return
@@ -106,6 +108,11 @@ class _Feed:
         """Whether the task has stopped reading."""
         return self.over or self._failure is not None
 
+    @property
+    def state(self) -> JobEvent:
+        """The newest event of a state. Reviews may follow the last one."""
+        return next(event for event in reversed(self.events) if event.kind == EventKind.STATUS)
+
     def newer(self, after: int) -> list[JobEvent]:
         """Events read so far that are newer than `after`."""
         return self.events[bisect_right(self.events, after, key=lambda event: event.seq) :]
@@ -146,16 +153,17 @@ class _Feed:
             self._failure = error
             return
         self.events += new
-        self.over = gone or _ends(self.events[-1])
+        self.over = gone or _ends(self.state)
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), POLL_S if self._bus.connected else POLL_WITHOUT_BUS_S)
 
 
-def _to_stream_event(event: JobEvent, newest: JobEvent) -> StreamEvent:
+def _to_stream_event(event: JobEvent, newest_state: JobEvent) -> StreamEvent:
     # A failed job that was retried went on: its failure does not end a later stream.
-    common = {"status": event.status, "detail": event.detail, "terminal": _ends(event) and event.seq == newest.seq}
+    ends = _ends(event) and event.seq == newest_state.seq
+    common = {"status": event.status, "detail": event.detail, "terminal": ends}
     return StreamEvent(
         event.seq, event.kind, common | {"seq": event.seq, "at": event.created_at.isoformat()} | event.data
     )

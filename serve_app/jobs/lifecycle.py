@@ -4,7 +4,7 @@ A move is one conditional UPDATE (on the allowed source states and the version t
 row in the same transaction. `MOVES` is data: the state diagram in the docs is checked against it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,23 +116,40 @@ async def transition(
 
 async def report(session: AsyncSession, job_id: str, seen: int, note: Note) -> None:
     """Write a progress event. Raises `LeaseLost` when the job is over or has moved on since `seen`."""
-    row = (
+    working = (col(Job.id) == job_id, col(Job.state).not_in(TERMINAL), *_fence(seen))
+    if await _append(session, EventKind.PROGRESS, note, working, _progress(note.data)) is None:
+        raise LeaseLost
+
+
+async def add_review(session: AsyncSession, job_id: str, reviews: Sequence[Mapping[str, Any]]) -> int:
+    """Keep the reviews of a completed job, write an event that tells of a new one, and return its `seq`."""
+    note = Note("a person reviewed the result", {"reviews": len(reviews)})
+    seq = await _append(session, EventKind.REVIEW, note, (col(Job.id) == job_id,), {"reviews": reviews})
+    assert seq is not None  # the caller has locked the row
+    return seq
+
+
+async def _append(
+    session: AsyncSession, kind: EventKind, note: Note, conditions: Sequence[Any], changes: dict[str, Any]
+) -> int | None:
+    """Write an event that moves nothing, with `changes` of the job's row. None when no job meets the conditions."""
+    job = (
         await session.exec(
             update(Job)
-            .where(col(Job.id) == job_id, col(Job.state).not_in(TERMINAL), *_fence(seen))
-            .values(last_seq=Job.last_seq + 1, **_progress(note.data))
-            .returning(col(Job.last_seq), col(Job.state))
+            .where(*conditions)
+            .values(last_seq=Job.last_seq + 1, **changes)
+            .returning(col(Job.id), col(Job.last_seq), col(Job.state))
             .execution_options(synchronize_session=False)
         )
     ).first()
-    if row is None:
-        raise LeaseLost
-    event = JobEvent(
-        job_id=job_id, seq=row.last_seq, kind=EventKind.PROGRESS, status=row.state, detail=note.detail, data=note.data
+    if job is None:
+        return None
+    session.add(
+        JobEvent(job_id=job.id, seq=job.last_seq, kind=kind, status=job.state, detail=note.detail, data=note.data)
     )
-    session.add(event)
     await session.flush()
-    wake_after_commit(session, topic(job_id))
+    wake_after_commit(session, topic(job.id))
+    return int(job.last_seq)
 
 
 async def requeue(session: AsyncSession, job_id: str, *, seen: int | None, after_s: float, note: Note) -> int:

@@ -128,6 +128,8 @@ class EventKind(StrEnum):
 
     STATUS = "status"
     PROGRESS = "progress"
+    REVIEW = "review"
+    """A person has reviewed the result. Comes after the job's end, and holds nothing of the review."""
 
 
 class JobEvent(SQLModel, table=True):

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import Conflict, InvalidField
-from serve_app.jobs.lifecycle import webhook_event
+from serve_app.jobs.lifecycle import add_review, webhook_event
 from serve_app.jobs.models import Job
 from serve_app.pipeline.result import Review, ReviewedScore
 from serve_app.pipeline.types import Recommendation
@@ -58,8 +57,9 @@ async def review(session: AsyncSession, job_id: str, request: ReviewRequest) -> 
     if len(others) >= MAX_REVIEWERS:
         raise Conflict(f"The job has {len(others)} reviews, the most that it can have. Replace one: send its reviewer.")
     written["created_at"] = earlier["created_at"]
-    await session.exec(update(Job).where(col(Job.id) == job_id).values(reviews=[*others, written]))
-    await outbox.add(session, webhook_event(EventType.JOB_REVIEWED, job))
+    told = webhook_event(EventType.JOB_REVIEWED, job)
+    told.data["seq"] = await add_review(session, job_id, [*others, written])
+    await outbox.add(session, told)
     return written
 
 

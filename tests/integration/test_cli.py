@@ -86,6 +86,24 @@ def test_a_rotated_key_works_until_the_overlap_ends(admin: Admin, account_id: st
         verify(database_url, second)
 
 
+def test_a_rotation_may_set_another_end(admin: Admin, account_id: str, database_url: str) -> None:
+    """The new key keeps the old one's end, or ends when `--expires-at` says, or never with `--no-expiry`."""
+    first = admin("issue-key", account_id, "--days", "9")
+    old = verify(database_url, first)
+    kept = admin("rotate-key", account_id, old.id)
+    assert verify(database_url, kept).expires_at == old.expires_at
+    moved = admin("rotate-key", account_id, verify(database_url, kept).id, "--expires-at", "2126-06-30")
+    assert verify(database_url, moved).expires_at == datetime(2126, 6, 30, tzinfo=UTC)
+    endless = admin("rotate-key", account_id, verify(database_url, moved).id, "--no-expiry")
+    assert verify(database_url, endless).expires_at is None
+    key_id = verify(database_url, endless).id
+    for end in ("2020-01-01", "9999-12-31", "tomorrow"):
+        assert "Invalid value" in admin("rotate-key", account_id, key_id, "--expires-at", end, exit_code=2)
+    assert "not both" in admin(
+        "rotate-key", account_id, key_id, "--expires-at", "2126-06-30", "--no-expiry", exit_code=2
+    )
+
+
 HOSTILE = [
     ("open-account", "x" * 201),
     ("open-account", "not UTF-8: \udcff"),

@@ -63,3 +63,21 @@ def _pass(near: socket.socket, upstream: int, at_most: int | None) -> None:
                     return
                 (far if end is near else near).sendall(piece)
                 left = left if end is near or left is None else left - len(piece)
+
+
+def test_a_page_of_another_origin_passes_the_proxy(client: httpx.Client) -> None:
+    """Preflight, answer, error, stream and the proxy's own error name the origin once, so that a page can read them."""
+    page = {"Origin": "https://app.customer.example"}
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    files = {"file": ("call.wav", tone(2), "audio/wav")}
+    accepted = client.post("/v1/recruitscreen/jobs", data={"role_title": "x"}, files=files, headers=page)
+    token = client.post(f"{accepted.json()['status_url']}/stream-token", headers=page).json()
+    answers = [
+        client.options("/v1/recruitscreen/jobs", headers=page | asked),
+        accepted,
+        client.get("/v1/jobs/job_unknown", headers=page),
+        httpx.get(f"{str(client.base_url).rstrip('/')}{token['events_url']}", headers=page, timeout=60),
+        client.get("/v1/credits", headers=page | {"X-Request-Timeout-Seconds": "0.0001"}),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 202, 404, 200, 503]
+    assert [answer.headers.get_list("access-control-allow-origin") for answer in answers] == [["*"]] * 5

@@ -127,8 +127,9 @@ async def stream_job_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream the job's events as `text/event-stream`: all past ones, then new ones until the job is over.
 
-    `status` events carry `{"status", "detail", "terminal"}`. `progress` events also carry a percentage. A browser's
-    `EventSource` passes a token from `POST /v1/jobs/{job_id}/stream-token` as `?token=`. The first event sets `retry`.
+    `status` events carry `{"status", "detail", "terminal"}`. `progress` events also carry a percentage. For each review
+    by a person a `review` event follows the terminal one. A browser's `EventSource` passes a token from
+    `POST /v1/jobs/{job_id}/stream-token` as `?token=`. The first event sets `retry`.
     """
     retry: int | None = RECONNECT_MS
     with suppress(Unavailable):  # the stream ends, and the client resumes it after its last event

@@ -13,7 +13,7 @@ from serve_app.executor import Executor
 from serve_app.jobs.models import Job
 from serve_app.services import Services
 from serve_app.webhooks.models import Event, EventType
-from tests.support.calls import error, submit
+from tests.support.calls import error, stream, submit
 from tests.support.world import RECRUITSCREEN, Customer, new_customer
 
 RUBRIC = RECRUITSCREEN.assessment.rubric_version
@@ -193,3 +193,25 @@ async def test_agreement_counts_the_callers_reviews_that_are_asked_for(
     await client.delete(f"/v1/jobs/{other}", headers=customer.headers)
     assert (await agreement(client, customer))["reviews"] == 2
     assert (await client.get("/v1/reviews/agreement?q=x", headers=customer.headers)).status_code == 422
+
+
+async def test_reviews_follow_the_end_of_the_stream(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """Each review is an event behind the terminal one, without its content; the stream still ends, and resumes."""
+    job_id = await completed(client, services, pool, customer)
+    before = await stream(client, customer, job_id)
+    for reviewer in ("a", "b", "a"):
+        await review(client, customer, job_id, reviewer=reviewer, note="A secret note")
+    after = await stream(client, customer, job_id)
+    assert after[: len(before)] == before
+    assert before[-1][2]["terminal"] is True
+    told = after[len(before) :]
+    assert [(name, data["status"], data["terminal"], data["reviews"]) for name, _, data in told] == [
+        ("review", "completed", False, 1), ("review", "completed", False, 2), ("review", "completed", False, 2),
+    ]  # fmt: skip
+    assert [seq for _, seq, _ in after] == list(range(1, len(after) + 1))
+    assert "secret" not in json.dumps([data for _, _, data in told])
+    assert await stream(client, customer, job_id, last_event_id=str(before[-1][1])) == told
+    headers = customer.headers | {"Last-Event-ID": str(after[-1][1])}
+    assert (await client.get(f"/v1/jobs/{job_id}/events", headers=headers)).status_code == 204

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from serve_app.http.app import create_app
 from serve_app.http.request_examples import REQUESTS
 
-SETTINGS = SimpleNamespace(secret_key=SecretStr("unit"))
+SETTINGS = SimpleNamespace(secret_key=SecretStr("unit"), cors_origins=["*"])
 DOCUMENT = create_app(SimpleNamespace(settings=SETTINGS)).openapi()
 
 
