@@ -1,9 +1,10 @@
-"""Operators' commands: accounts, keys, credits, database schema.
+"""Operators' commands: accounts, members, keys, credits, database schema.
 
 They use the database of DATABASE_URL, or else the database of the running `make run`.
 """
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,12 @@ from rich.table import Table
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app import migrate as schema
+from serve_app.accounts import links, members
 from serve_app.accounts import service as accounts
+from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.models import LinkKind, Member
 from serve_app.credits import ledger
-from serve_app.errors import RecruitScreenError, Unavailable
+from serve_app.errors import NotFound, RecruitScreenError, Unavailable
 from serve_app.http.pages.error_codes import as_markdown
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES
@@ -32,6 +36,7 @@ T = TypeVar("T")
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 console = Console()
 ERROR_DOCS = ROOT / "docs" / "errors.md"
+LOCAL = "http://127.0.0.1:8000"
 MOST_CREDITS = 1_000_000_000
 MOST_DAYS = 36_500
 MOST_CHARACTERS = 200
@@ -124,7 +129,7 @@ def issue_key(
 
     async def work(session: AsyncSession) -> str:
         await accounts.get_account(session, account_id)
-        return (await keys.issue(session, account_id, terms)).secret
+        return (await keys.issue(session, Actor.operator(account_id), terms)).secret
 
     console.print(_in_transaction(work), highlight=False, soft_wrap=True)
 
@@ -135,7 +140,7 @@ def list_keys(account_id: str) -> None:
 
     async def work(session: AsyncSession) -> list[tuple[str, ...]]:
         await accounts.get_account(session, account_id)
-        found = await keys.list_keys(session, account_id)
+        found = await keys.list_keys(session, Actor.operator(account_id))
         return [
             (key.id, key.prefix + "…", key.scope, key.name, str(key.revoked_at or key.expires_at or ""))
             for key in found
@@ -153,7 +158,7 @@ def revoke_key(account_id: str, key_id: str) -> None:
 
     async def work(session: AsyncSession) -> None:
         await accounts.get_account(session, account_id)
-        await keys.revoke(session, account_id, key_id)
+        await keys.revoke(session, Actor.operator(account_id), key_id)
 
     _in_transaction(work)
 
@@ -183,9 +188,62 @@ def rotate_key(
 
     async def work(session: AsyncSession) -> str:
         await accounts.get_account(session, account_id)
-        return (await keys.rotate(session, account_id, key_id, overlap_s, **changes)).secret
+        return (await keys.rotate(session, Actor.operator(account_id), key_id, overlap_s, **changes)).secret
 
     console.print(_in_transaction(work), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def invite_member(
+    account_id: str,
+    email: str,
+    role: Annotated[Role, typer.Option(help="What the member may do.")] = Role.OWNER,
+) -> None:
+    """Print a link by which somebody joins an account. It works once, for a week."""
+
+    async def work(session: AsyncSession) -> str:
+        await accounts.get_account(session, account_id)
+        return await links.invite(session, Actor.operator(account_id), email, role)
+
+    _print_link(_in_transaction(work))
+
+
+@app.command()
+def list_members(account_id: str) -> None:
+    """List an account's members."""
+
+    async def work(session: AsyncSession) -> list[tuple[str, ...]]:
+        await accounts.get_account(session, account_id)
+        found = await members.list_members(session, Actor.operator(account_id))
+        return [(member.id, member.email, member.role, "yes" if member.password_hash else "no") for member in found]
+
+    table = Table("member", "e-mail", "role", "password")
+    for row in _in_transaction(work):
+        table.add_row(*row)
+    console.print(table)
+
+
+@app.command()
+def reset_link(email: str) -> None:
+    """Print a link by which a member chooses a new password. It works once, for a day."""
+    _print_link(_in_transaction(lambda session: _link_for(session, email, LinkKind.RESET)))
+
+
+@app.command()
+def sign_in_link(email: str) -> None:
+    """Print a link that signs a member in. It works once, for a day."""
+    _print_link(_in_transaction(lambda session: _link_for(session, email, LinkKind.SIGN_IN)))
+
+
+@app.command()
+def remove_member(email: str) -> None:
+    """Remove a member and end their sessions at once."""
+
+    async def work(session: AsyncSession) -> None:
+        member = await _member(session, email)
+        await members.remove(session, Actor.operator(member.account_id), member.id)
+
+    _in_transaction(work)
 
 
 @app.command()
@@ -204,6 +262,25 @@ def write_migration(message: str) -> None:
 def write_error_docs() -> None:
     """For developers: write docs/errors.md from the error classes."""
     ERROR_DOCS.write_text(as_markdown(), "utf-8")
+
+
+async def _member(session: AsyncSession, email: str) -> Member:
+    member = await members.find_by_email(session, email)
+    if member is None:
+        raise NotFound("No member has this address. `recruitscreen-admin list-members ACCOUNT` shows an account's.")
+    return member
+
+
+async def _link_for(session: AsyncSession, email: str, kind: LinkKind) -> str:
+    member = await _member(session, email)
+    return await links.make_for_member(session, Actor.operator(member.account_id), member.id, kind)
+
+
+def _print_link(secret: str) -> None:
+    """Print the link of a secret, under PUBLIC_URL, or else where `make run` serves."""
+    note = Paths().quickstart_file
+    url = os.environ.get("PUBLIC_URL") or (json.loads(note.read_text("utf-8"))["base_url"] if note.exists() else LOCAL)
+    console.print(f"{url.rstrip('/')}/links/{secret}", highlight=False, soft_wrap=True)
 
 
 def _in_transaction(work: Callable[[AsyncSession], Awaitable[T]]) -> T:

@@ -2,10 +2,13 @@
 
 RecruitScreenError
 ├── Unauthorized                 401  invalid_api_key
+├── SignInFailed                 401  sign_in_failed
 ├── InsufficientCredits          402  insufficient_credits
 │   └── KeyCapReached                 key_cap_reached
 ├── WrongScope                   403  wrong_scope
+├── NotPermitted                 403  not_permitted
 ├── NotFound                     404
+│   ├── LinkNotFound                  link_not_found
 │   ├── JobNotFound                   job_not_found
 │   └── VerticalNotFound              vertical_not_found
 ├── MethodNotAllowed             405  method_not_allowed
@@ -75,6 +78,14 @@ class Unauthorized(RecruitScreenError):
     default = "Missing, invalid or revoked API key. Send a live key as 'Authorization: Bearer lv_sk_…'."
 
 
+class SignInFailed(RecruitScreenError):
+    """E-mail address or password is wrong. Both get the same answer."""
+
+    code = "sign_in_failed"
+    status = 401
+    default = "E-mail address or password is wrong. An owner of your account can give you a link that sets a new one."
+
+
 class InsufficientCredits(RecruitScreenError):
     """The account's balance does not cover the job. Nothing was charged."""
 
@@ -112,12 +123,27 @@ class WrongScope(RecruitScreenError):
     default = "This API key is scoped to a different product. Use a key of that product or of scope 'all'."
 
 
+class NotPermitted(RecruitScreenError):
+    """The member's role in the account does not include this action. Keys are never refused with this code."""
+
+    code = "not_permitted"
+    status = 403
+    default = "Your role does not include this. Ask an owner of your account."
+
+
 class NotFound(RecruitScreenError):
     """No such thing exists, or the caller's account does not own it."""
 
     code = "not_found"
     status = 404
     default = "Not found."
+
+
+class LinkNotFound(NotFound):
+    """The one-time link was used, has expired, or never existed."""
+
+    code = "link_not_found"
+    default = "This link was used already, or has expired. Ask whoever gave it to you for a new one."
 
 
 class JobNotFound(NotFound):

@@ -33,6 +33,11 @@ class Paths(BaseSettings):
         return self.run_dir / "database_url"
 
     @property
+    def quickstart_file(self) -> Path:
+        """File in which the launcher notes the addresses and the first API key."""
+        return self.run_dir / "quickstart.json"
+
+    @property
     def verticals_dir(self) -> Path:
         """Folder of the products, one YAML file each."""
         return self.config_dir / "verticals"

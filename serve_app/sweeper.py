@@ -1,6 +1,7 @@
 """Every few seconds: requeue lost jobs, erase expired ones, report queue positions, run jobs without a notification.
 
-Every minute: delete uploads that belong to no job and webhook events of a month ago, and tell owners of keys that end.
+Every minute: delete uploads that belong to no job, webhook events of a month ago, and sessions and one-time links that
+have expired, and tell owners of keys that end.
 Several sweepers may run at once.
 """
 
@@ -9,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from serve_app.accounts import links, sessions
 from serve_app.errors import Interrupted
 from serve_app.jobs import lifecycle, queries, queue_position, settlement
 from serve_app.jobs.lifecycle import Claim, LeaseOwners
@@ -47,6 +49,8 @@ class Sweeper:
                     async with self._services.database.transaction() as session:
                         await outbox.delete_old(session)
                         await notices.tell_expiring_keys(session)
+                        await sessions.delete_expired(session)
+                        await links.delete_expired(session)
                     swept_slowly_at = time.monotonic()
             except Exception:
                 log.exception("sweep failed; the next one tries again")

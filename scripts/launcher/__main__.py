@@ -13,7 +13,7 @@ from recruitscreen_client import RecruitScreenError
 from rich.console import Console
 from rich.markup import escape
 
-from scripts.launcher.first_account import first_key
+from scripts.launcher.first_account import first_key, sign_in_link
 from scripts.launcher.sample_job import run_sample
 from scripts.launcher.stack import PRODUCTION, Options, Stack, StartFailed, production_environment
 from scripts.launcher.watch import adopt_orphans
@@ -45,7 +45,7 @@ def run(  # noqa: PLR0913 — the options of the command line
             console.print(f"Ready after {time.monotonic() - began:.0f} s.")
             if sample:
                 run_sample(stack.base_url, quickstart["api_key"], console)
-            announce(quickstart)
+            announce(quickstart, sign_in_link(stack.environment["DATABASE_URL"], stack.base_url, quickstart["api_key"]))
             signal.pause()
     except (StartFailed, RecruitScreenError) as error:
         console.print(f"[red]{error}[/]")
@@ -74,11 +74,12 @@ def write_quickstart(stack: Stack, path: Path) -> dict[str, str]:
     return quickstart
 
 
-def announce(quickstart: dict[str, str]) -> None:
-    """Print the URLs and the key."""
+def announce(quickstart: dict[str, str], link: str) -> None:
+    """Print the URLs, the key, and the link that signs in."""
     console.print(
         f"\n[bold]RecruitScreen is running.[/] Ctrl-C stops it.\n"
-        f"  Web app        {quickstart['base_url']}/   (sign in with the API key)\n"
+        f"  Web app        {link}\n"
+        f"                 (signs you in, once; `recruitscreen-admin sign-in-link owner@localhost` makes another)\n"
         f"  API            {quickstart['base_url']}   (documentation at {quickstart['base_url']}/docs)\n"
         f"  Model pool     {quickstart['dashboard_url']}\n"
         f"  Ray dashboard  {quickstart['ray_dashboard_url']}\n"

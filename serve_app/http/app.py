@@ -26,9 +26,10 @@ from serve_app.http.api import (
 from serve_app.http.api import credits as credits_api
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.cross_origin import CrossOrigin
-from serve_app.http.pages import api_docs, interviews, public, templates, visitors
+from serve_app.http.pages import api_docs, interviews, public, sign_in, templates
 from serve_app.http.pages import keys as key_pages
-from serve_app.http.pages.sessions import Sessions
+from serve_app.http.pages.form_tokens import FormTokens
+from serve_app.http.pages.visitors import SignedOut
 from serve_app.http.request_id import RequestId
 from serve_app.http.tokens import JobTokens
 from serve_app.services import Services
@@ -60,7 +61,7 @@ ROUTERS = (
     interviews.router,
     key_pages.router,
     public.router,
-    visitors.router,
+    sign_in.router,
 )
 
 
@@ -83,14 +84,14 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.services = services
-    app.state.sessions = Sessions(services.settings.secret_key.get_secret_value())
+    app.state.form_tokens = FormTokens(services.settings.secret_key.get_secret_value())
     app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
     app.add_middleware(BodyLimit)
     app.add_middleware(CrossOrigin, origins=services.settings.cors_origins)
     app.add_middleware(RequestId, by_server=ids_by_server)
     errors.install(app)
     app.add_exception_handler(jobs.NoNewEvents, lambda *_: Response(status_code=204))
-    app.add_exception_handler(visitors.SignedOut, visitors.ask_to_sign_in)
+    app.add_exception_handler(SignedOut, sign_in.ask_to_sign_in)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/docs/assets", api_docs.ASSETS)

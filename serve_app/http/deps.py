@@ -7,6 +7,7 @@ from fastapi import Depends, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from serve_app import services as app_services
+from serve_app.accounts.actors import Actor
 from serve_app.errors import JobNotFound, Unauthorized, WrongScope
 from serve_app.http.tokens import JobTokens
 from serve_app.jobs import queries as jobs
@@ -40,6 +41,11 @@ class Caller:
     def account_id(self) -> str:
         """The account that owns the key."""
         return self.key.account_id
+
+    @property
+    def actor(self) -> Actor:
+        """The key as one who acts."""
+        return self.key.actor
 
 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]

@@ -130,7 +130,9 @@ def respond(
 ) -> Response:
     """The error response with `detail`: a page for a browser that opens one, JSON for everybody else."""
     if not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", ""):
-        heading = {404: "This page does not exist", 503: "Back in a moment"}.get(status, "This did not work")
+        heading = {403: "Your role does not allow this", 404: "This page does not exist", 503: "Back in a moment"}.get(
+            status, "This did not work"
+        )
         context = {"status": status, "heading": heading, "message": detail["message"]}
         return render("error.html", context | {"request_id": request_id(request)}, status=status, headers=headers)
     rate_limit: dict[str, str] = getattr(request.state, "rate_limit", {})

@@ -17,6 +17,9 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from serve_app.accounts import audit
+from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.audit import Action
 from serve_app.errors import Conflict, InvalidField
 from serve_app.jobs import submit
 from serve_app.jobs.models import Job, JobCheckpoint
@@ -42,7 +45,6 @@ CORRECTED = "corrected"
 class Reassessment:
     """A request for another assessment."""
 
-    key_id: str | None
     spec: VerticalSpec
     changes: dict[str, Any] = field(default_factory=dict)
     """Inputs in place of the job's: role_title, job_description, rubric, candidate. None takes one away."""
@@ -59,13 +61,14 @@ class Reassessment:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-async def assess_again(session: AsyncSession, base: Job, request: Reassessment) -> Accepted:
+async def assess_again(session: AsyncSession, actor: Actor, base: Job, request: Reassessment) -> Accepted:
     """Charge and queue another assessment of the transcript of `base`, or repeat the answer to the same request.
 
     Raises `Conflict` when `base` has no transcript to assess, `InvalidField` for a line, speaker or candidate that it
-    does not have, and what `submit.accept` raises.
+    does not have, `NotPermitted`, and what `submit.accept` raises.
     """
-    job = _new_job(base, request)
+    actor.must_be(Role.RECRUITER)
+    job = _new_job(actor, base, request)
     if earlier := await submit.reserve_key(session, job, request.idempotency_key, request.fingerprint(base.id)):
         return earlier
     base = await _lock(session, base)
@@ -78,6 +81,7 @@ async def assess_again(session: AsyncSession, base: Job, request: Reassessment) 
         stages[CORRECTED] = _dump(CorrectedTranscript, transcript)
     session.add_all(JobCheckpoint(job_id=job.id, stage=stage, output=output) for stage, output in stages.items())
     await session.flush()
+    await audit.record(session, actor, Action.INTERVIEW_REASSESSED, base.id, f"the new assessment is {job.id}")
     return accepted
 
 
@@ -89,11 +93,11 @@ async def versions(session: AsyncSession, job: Job) -> Sequence[Job]:
     return (await session.exec(query)).all()
 
 
-def _new_job(base: Job, request: Reassessment) -> Job:
+def _new_job(actor: Actor, base: Job, request: Reassessment) -> Job:
     inputs = {name: value for name, value in (base.inputs | request.changes).items() if value is not None}
     return Job(
         account_id=base.account_id,
-        key_id=request.key_id,
+        key_id=actor.key_id,
         vertical=base.vertical,
         original_id=base.original_id or base.id,
         based_on_id=base.id,

@@ -11,6 +11,9 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from serve_app.accounts import audit
+from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.audit import Action
 from serve_app.errors import Conflict, InvalidField
 from serve_app.jobs.lifecycle import add_review, webhook_event
 from serve_app.jobs.models import Job
@@ -41,12 +44,13 @@ class ReviewRequest:
     note: str | None = None
 
 
-async def review(session: AsyncSession, job_id: str, request: ReviewRequest) -> Review:
+async def review(session: AsyncSession, actor: Actor, job_id: str, request: ReviewRequest) -> Review:
     """Add a review to a job, or replace the reviewer's earlier one.
 
     Raises `Conflict` when the job has no result or has `MAX_REVIEWERS` reviews, and `InvalidField` for a competency
-    that its rubric does not have.
+    that its rubric does not have, and `NotPermitted`.
     """
+    actor.must_be(Role.RECRUITER)
     query = select(Job).where(col(Job.id) == job_id).with_for_update().execution_options(populate_existing=True)
     job = (await session.exec(query)).one()
     if job.result is None:
@@ -60,6 +64,7 @@ async def review(session: AsyncSession, job_id: str, request: ReviewRequest) -> 
     told = webhook_event(EventType.JOB_REVIEWED, job)
     told.data["seq"] = await add_review(session, job_id, [*others, written])
     await outbox.add(session, told)
+    await audit.record(session, actor, Action.INTERVIEW_RATED, job_id)
     return written
 
 

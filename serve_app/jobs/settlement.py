@@ -16,6 +16,9 @@ from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from serve_app.accounts import audit
+from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.audit import Action
 from serve_app.credits import ledger
 from serve_app.credits.models import EntryKind
 from serve_app.errors import Conflict, JobNotFound, RecruitScreenError
@@ -71,15 +74,20 @@ async def requeue_or_fail(
     return None if failure.retryable else job.blob
 
 
-async def cancel(session: AsyncSession, job: Job, retention_s: float) -> str | None:
+async def cancel(session: AsyncSession, actor: Actor, job: Job, retention_s: float) -> str | None:
     """Cancel a job that is not over. Returns the input to delete. Its worker notices within a second.
 
     Releases the charge until a model has begun to work on the recording, since the submit or the owner's last retry.
-    Does nothing to a canceled job. Raises `Conflict` when the job has completed or failed.
+    Does nothing to a canceled job. Raises `Conflict` when the job has completed or failed, and `NotPermitted`.
     """
-    job = await _lock(session, job.id)
-    if job.state is JobState.CANCELED:
+    actor.must_be(Role.RECRUITER)
+    if (job := await _lock(session, job.id)).state is JobState.CANCELED:
         return None
+    await audit.record(session, actor, Action.INTERVIEW_CANCELED, job.id)
+    return await _cancel(session, job, retention_s)
+
+
+async def _cancel(session: AsyncSession, job: Job, retention_s: float) -> str | None:
     if job.state in TERMINAL:
         raise Conflict(f"The job is {job.state}. Only a job that is not over can be canceled.")
     if job.inference_at is None:
@@ -89,8 +97,12 @@ async def cancel(session: AsyncSession, job: Job, retention_s: float) -> str | N
     return job.blob
 
 
-async def retry(session: AsyncSession, job: Job) -> None:
-    """Queue a failed job again without a charge. Raises `Conflict` when it did not fail or its window has closed."""
+async def retry(session: AsyncSession, actor: Actor, job: Job) -> None:
+    """Queue a failed job again without a charge.
+
+    Raises `Conflict` when it did not fail or its window has closed, and `NotPermitted`.
+    """
+    actor.must_be(Role.RECRUITER)
     job = await _lock(session, job.id)
     if job.state is not JobState.FAILED:
         raise Conflict(f"The job is {job.state}. Only a failed job can be retried.")
@@ -100,16 +112,20 @@ async def retry(session: AsyncSession, job: Job) -> None:
         session, job.id, JobState.QUEUED, note=Note("retried"), attempt=0, error_code=None, error_message=None,
         available_at=func.now(), inference_at=None,
     )  # fmt: skip
+    await audit.record(session, actor, Action.INTERVIEW_RETRIED, job.id)
 
 
-async def erase(session: AsyncSession, job: Job) -> str | None:
+async def erase(session: AsyncSession, actor: Actor, job: Job) -> str | None:
     """Erase the content of a job that is over and of its further assessments, and keep receipts.
 
-    Returns the input to delete. Cancels those assessments that are not over. Raises `Conflict` when the job is not.
+    Returns the input to delete. Cancels those assessments that are not over. Raises `Conflict` when the job is not,
+    and `NotPermitted`.
     """
+    actor.must_be(Role.RECRUITER)
     job = await _lock(session, job.id)
     if job.state not in TERMINAL:
         raise Conflict(f"The job is {job.state}. Cancel it before you delete it.")
+    await audit.record(session, actor, Action.INTERVIEW_ERASED, job.id)
     return await _erase(session, job, "deleted by its owner")
 
 
@@ -122,7 +138,7 @@ async def erase_expired(session: AsyncSession) -> list[str]:
 async def _erase(session: AsyncSession, job: Job, why: str) -> str | None:
     for further in await lifecycle.further_assessments(session, job.id):
         if further.state not in TERMINAL:
-            await cancel(session, further, 0.0)
+            await _cancel(session, await _lock(session, further.id), 0.0)
         await _erase(session, await _lock(session, further.id), why)
     blob = job.blob
     if job.state is JobState.FAILED:

@@ -13,6 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from serve_app.accounts import audit
+from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.audit import Action
 from serve_app.credits import ledger
 from serve_app.credits.ledger import credits_for
 from serve_app.errors import Invalid, InvalidField
@@ -43,8 +46,7 @@ from serve_app.webhooks.models import Endpoint
 class Submission:
     """A submit request without its file."""
 
-    account_id: str
-    key_id: str | None
+    actor: Actor
     spec: VerticalSpec
     inputs: dict[str, Any]
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -105,7 +107,11 @@ class Submitter:
         self._languages = languages
 
     async def submit(self, submission: Submission, upload: UploadedFile) -> Accepted:
-        """Accept a recording. Raises `Invalid` or `InsufficientCredits`, and then neither charges nor keeps it."""
+        """Accept a recording.
+
+        Raises `Invalid`, `InsufficientCredits` or `NotPermitted`, and then neither charges nor keeps it.
+        """
+        submission.actor.must_be(Role.RECRUITER)
         self._check_language(submission.inputs.get("language"))
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
@@ -140,7 +146,7 @@ class Submitter:
             accepted = await accept(session, submission, blob, media.duration_s, credits_)
             if not accepted.replayed:
                 threshold = self._settings.credits_low
-                await notices.tell_balance(session, submission.account_id, accepted.credits_remaining, threshold)
+                await notices.tell_balance(session, submission.actor.account_id, accepted.credits_remaining, threshold)
             return replace(accepted, webhook=await self._webhook(session, submission, accepted))
 
     async def _webhook(self, session: AsyncSession, submission: Submission, accepted: Accepted) -> JobWebhook | None:
@@ -150,7 +156,7 @@ class Submitter:
         secret_key = self._settings.secret_key.get_secret_value()
         if accepted.replayed:
             return await job_endpoints.find(session, accepted.job_id, secret_key)
-        endpoint = Endpoint(account_id=submission.account_id, job_id=accepted.job_id, url=submission.webhook_url)
+        endpoint = Endpoint(account_id=submission.actor.account_id, job_id=accepted.job_id, url=submission.webhook_url)
         return await job_endpoints.create(session, endpoint, secret_key)
 
     def _probe(self, spec: VerticalSpec, blob: StoredBlob) -> Media:
@@ -167,8 +173,8 @@ async def accept(
     Raises `InsufficientCredits`, or `Invalid` when the key was used for another request.
     """
     job = Job(
-        account_id=submission.account_id,
-        key_id=submission.key_id,
+        account_id=submission.actor.account_id,
+        key_id=submission.actor.key_id,
         vertical=submission.spec.slug,
         inputs=submission.inputs,
         labels=submission.metadata,
@@ -184,7 +190,9 @@ async def accept(
     key = submission.idempotency_key
     if earlier := await reserve_key(session, job, key, submission.fingerprint(blob.sha256)):
         return earlier
-    return await charge_and_queue(session, job, key)
+    accepted = await charge_and_queue(session, job, key)
+    await audit.record(session, submission.actor, Action.INTERVIEW_SUBMITTED, job.id)
+    return accepted
 
 
 async def charge_and_queue(session: AsyncSession, job: Job, idempotency_key: str | None) -> Accepted:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
+from serve_app.accounts.actors import Actor, Role
 from serve_app.storage.database import optional_timestamp, timestamp
 
 
@@ -31,6 +32,12 @@ class ApiKey(SQLModel, table=True):
     def opens_all(self) -> bool:
         """Whether the key covers every product, and with that the account itself."""
         return self.scope == ALL_SCOPES
+
+    @property
+    def actor(self) -> Actor:
+        """The key as one who acts: an owner within its scope, which for one product leaves out the account itself."""
+        role = Role.OWNER if self.opens_all else Role.RECRUITER
+        return Actor(self.account_id, role, self.name or self.prefix, key_id=self.id)
 
     def opens(self, vertical: str) -> bool:
         """Whether the key's scope covers a product."""

@@ -18,6 +18,9 @@ from sqlalchemy import ColumnElement, func, or_, text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from serve_app.accounts import audit
+from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.audit import Action
 from serve_app.errors import NotFound, Unauthorized
 from serve_app.keys.models import ApiKey
 from serve_app.storage.text import storable
@@ -49,30 +52,30 @@ class KeyTerms:
     monthly_cap: int | None = None
 
 
-async def issue(session: AsyncSession, account_id: str, terms: KeyTerms) -> IssuedKey:
-    """Create a key with scope `all` or one product's slug."""
-    secret = new_secret(terms.scope)
-    prefix = secret[: -(RANDOM_LENGTH + CHECKSUM_LENGTH - PREFIX_SHOWN)]
-    key = ApiKey(account_id=account_id, prefix=prefix, sha256=digest(secret), **asdict(terms))
-    session.add(key)
-    await session.flush()
-    return IssuedKey(key, secret)
+async def issue(session: AsyncSession, actor: Actor, terms: KeyTerms) -> IssuedKey:
+    """Create a key with scope `all` or one product's slug. Raises `NotPermitted` unless the actor is an owner."""
+    actor.must_be(Role.OWNER)
+    issued = await _store(session, actor.account_id, terms)
+    await audit.record(session, actor, Action.KEY_CREATED, issued.key.id, f"scope {terms.scope}")
+    return issued
 
 
-async def list_keys(session: AsyncSession, account_id: str) -> Sequence[ApiKey]:
-    """All keys of an account, newest first, including expired and revoked ones."""
-    query = select(ApiKey).where(col(ApiKey.account_id) == account_id).order_by(col(ApiKey.created_at).desc())
+async def list_keys(session: AsyncSession, actor: Actor) -> Sequence[ApiKey]:
+    """All keys of an account, newest first, with expired and revoked ones. Raises `NotPermitted` as `issue` does."""
+    actor.must_be(Role.OWNER)
+    query = select(ApiKey).where(col(ApiKey.account_id) == actor.account_id).order_by(col(ApiKey.created_at).desc())
     return (await session.exec(query)).all()
 
 
-async def rotate(session: AsyncSession, account_id: str, key_id: str, overlap_s: float, **changes: Any) -> IssuedKey:
-    """Replace a live key by one with the same terms, except for `changes` of `KeyTerms`. Raises `NotFound`.
+async def rotate(session: AsyncSession, actor: Actor, key_id: str, overlap_s: float, **changes: Any) -> IssuedKey:
+    """Replace a live key by one with the same terms, except for `changes` of `KeyTerms`.
 
-    The old key works for another `overlap_s` seconds at most.
+    The old key works for another `overlap_s` seconds at most. Raises `NotFound`, and `NotPermitted` as `issue` does.
     """
+    actor.must_be(Role.OWNER)
     if not storable(key_id):
         raise NotFound(NO_SUCH_KEY)
-    mine = (col(ApiKey.id) == key_id, col(ApiKey.account_id) == account_id)
+    mine = (col(ApiKey.id) == key_id, col(ApiKey.account_id) == actor.account_id)
     old = (await session.exec(select(ApiKey).where(*mine, *_live()).with_for_update())).first()
     if old is None:
         raise NotFound(NO_SUCH_KEY)
@@ -80,7 +83,9 @@ async def rotate(session: AsyncSession, account_id: str, key_id: str, overlap_s:
     ends = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, overlap_s)
     shortened = func.least(func.coalesce(ApiKey.expires_at, ends), ends)
     await session.exec(update(ApiKey).where(*mine).values(expires_at=shortened))
-    return await issue(session, account_id, replace(terms, **changes))
+    issued = await _store(session, actor.account_id, replace(terms, **changes))
+    await audit.record(session, actor, Action.KEY_ROTATED, key_id, f"the new key is {issued.key.id}")
+    return issued
 
 
 async def verify(session: AsyncSession, secret: str) -> ApiKey:
@@ -99,18 +104,29 @@ async def get_live_key(session: AsyncSession, key_id: str) -> ApiKey | None:
     return (await session.exec(select(ApiKey).where(col(ApiKey.id) == key_id, *_live()))).first()
 
 
-async def revoke(session: AsyncSession, account_id: str, key_id: str) -> None:
-    """Revoke a key. Raises `NotFound` when the account has no such live key."""
+async def revoke(session: AsyncSession, actor: Actor, key_id: str) -> None:
+    """Revoke a key. Raises `NotFound` when the account has no such live key, and `NotPermitted` as `issue` does."""
+    actor.must_be(Role.OWNER)
     if not storable(key_id):
         raise NotFound(NO_SUCH_KEY)
     done = await session.exec(
         update(ApiKey)
-        .where(col(ApiKey.id) == key_id, col(ApiKey.account_id) == account_id, col(ApiKey.revoked_at).is_(None))
+        .where(col(ApiKey.id) == key_id, col(ApiKey.account_id) == actor.account_id, col(ApiKey.revoked_at).is_(None))
         .values(revoked_at=func.now())
         .returning(col(ApiKey.id))
     )
     if done.first() is None:
         raise NotFound(NO_SUCH_KEY)
+    await audit.record(session, actor, Action.KEY_REVOKED, key_id)
+
+
+async def _store(session: AsyncSession, account_id: str, terms: KeyTerms) -> IssuedKey:
+    secret = new_secret(terms.scope)
+    prefix = secret[: -(RANDOM_LENGTH + CHECKSUM_LENGTH - PREFIX_SHOWN)]
+    key = ApiKey(account_id=account_id, prefix=prefix, sha256=digest(secret), **asdict(terms))
+    session.add(key)
+    await session.flush()
+    return IssuedKey(key, secret)
 
 
 def _live() -> tuple[ColumnElement[bool], ...]:

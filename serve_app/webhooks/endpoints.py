@@ -8,6 +8,9 @@ from sqlalchemy import ColumnElement, func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from serve_app.accounts import audit
+from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.audit import Action
 from serve_app.accounts.models import Account
 from serve_app.errors import Conflict, NotFound
 from serve_app.storage.database import after, wake_after_commit
@@ -42,12 +45,11 @@ class EndpointTerms:
     products: list[str] | None = None
 
 
-async def create(
-    session: AsyncSession, account_id: str, terms: EndpointTerms, secret_key: str
-) -> tuple[Endpoint, Keys]:
-    """Create an endpoint with its keys. Raises `Conflict` when the account has ten."""
+async def create(session: AsyncSession, actor: Actor, terms: EndpointTerms, secret_key: str) -> tuple[Endpoint, Keys]:
+    """Create an endpoint with its keys. Raises `Conflict` when the account has ten, and `NotPermitted`."""
+    account_id = actor.account_id
     await session.exec(select(col(Account.id)).where(col(Account.id) == account_id).with_for_update())
-    if len(await list_endpoints(session, account_id)) >= MAX_ENDPOINTS:
+    if len(await list_endpoints(session, actor)) >= MAX_ENDPOINTS:
         raise Conflict(f"The account has {MAX_ENDPOINTS} webhook endpoints, the most it may have. Delete one first.")
     endpoint = Endpoint(
         account_id=account_id,
@@ -58,6 +60,7 @@ async def create(
     )
     session.add(endpoint)
     await session.flush()
+    await audit.record(session, actor, Action.WEBHOOK_CREATED, endpoint.id)
     return endpoint, await add_keys(session, endpoint.id, secret_key)
 
 
@@ -71,18 +74,23 @@ async def add_keys(session: AsyncSession, endpoint_id: str, secret_key: str) -> 
     return keys
 
 
-async def list_endpoints(session: AsyncSession, account_id: str) -> Sequence[Endpoint]:
-    """An account's endpoints, newest first, without those of single jobs."""
-    mine = (col(Endpoint.account_id) == account_id, col(Endpoint.job_id).is_(None))
+async def list_endpoints(session: AsyncSession, actor: Actor) -> Sequence[Endpoint]:
+    """An account's endpoints, newest first, without those of single jobs.
+
+    Raises `NotPermitted` unless the actor is an owner, as everything here that takes an actor.
+    """
+    actor.must_be(Role.OWNER)
+    mine = (col(Endpoint.account_id) == actor.account_id, col(Endpoint.job_id).is_(None))
     query = select(Endpoint).where(*mine).order_by(col(Endpoint.created_at).desc(), col(Endpoint.id).desc())
     return (await session.exec(query)).all()
 
 
-async def get_owned(session: AsyncSession, account_id: str, endpoint_id: str, *, lock: bool = False) -> Endpoint:
-    """An endpoint of this account, also one of a single job. Raises `NotFound`."""
+async def get_owned(session: AsyncSession, actor: Actor, endpoint_id: str, *, lock: bool = False) -> Endpoint:
+    """An endpoint of the actor's account, also one of a single job. Raises `NotFound` and `NotPermitted`."""
+    actor.must_be(Role.OWNER)
     if not storable(endpoint_id):
         raise NotFound(NO_SUCH_ENDPOINT)
-    query = select(Endpoint).where(col(Endpoint.id) == endpoint_id, col(Endpoint.account_id) == account_id)
+    query = select(Endpoint).where(col(Endpoint.id) == endpoint_id, col(Endpoint.account_id) == actor.account_id)
     endpoint = (await session.exec(query.with_for_update(key_share=True) if lock else query)).first()
     if endpoint is None:
         raise NotFound(NO_SUCH_ENDPOINT)
@@ -102,31 +110,47 @@ async def live_secrets(session: AsyncSession, endpoint_ids: Sequence[str]) -> di
     return found
 
 
-async def change(session: AsyncSession, endpoint: Endpoint, changes: dict[str, Any]) -> None:
-    """Change `url`, `description`, `events` or `products`."""
+async def change(session: AsyncSession, actor: Actor, endpoint: Endpoint, changes: dict[str, Any]) -> None:
+    """Change `url`, `description`, `events` or `products`. Raises `NotPermitted`."""
+    actor.must_be(Role.OWNER)
     for name, value in changes.items():
         setattr(endpoint, name, value)
     session.add(endpoint)
     await session.flush()
+    await audit.record(session, actor, Action.WEBHOOK_CHANGED, endpoint.id, ", ".join(changes) or "switched on or off")
 
 
-async def rotate(
-    session: AsyncSession, endpoint: Endpoint, secret_key: str, *, overlap_s: float, force: bool = False
-) -> Keys:
-    """Make new keys. The present ones sign beside them for another `overlap_s` seconds.
+async def delete(session: AsyncSession, actor: Actor, endpoint_id: str) -> None:
+    """Delete an endpoint with its secrets and its log. Raises `NotFound` and `NotPermitted`."""
+    await session.delete(await get_owned(session, actor, endpoint_id))
+    await audit.record(session, actor, Action.WEBHOOK_DELETED, endpoint_id)
 
-    Raises `Conflict` when the present keys still overlap with older ones. `force` ends the older ones at once.
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """How present keys end: after `overlap_s` seconds; `force` ends those at once that still overlap with them."""
+
+    overlap_s: float
+    force: bool = False
+
+
+async def rotate(session: AsyncSession, actor: Actor, endpoint: Endpoint, secret_key: str, rotation: Rotation) -> Keys:
+    """Make new keys. The present ones sign beside them until they end.
+
+    Raises `Conflict` when the present keys still overlap with older ones, and `NotPermitted`.
     """
+    actor.must_be(Role.OWNER)
     secrets = (await live_secrets(session, [endpoint.id]))[endpoint.id]
     overlapping = [secret for secret in secrets if secret.expires_at is not None]
-    if overlapping and not force:
+    if overlapping and not rotation.force:
         raise Conflict(
             f"The last rotation of this endpoint ends at {overlapping[0].expires_at:%Y-%m-%dT%H:%M:%SZ}; until then "
             "the older secret signs, too. Wait, or send 'force': true, which ends the older secret at once."
         )
     for secret in secrets:
-        seconds = 0.0 if secret.expires_at is not None else overlap_s
+        seconds = 0.0 if secret.expires_at is not None else rotation.overlap_s
         await session.exec(update(Secret).where(col(Secret.id) == secret.id).values(expires_at=after(seconds)))
+    await audit.record(session, actor, Action.WEBHOOK_CHANGED, endpoint.id, "a new secret")
     return await add_keys(session, endpoint.id, secret_key)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from serve_app.accounts import links
 from serve_app.cli import app
 from serve_app.errors import Unauthorized
 from serve_app.keys import service as keys
@@ -163,3 +164,28 @@ def test_without_a_database_url_the_command_says_how_to_set_it(tmp_path: Path, m
     done = CliRunner().invoke(app, ["list-accounts"])
     assert done.exit_code == 2
     assert "Set DATABASE_URL" in done.output
+
+
+def test_an_operator_brings_people_in_and_out(
+    admin: Admin, account_id: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An invitation, a reset and a sign-in are links under PUBLIC_URL; a removed member is gone."""
+    monkeypatch.setenv("PUBLIC_URL", "https://rs.example/")
+    invitation = admin("invite-member", account_id, "Ada@Example.com", "--role", "recruiter")
+    assert invitation.startswith("https://rs.example/links/")
+    asyncio.run(_accept(database_url, invitation.rpartition("/")[2]))
+    listed = admin("list-members", account_id)
+    assert "ada@example.com" in listed
+    assert "recruiter" in listed
+    for command in ("reset-link", "sign-in-link"):
+        assert admin(command, "ada@example.com").startswith("https://rs.example/links/")
+    refusal = admin("remove-member", "nobody@example.com", exit_code=1)
+    assert "No member has this address" in refusal
+    admin("remove-member", "ada@example.com")
+    assert "ada@example.com" not in admin("list-members", account_id)
+
+
+async def _accept(database_url: str, secret: str) -> None:
+    database = Database(database_url, pool_size=1)
+    await links.accept_invitation(database, secret, "seven lamps over copper hills")
+    await database.close()

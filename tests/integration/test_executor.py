@@ -24,7 +24,7 @@ from tests.support.world import RECRUITSCREEN, Customer, tone
 
 async def submit(services: Services, customer: Customer, seconds: float = 2.0, **inputs: bool) -> str:
     """Submit a tone of `seconds` seconds. Returns the job id."""
-    submission = Submission(customer.account_id, None, RECRUITSCREEN, {"role_title": "Engineer", **inputs})
+    submission = Submission(customer.actor, RECRUITSCREEN, {"role_title": "Engineer", **inputs})
     upload = UploadedFile(io.BytesIO(tone(seconds)), "call.wav")
     return (await services.submitter.submit(submission, upload)).job_id
 

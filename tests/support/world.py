@@ -7,6 +7,7 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
+from serve_app.accounts.actors import Actor
 from serve_app.accounts.service import create_account
 from serve_app.credits import ledger
 from serve_app.keys import service as keys
@@ -32,6 +33,11 @@ class Customer:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"}
 
+    @property
+    def actor(self) -> Actor:
+        """The operator, who acts in the account."""
+        return Actor.operator(self.account_id)
+
 
 async def new_customer(database: Database, credits_: int = 100, scope: str = "all") -> Customer:
     """Create an account with credits and a key."""
@@ -39,7 +45,7 @@ async def new_customer(database: Database, credits_: int = 100, scope: str = "al
         account = await create_account(session, "A customer")
         if credits_:
             await ledger.grant(session, account.id, credits_, "test")
-        issued = await keys.issue(session, account.id, KeyTerms(scope))
+        issued = await keys.issue(session, Actor.operator(account.id), KeyTerms(scope))
     return Customer(account.id, issued.secret)
 
 

@@ -64,8 +64,9 @@ async def page(
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if "Security Policy" in message.text else None)
     await page.goto("/sign-in")
+    await page.get_by_text("Sign in with an API key").click()
     await page.get_by_label("A key with scope").fill(customer.secret)
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in with the key").click()
     await page.wait_for_url("**/interviews")
     yield page
     await context.close()

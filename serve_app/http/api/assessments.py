@@ -159,7 +159,6 @@ async def reassess_job(
     assessment is erased with the job that was submitted with the recording. An `Idempotency-Key` makes retries safe.
     """
     request = Reassessment(
-        key_id=caller.key.id,
         spec=services.catalog.get(job.vertical),
         changes=form.changes(),
         corrections=tuple(Correction(**line.model_dump()) for line in form.lines),
@@ -170,7 +169,7 @@ async def reassess_job(
 
     async def accept() -> SubmittedJob:
         async with services.database.transaction() as session:
-            accepted = await assess_again.assess_again(session, job, request)
+            accepted = await assess_again.assess_again(session, caller.actor, job, request)
         if not accepted.replayed:
             await services.dispatcher.notify()
         return SubmittedJob.of(accepted)

@@ -5,6 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from serve_app.accounts.actors import Actor, Role
 from serve_app.accounts.service import get_demo_account
 from serve_app.errors import FileTooLarge, InvalidField, NotFound, RateLimited, VerticalNotFound
 from serve_app.http.api.jobs import UPLOAD_ERRORS
@@ -38,13 +39,13 @@ async def submit_demo_job(request: Request, vertical: Vertical, services: Servic
     await services.limiter.hit("demo-address", spec.demo.per_address, client_address(request, services.settings))
     await services.limiter.hit("demo-total", spec.demo.total, spec.slug)
     async with services.database.transaction() as session:
-        account_id = await get_demo_account(session)
+        stranger = Actor(await get_demo_account(session), Role.RECRUITER, "a stranger")
     async with submit_form(request, spec.as_demo()) as form:
         if form.fields.webhook_url is not None:
             raise InvalidField(
                 "'webhook_url': demos have no webhooks. Leave it out, or submit with a key.", "webhook_url"
             )
-        submission = Submission(account_id, None, spec.as_demo(), form.fields.inputs(), label=form.fields.label)
+        submission = Submission(stranger, spec.as_demo(), form.fields.inputs(), label=form.fields.label)
         accepted = await asyncio.shield(services.submitter.submit(submission, form.upload))
     token = job_tokens(request).issue(accepted.job_id)
     job = SubmittedJob.of(accepted)

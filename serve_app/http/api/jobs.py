@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from serve_app import services as app_services
+from serve_app.accounts.actors import Actor, Role
 from serve_app.credits import ledger
 from serve_app.errors import (
     Conflict,
@@ -38,8 +40,10 @@ from serve_app.http.upload import OPENAPI_FORM, submit_form
 from serve_app.jobs import queries as jobs
 from serve_app.jobs import settlement
 from serve_app.jobs.lifecycle import TERMINAL
+from serve_app.jobs.models import Job
 from serve_app.jobs.submit import Accepted, Submission
 from serve_app.storage.text import Storable
+from serve_app.verticals.spec import VerticalSpec
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=refusals(Unauthorized, RateLimited))
 
@@ -66,14 +70,25 @@ async def submit_job(
     idempotency_key: Annotated[Storable | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
     """Submit a recording. The answer names the job; the result follows. An `Idempotency-Key` makes retries safe."""
+    return await accept_upload(request, caller.actor, spec, services, idempotency_key)
+
+
+async def accept_upload(
+    request: Request,
+    actor: Actor,
+    spec: VerticalSpec,
+    services: app_services.Services,
+    idempotency_key: str | None,
+) -> SubmittedJob:
+    """Read the form of a submit and make a job of it."""
+    actor.must_be(Role.RECRUITER)  # before the recording is read; the service asks again
     await services.dispatcher.prefetch()
     async with submit_form(request, spec) as form:
         fields = form.fields
         if fields.webhook_url is not None:
             check_webhook_url(services, fields.webhook_url, "webhook_url")
         submission = Submission(
-            caller.account_id,
-            caller.key.id,
+            actor,
             spec,
             fields.inputs(),
             fields.metadata or {},
@@ -146,16 +161,21 @@ async def create_stream_token(job: OwnedJob, request: Request) -> StreamToken:
 
 
 @router.post("/jobs/{job_id}/cancel", responses=JOB_ERRORS | refusals(Conflict))
-async def cancel_job(job: OwnedJob, services: Services) -> JobView:
+async def cancel_job(job: OwnedJob, caller: CurrentCaller, services: Services) -> JobView:
     """Cancel a job that is not over. Its credits are returned unless a model had begun to work on the recording.
 
     That is the case from the first `processing_inference` on. `credits_returned` of the answer says what came back.
     """
-    async with services.database.transaction() as session:
-        blob = await settlement.cancel(session, job, services.settings.retention_s)
-    await services.blobs.delete(blob)
+    await cancel(job, caller.actor, services)
     async with services.database.transaction() as session:
         return JobView.of(await jobs.get_owned(session, job.account_id, job.id))
+
+
+async def cancel(job: Job, actor: Actor, services: app_services.Services) -> None:
+    """Cancel a job and delete its input."""
+    async with services.database.transaction() as session:
+        blob = await settlement.cancel(session, actor, job, services.settings.retention_s)
+    await services.blobs.delete(blob)
 
 
 @router.post(
@@ -163,17 +183,27 @@ async def cancel_job(job: OwnedJob, services: Services) -> JobView:
 )
 async def retry_job(job: OwnedJob, caller: CurrentCaller, services: Services) -> SubmittedJob:
     """Run a failed job again without a charge. Possible until its `expires_at`."""
+    return await retry(job, caller.actor, services)
+
+
+async def retry(job: Job, actor: Actor, services: app_services.Services) -> SubmittedJob:
+    """Queue a failed job again and tell the executors."""
     async with services.database.transaction() as session:
-        await settlement.retry(session, job)
-        remaining = await ledger.balance(session, caller.account_id)
+        await settlement.retry(session, actor, job)
+        remaining = await ledger.balance(session, actor.account_id)
     await services.dispatcher.notify()
     return SubmittedJob.of(Accepted(job.id, 0, remaining))
 
 
 @router.delete("/jobs/{job_id}", responses=JOB_ERRORS | refusals(Conflict))
-async def delete_job(job: OwnedJob, services: Services) -> DeletedJob:
+async def delete_job(job: OwnedJob, caller: CurrentCaller, services: Services) -> DeletedJob:
     """Erase a finished job's transcript, assessment and inputs. A receipt with state, times and credits stays."""
-    async with services.database.transaction() as session:
-        blob = await settlement.erase(session, job)
-    await services.blobs.delete(blob)
+    await erase(job, caller.actor, services)
     return DeletedJob(job_id=job.id)
+
+
+async def erase(job: Job, actor: Actor, services: app_services.Services) -> None:
+    """Erase a job and delete its input."""
+    async with services.database.transaction() as session:
+        blob = await settlement.erase(session, actor, job)
+    await services.blobs.delete(blob)

@@ -50,7 +50,7 @@ class RotationRequest(BaseModel):
 async def list_keys(caller: AccountCaller, services: Services) -> list[KeyView]:
     """List the account's keys, newest first, with revoked and expired ones."""
     async with services.database.transaction() as session:
-        return [KeyView.of(key) for key in await keys.list_keys(session, caller.account_id)]
+        return [KeyView.of(key) for key in await keys.list_keys(session, caller.actor)]
 
 
 @router.post("", status_code=201, responses=refusals(InvalidField, FileTooLarge))
@@ -60,7 +60,7 @@ async def create_key(caller: AccountCaller, services: Services, request: KeyRequ
     _check_expiry(request.expires_at)
     terms = KeyTerms(request.scope, request.name, request.expires_at, request.monthly_cap)
     async with services.database.transaction() as session:
-        return _with_secret(await keys.issue(session, caller.account_id, terms))
+        return _with_secret(await keys.issue(session, caller.actor, terms))
 
 
 @router.post("/{key_id}/rotate", status_code=201, responses=refusals(NotFound, InvalidField, FileTooLarge))
@@ -72,14 +72,14 @@ async def rotate_key(caller: AccountCaller, services: Services, key_id: str, req
     changes = request.model_dump(include={"expires_at"}, exclude_unset=True)
     _check_expiry(request.expires_at)
     async with services.database.transaction() as session:
-        return _with_secret(await keys.rotate(session, caller.account_id, key_id, request.overlap_s, **changes))
+        return _with_secret(await keys.rotate(session, caller.actor, key_id, request.overlap_s, **changes))
 
 
 @router.delete("/{key_id}", status_code=204, responses=refusals(NotFound, InvalidField))
 async def revoke_key(caller: AccountCaller, services: Services, key_id: str) -> None:
     """Revoke a key at once."""
     async with services.database.transaction() as session:
-        await keys.revoke(session, caller.account_id, key_id)
+        await keys.revoke(session, caller.actor, key_id)
 
 
 def _check_expiry(expires_at: datetime | None) -> None:

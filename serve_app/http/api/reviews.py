@@ -103,11 +103,9 @@ async def review_job(job: OwnedJob, caller: CurrentCaller, services: Services, f
     A reviewer has one review of a job: another one replaces it. Reviews are erased with the job.
     """
     scores = {slug: Rating(**rating.model_dump()) for slug, rating in form.scores.items()}
-    request = ReviewRequest(
-        form.reviewer or caller.key.name or caller.key.prefix, scores, form.recommendation, form.note or None
-    )
+    request = ReviewRequest(form.reviewer or caller.actor.name, scores, form.recommendation, form.note or None)
     async with services.database.transaction() as session:
-        return await reviews.review(session, job.id, request)
+        return await reviews.review(session, caller.actor, job.id, request)
 
 
 @router.get("/reviews/agreement")

@@ -9,9 +9,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from serve_app import services as app_services
+from serve_app.accounts.actors import Actor
 from serve_app.errors import Conflict, InvalidField, JobNotFound, RateLimited, Unauthorized, WrongScope
-from serve_app.http.deps import OwnedJob
+from serve_app.http.deps import CurrentCaller, OwnedJob, Services
 from serve_app.http.openapi import refusals
+from serve_app.jobs import reading
 from serve_app.jobs.models import Job
 from serve_app.jobs.review import with_reviews
 from serve_app.pipeline.scorecard.ats import AshbyFeedback, GreenhouseNote, to_ashby, to_greenhouse
@@ -79,17 +82,26 @@ class ScorecardQuery(BaseModel):
     response_model=Content,
     responses={200: {"content": {media_type.partition(";")[0]: {} for _, media_type in FILES.values()}}},
 )
-async def get_scorecard(job: OwnedJob, query: Annotated[ScorecardQuery, Query()]) -> Response:
+async def get_scorecard(
+    job: OwnedJob, caller: CurrentCaller, services: Services, query: Annotated[ScorecardQuery, Query()]
+) -> Response:
     """Get the scorecard of a completed job as a document, or as the values that Ashby and Greenhouse take.
 
     Every format names the model and the rubric's version, and says that a person decides. `ashby` holds scores from 1
     to 4 (1→1, 2→2, 3→2, 4→3, 5→4) and no overall recommendation. `greenhouse` is a private note. Nothing is sent.
     """
+    return await export_scorecard(job, caller.actor, services, query)
+
+
+async def export_scorecard(job: Job, actor: Actor, services: app_services.Services, query: ScorecardQuery) -> Response:
+    """Write a scorecard in the form that was asked for, and log it."""
     if query.format in WITHOUT_SECTIONS and "sections" in query.model_fields_set:
         raise InvalidField(
             f"'sections' does not apply to {query.format}, which holds the scores. Leave it out.", "sections"
         )
     card = _card(job, query)
+    async with services.database.transaction() as session:
+        await reading.note_export(session, actor, job, f"scorecard as {query.format}")
     if query.format in FORMS:
         return JSONResponse(TypeAdapter(Any).dump_python(FORMS[query.format](card), mode="json"))
     write, media_type = FILES[query.format]

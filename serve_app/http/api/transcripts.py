@@ -6,9 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
+from serve_app import services as app_services
+from serve_app.accounts.actors import Actor
 from serve_app.errors import Conflict, InvalidField, JobNotFound, RateLimited, Unauthorized, WrongScope
-from serve_app.http.deps import OwnedJob
+from serve_app.http.deps import CurrentCaller, OwnedJob, Services
 from serve_app.http.openapi import refusals
+from serve_app.jobs import reading
+from serve_app.jobs.models import Job
 from serve_app.pipeline import exports
 
 router = APIRouter(
@@ -41,11 +45,22 @@ WRITERS = {
 )
 async def get_transcript(
     job: OwnedJob,
+    caller: CurrentCaller,
+    services: Services,
     format_: Annotated[TranscriptFormat, Query(alias="format", description="The format.")] = TranscriptFormat.JSON,
 ) -> Response:
     """Get the transcript of a completed job as JSON, plain text, SRT or WebVTT."""
+    return await export_transcript(job, caller.actor, services, format_)
+
+
+async def export_transcript(
+    job: Job, actor: Actor, services: app_services.Services, format_: TranscriptFormat
+) -> Response:
+    """Write a transcript in the form that was asked for, and log it."""
     if job.result is None:
         raise Conflict(f"The job is {job.state} and has no transcript. Only a completed, undeleted job has one.")
+    async with services.database.transaction() as session:
+        await reading.note_export(session, actor, job, f"transcript as {format_}")
     if format_ is TranscriptFormat.JSON:
         return JSONResponse(job.result["transcript"])
     write, media_type = WRITERS[format_]

@@ -15,7 +15,7 @@ from serve_app.storage.outbound import OutboundPolicy, Refused, check_url
 from serve_app.storage.pagination import Limit, Position
 from serve_app.storage.text import Storable
 from serve_app.webhooks import endpoints, log, outbox
-from serve_app.webhooks.endpoints import EndpointTerms
+from serve_app.webhooks.endpoints import EndpointTerms, Rotation
 from serve_app.webhooks.log import Range
 from serve_app.webhooks.models import DeliveryState, DisabledReason, Endpoint, Event, EventType
 from serve_app.webhooks.signing import Keys
@@ -138,7 +138,7 @@ class AttemptsQuery(LogQuery):
 async def get_owned_endpoint(caller: AccountCaller, services: Services, webhook_id: WebhookId) -> Endpoint:
     """The endpoint in the path. Raises `NotFound` unless the caller's account owns it."""
     async with services.database.transaction() as session:
-        return await endpoints.get_owned(session, caller.account_id, webhook_id)
+        return await endpoints.get_owned(session, caller.actor, webhook_id)
 
 
 OwnedEndpoint = Annotated[Endpoint, Depends(get_owned_endpoint)]
@@ -148,7 +148,7 @@ OwnedEndpoint = Annotated[Endpoint, Depends(get_owned_endpoint)]
 async def list_webhooks(caller: AccountCaller, services: Services) -> list[WebhookView]:
     """List the account's endpoints, newest first."""
     async with services.database.transaction() as session:
-        found = await endpoints.list_endpoints(session, caller.account_id)
+        found = await endpoints.list_endpoints(session, caller.actor)
         secrets = await endpoints.live_secrets(session, [endpoint.id for endpoint in found])
     return [WebhookView.of(endpoint, secrets[endpoint.id]) for endpoint in found]
 
@@ -159,7 +159,7 @@ async def create_webhook(caller: AccountCaller, services: Services, request: Web
     _check(services, request.url, request.products)
     terms = EndpointTerms(request.url, request.description, _values(request.events), request.products)
     async with services.database.transaction() as session:
-        endpoint, keys = await endpoints.create(session, caller.account_id, terms, _secret_key(services))
+        endpoint, keys = await endpoints.create(session, caller.actor, terms, _secret_key(services))
         await session.refresh(endpoint)
     return await _with_secret(services, endpoint, keys)
 
@@ -178,8 +178,8 @@ async def change_webhook(
     changes = request.model_dump(exclude_unset=True, exclude={"enabled"})
     _check(services, changes.get("url"), changes.get("products"))
     async with services.database.transaction() as session:
-        endpoint = await endpoints.get_owned(session, caller.account_id, webhook_id, lock=True)
-        await endpoints.change(session, endpoint, changes)
+        endpoint = await endpoints.get_owned(session, caller.actor, webhook_id, lock=True)
+        await endpoints.change(session, caller.actor, endpoint, changes)
         if "enabled" in request.model_fields_set and request.enabled:
             await endpoints.enable(session, endpoint)
         elif "enabled" in request.model_fields_set:
@@ -192,7 +192,7 @@ async def change_webhook(
 async def delete_webhook(caller: AccountCaller, services: Services, webhook_id: WebhookId) -> None:
     """Delete an endpoint with its secrets and its log. Nothing is sent to it any more."""
     async with services.database.transaction() as session:
-        await session.delete(await endpoints.get_owned(session, caller.account_id, webhook_id))
+        await endpoints.delete(session, caller.actor, webhook_id)
 
 
 @router.post("/{webhook_id}/rotate", status_code=201, responses=WITH_BODY | refusals(Conflict))
@@ -201,9 +201,9 @@ async def rotate_webhook_secret(
 ) -> NewWebhook:
     """Make a new secret. For a day, messages carry the signatures of both. 409 while an earlier rotation overlaps."""
     async with services.database.transaction() as session:
-        endpoint = await endpoints.get_owned(session, caller.account_id, webhook_id, lock=True)
+        endpoint = await endpoints.get_owned(session, caller.actor, webhook_id, lock=True)
         keys = await endpoints.rotate(
-            session, endpoint, _secret_key(services), overlap_s=request.overlap_s, force=request.force
+            session, caller.actor, endpoint, _secret_key(services), Rotation(request.overlap_s, request.force)
         )
     return await _with_secret(services, endpoint, keys)
 

@@ -1,6 +1,6 @@
 """The pages of a recruiter: the list of interviews, a new one, and one interview live or as a scorecard.
 
-What a page does is done by the API's own routes, with the key that the visitor signed in with.
+What a page does is done by the API's own routes, as the visitor.
 """
 
 from typing import Annotated
@@ -8,17 +8,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from serve_app.accounts.actors import Role
 from serve_app.credits import ledger
 from serve_app.http.api import jobs as jobs_api
 from serve_app.http.api.quotes import quote_job
-from serve_app.http.api.scorecards import ScorecardFormat, ScorecardQuery, get_scorecard
-from serve_app.http.api.transcripts import TranscriptFormat, get_transcript
-from serve_app.http.deps import Caller, Services, job_tokens
+from serve_app.http.api.scorecards import ScorecardFormat, ScorecardQuery, export_scorecard
+from serve_app.http.api.transcripts import TranscriptFormat, export_transcript
+from serve_app.http.deps import Services, job_tokens
 from serve_app.http.pages.scorecard import Scorecard
 from serve_app.http.pages.templates import MEDIA_POLICY, PRIVATE, SCRIPT_POLICY, render
 from serve_app.http.pages.visitors import CurrentVisitor, FormSender, ScriptSender
 from serve_app.http.schemas import QuoteView, SubmittedJob
 from serve_app.jobs import queries as jobs
+from serve_app.jobs import reading
 from serve_app.jobs.lifecycle import TERMINAL
 from serve_app.jobs.models import Job, JobState
 from serve_app.jobs.queries import Filter
@@ -66,6 +68,7 @@ async def list_interviews(
 @router.get("/new")
 async def show_new_interview(visitor: CurrentVisitor, services: Services, product: Product) -> HTMLResponse:
     """The form of a new interview."""
+    visitor.actor.must_be(Role.RECRUITER)
     async with services.database.transaction() as session:
         balance = await ledger.balance(session, visitor.account_id)
     context = {"visitor": visitor, "product": product, "products": list(services.catalog), "balance": balance}
@@ -81,12 +84,13 @@ async def submit_interview(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
     """Accept a recording from the form's script."""
-    return await jobs_api.submit_job(request, Caller(visitor.key), product, services, idempotency_key)
+    return await jobs_api.accept_upload(request, visitor.actor, product, services, idempotency_key)
 
 
 @router.post("/quote")
-async def quote_interview(request: Request, _: ScriptSender, services: Services, product: Product) -> QuoteView:
+async def quote_interview(request: Request, visitor: ScriptSender, services: Services, product: Product) -> QuoteView:
     """Price and expected time of a recording that the form's script has measured."""
+    visitor.actor.must_be(Role.RECRUITER)
     return await quote_job(request, product, services)
 
 
@@ -97,6 +101,8 @@ async def show_interview(
     """One interview: live until it is over, then its scorecard, or why there is none."""
     context = {"visitor": visitor, "interview": interview, "product": services.catalog.get(interview.vertical)}
     if interview.result is not None:
+        async with services.database.transaction() as session:
+            await reading.note_seen(session, visitor.actor, interview)
         context |= {"card": Scorecard(interview.result), "result": interview.result}
         return render("scorecard.html", context, policy=MEDIA_POLICY, headers=PRIVATE)
     if interview.state in TERMINAL:
@@ -107,36 +113,46 @@ async def show_interview(
 
 
 @router.post("/{job_id}/cancel")
-async def cancel_interview(_: FormSender, services: Services, interview: Interview) -> Response:
+async def cancel_interview(visitor: FormSender, services: Services, interview: Interview) -> Response:
     """Stop an interview that is not over."""
-    await jobs_api.cancel_job(interview, services)
+    await jobs_api.cancel(interview, visitor.actor, services)
     return _to(interview.id)
 
 
 @router.post("/{job_id}/retry")
 async def retry_interview(visitor: FormSender, services: Services, interview: Interview) -> Response:
     """Run a failed interview again."""
-    await jobs_api.retry_job(interview, Caller(visitor.key), services)
+    await jobs_api.retry(interview, visitor.actor, services)
     return _to(interview.id)
 
 
 @router.post("/{job_id}/delete")
-async def delete_interview(_: FormSender, services: Services, interview: Interview) -> Response:
+async def delete_interview(visitor: FormSender, services: Services, interview: Interview) -> Response:
     """Erase what is stored of an interview that is over."""
-    await jobs_api.delete_job(interview, services)
+    await jobs_api.erase(interview, visitor.actor, services)
     return _to("")
 
 
 @router.get("/{job_id}/transcript.{format_}")
-async def download_transcript(interview: Interview, format_: TranscriptFormat) -> Response:
+async def download_transcript(
+    visitor: CurrentVisitor, services: Services, interview: Interview, format_: TranscriptFormat
+) -> Response:
     """The transcript as a file."""
-    return await get_transcript(interview, format_)
+    return await export_transcript(interview, visitor.actor, services, format_)
 
 
 @router.get("/{job_id}/scorecard.{format_}")
-async def download_scorecard(interview: Interview, format_: ScorecardFormat, *, hide_name: bool = False) -> Response:
+async def download_scorecard(
+    visitor: CurrentVisitor,
+    services: Services,
+    interview: Interview,
+    format_: ScorecardFormat,
+    *,
+    hide_name: bool = False,
+) -> Response:
     """The scorecard as a file."""
-    return await get_scorecard(interview, ScorecardQuery(format=format_, hide_name=hide_name))
+    query = ScorecardQuery(format=format_, hide_name=hide_name)
+    return await export_scorecard(interview, visitor.actor, services, query)
 
 
 def _to(job_id: str) -> RedirectResponse:

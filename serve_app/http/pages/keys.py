@@ -60,7 +60,7 @@ async def create_key(visitor: FormSender, services: Services, fields: FormFields
     except RecruitScreenError as error:
         return await _refusal(services, visitor, error.message)
     async with services.database.transaction() as session:
-        issued = await keys.issue(session, visitor.key.account_id, form.terms())
+        issued = await keys.issue(session, visitor.actor, form.terms())
         return await _keys_page(session, services, visitor, _secret_once(issued))
 
 
@@ -68,7 +68,7 @@ async def create_key(visitor: FormSender, services: Services, fields: FormFields
 async def rotate_key(visitor: FormSender, services: Services, key_id: str) -> HTMLResponse:
     """Replace a key and show the new secret, once. The old key works for another day."""
     async with services.database.transaction() as session:
-        issued = await keys.rotate(session, visitor.key.account_id, key_id, OVERLAP_S)
+        issued = await keys.rotate(session, visitor.actor, key_id, OVERLAP_S)
         return await _keys_page(session, services, visitor, _secret_once(issued))
 
 
@@ -76,7 +76,7 @@ async def rotate_key(visitor: FormSender, services: Services, key_id: str) -> HT
 async def revoke_key(visitor: FormSender, services: Services, key_id: str) -> Response:
     """End a key now."""
     async with services.database.transaction() as session:
-        await keys.revoke(session, visitor.key.account_id, key_id)
+        await keys.revoke(session, visitor.actor, key_id)
     return _to_keys_page()
 
 
@@ -88,8 +88,8 @@ async def _refusal(services: Services, visitor: Visitor, message: str) -> HTMLRe
 async def _keys_page(
     session: AsyncSession, services: Services, visitor: Visitor, message: str = "", status: int = 200
 ) -> HTMLResponse:
-    account_id = visitor.key.account_id
-    listed = await keys.list_keys(session, account_id)
+    account_id = visitor.account_id
+    listed = await keys.list_keys(session, visitor.actor)
     context = {
         "visitor": visitor,
         "message": message,

@@ -1,48 +1,57 @@
-"""Who looks at a page: signing in with a key of scope 'all', and the visitor behind a request."""
+"""Who looks at a page: the visitor behind a request's cookie, and the form that a visitor sends."""
 
-import re
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Header, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import Depends, Header, Request
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from serve_app.errors import RecruitScreenError, WrongScope
+from serve_app.accounts import sessions
+from serve_app.accounts.actors import Actor, Role
+from serve_app.errors import Invalid
 from serve_app.http.body_limit import allow
-from serve_app.http.deps import Services, client_address
-from serve_app.http.pages.sessions import COOKIE, LIFETIME_S, Sessions
-from serve_app.http.pages.templates import PRIVATE, render
+from serve_app.http.deps import Services
+from serve_app.http.pages.form_tokens import FormTokens
 from serve_app.keys import service as keys
-from serve_app.keys.models import ApiKey
 
-router = APIRouter(include_in_schema=False)
-
+COOKIE = "rs_session"
 MAX_FORM_BYTES = 16 * 1024
-SIGN_INS_PER_ADDRESS = "20/minute"
 HOME = "/interviews"
-OWN_PATH = re.compile(r"/[\w-]+(/[\w-]+)*")
 
 
 class SignedOut(Exception):
-    """No session, or its key is no longer live."""
+    """No session, or it has ended: its time, its member or its key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A signed-in session: its key, and the token its forms carry."""
+    """Somebody who is signed in: a member, or the holder of a key with scope 'all', who acts as an owner."""
 
-    key: ApiKey
+    actor: Actor
+    session_id: str
     form_token: str
+    """Carried by every form of the session."""
 
     @property
     def account_id(self) -> str:
         """The account whose pages are shown."""
-        return self.key.account_id
+        return self.actor.account_id
+
+    @property
+    def is_recruiter(self) -> bool:
+        """Whether to show what recruiters and owners may do. The services decide, not the page."""
+        return self.actor.role.covers(Role.RECRUITER)
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether to show what only owners may do. The services decide, not the page."""
+        return self.actor.role.covers(Role.OWNER)
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The text fields of a form, without empty ones."""
+    """The text fields of a form, without empty ones. Raises `Invalid` for a form that another site has sent."""
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise Invalid("This form was sent from another site. Open the page here, and send the form from it.")
     allow(request, MAX_FORM_BYTES)
     async with request.form(max_files=0, max_fields=10, max_part_size=4096) as form:
         return {name: value for name, value in form.items() if isinstance(value, str) and value}
@@ -53,14 +62,16 @@ FormFields = Annotated[dict[str, str], Depends(read_form)]
 
 async def find_visitor(request: Request, services: Services) -> Visitor | None:
     """The signed-in visitor, or None."""
-    sessions: Sessions = request.app.state.sessions
-    cookie = request.cookies.get(COOKIE, "")
-    key_id = sessions.key_id(cookie)
-    if not key_id:
+    cookie = request.cookies.get(COOKIE)
+    if not cookie:
         return None
     async with services.database.transaction() as session:
-        key = await keys.get_live_key(session, key_id)
-    return Visitor(key, sessions.form_token(cookie)) if key and key.opens_all else None
+        found = await sessions.find(session, cookie)
+        if found is None:
+            return None
+        row, member = found
+        actor = member.actor if member else await _actor_of_key(session, row.key_id or "")
+    return Visitor(actor, row.id, form_tokens(request).of(cookie)) if actor else None
 
 
 PossibleVisitor = Annotated[Visitor | None, Depends(find_visitor)]
@@ -78,7 +89,7 @@ CurrentVisitor = Annotated[Visitor, Depends(get_visitor)]
 
 async def get_form_sender(request: Request, fields: FormFields, visitor: CurrentVisitor) -> Visitor:
     """The signed-in visitor, whose form came from our page. Raises `SignedOut` and `Invalid`."""
-    _sessions(request).check_form(request.cookies.get(COOKIE, ""), fields.get("form_token", ""))
+    form_tokens(request).check(request.cookies.get(COOKIE, ""), fields.get("form_token", ""))
     return visitor
 
 
@@ -89,61 +100,19 @@ async def get_script_sender(
     request: Request, visitor: CurrentVisitor, x_form_token: Annotated[str, Header(max_length=1000)] = ""
 ) -> Visitor:
     """The signed-in visitor, whose request came from a script of our page. Raises `SignedOut` and `Invalid`."""
-    _sessions(request).check_form(request.cookies.get(COOKIE, ""), x_form_token)
+    form_tokens(request).check(request.cookies.get(COOKIE, ""), x_form_token)
     return visitor
 
 
 ScriptSender = Annotated[Visitor, Depends(get_script_sender)]
 
 
-@router.get("/sign-in")
-async def show_sign_in(visitor: PossibleVisitor) -> Response:
-    """The page that asks for a key."""
-    return _to(HOME) if visitor else sign_in_page()
+def form_tokens(request: Request) -> FormTokens:
+    """Makes and checks the tokens of forms."""
+    tokens: FormTokens = request.app.state.form_tokens
+    return tokens
 
 
-@router.post("/sign-in")
-async def sign_in(request: Request, services: Services, fields: FormFields) -> Response:
-    """Exchange a key for a session, and go on to the page that was asked for. The key itself is not kept."""
-    await services.limiter.hit("sign-in", SIGN_INS_PER_ADDRESS, client_address(request, services.settings))
-    page = fields.get("next", HOME)
-    try:
-        async with services.database.transaction() as session:
-            key = await keys.verify(session, fields.get("api_key", ""))
-        if not key.opens_all:
-            raise WrongScope("Only a key with scope 'all' opens these pages. Sign in with such a key.")
-    except RecruitScreenError as error:
-        return sign_in_page(error.message, error.status, page)
-    answer = _to(page if OWN_PATH.fullmatch(page) else HOME)
-    answer.set_cookie(
-        COOKIE, _sessions(request).issue(key.id), LIFETIME_S, httponly=True,
-        samesite="lax", secure=urlsplit(services.settings.public_url).scheme == "https",
-    )  # fmt: skip
-    return answer
-
-
-@router.post("/sign-out")
-async def sign_out(_: FormSender) -> Response:
-    """End the session in this browser."""
-    answer = _to("/sign-in")
-    answer.delete_cookie(COOKIE, httponly=True, samesite="lax")
-    return answer
-
-
-def sign_in_page(message: str = "", status: int = 200, page: str = HOME) -> HTMLResponse:
-    """The page that asks for a key. `page` is opened afterwards."""
-    return render("sign_in.html", {"message": message, "next": page}, status=status, headers=PRIVATE)
-
-
-def ask_to_sign_in(request: Request, _: Exception) -> HTMLResponse:
-    """The answer to a visitor who is not signed in."""
-    return sign_in_page(page=request.url.path if request.method == "GET" else HOME)
-
-
-def _sessions(request: Request) -> Sessions:
-    sessions: Sessions = request.app.state.sessions
-    return sessions
-
-
-def _to(page: str) -> RedirectResponse:
-    return RedirectResponse(page, 303, PRIVATE)
+async def _actor_of_key(session: AsyncSession, key_id: str) -> Actor | None:
+    key = await keys.get_live_key(session, key_id)
+    return key.actor if key and key.opens_all else None

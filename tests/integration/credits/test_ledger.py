@@ -23,7 +23,7 @@ async def accept(
 ) -> Accepted:
     """Accept a recording of that price."""
     inputs = {"role_title": "Engineer"}
-    submission = Submission(customer.account_id, None, RECRUITSCREEN, inputs, idempotency_key=key)
+    submission = Submission(customer.actor, RECRUITSCREEN, inputs, idempotency_key=key)
     return await submit.accept(session, submission, StoredBlob("blob", sha256, 1), 60.0 * credits_, credits_)
 
 

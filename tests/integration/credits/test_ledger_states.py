@@ -149,10 +149,10 @@ class Ledger(OnDatabase):
             self.balance += self.price[job_id]
 
     async def _cancel(self, session: AsyncSession, job_id: str) -> None:
-        await settlement.cancel(session, await session.get_one(Job, job_id), 3600)
+        await settlement.cancel(session, self.customer.actor, await session.get_one(Job, job_id), 3600)
 
     async def _with_job(self, session: AsyncSession, job_id: str, act) -> None:
-        await act(session, await session.get_one(Job, job_id))
+        await act(session, self.customer.actor, await session.get_one(Job, job_id))
 
     async def _end_trials(self, session: AsyncSession) -> None:
         trial = (col(LedgerEntry.reason) == "trial") & (col(LedgerEntry.account_id) == self.customer.account_id)

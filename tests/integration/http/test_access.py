@@ -17,9 +17,9 @@ async def test_requests_without_a_good_key_get_401(
 ) -> None:
     """Missing, malformed, unknown and revoked keys get the same message."""
     async with services.database.transaction() as session:
-        revoked = await keys.issue(session, customer.account_id, KeyTerms("all"))
+        revoked = await keys.issue(session, customer.actor, KeyTerms("all"))
     async with services.database.transaction() as session:
-        await keys.revoke(session, customer.account_id, revoked.key.id)
+        await keys.revoke(session, customer.actor, revoked.key.id)
     messages = set()
     for value in (
         None,

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from serve_app.accounts import sessions
 from serve_app.http.app import create_app
-from serve_app.http.pages.sessions import COOKIE, Sessions
+from serve_app.http.pages.visitors import COOKIE
+from serve_app.keys import service as keys
 from serve_app.services import build_services
 from serve_app.settings import Settings
 from tests.conftest import ROSTER
@@ -79,9 +81,13 @@ class Api:
 
     def cookie(self) -> dict[str, str]:
         """The header of a dashboard session."""
-        key_id = self.json("/v1/keys")[-1]["key_id"]  # the customer's own, the oldest
-        sessions = Sessions(self.services.settings.secret_key.get_secret_value())
-        return {"Cookie": f"{COOKIE}={sessions.issue(key_id)}"}
+
+        async def begin() -> str:
+            async with self.services.database.transaction() as session:
+                key = await keys.verify(session, self.customer.secret)
+                return (await sessions.begin(session, key.actor, "a test")).secret
+
+        return {"Cookie": f"{COOKIE}={self.wait(begin())}"}
 
     def json(self, path: str) -> Any:
         """The body of a GET, with exact numbers."""

@@ -29,7 +29,7 @@ async def usage(client: httpx.AsyncClient, customer: Customer, **params: Any) ->
 async def key_of(services: Services, customer: Customer, **terms: Any) -> Customer:
     """The same account with another key."""
     async with services.database.transaction() as session:
-        issued = await keys.issue(session, customer.account_id, KeyTerms(**terms))
+        issued = await keys.issue(session, customer.actor, KeyTerms(**terms))
     return Customer(customer.account_id, issued.secret)
 
 

@@ -66,7 +66,7 @@ async def test_a_new_reader_gets_events_whose_message_redis_lost(
 
     monkeypatch.setattr(services.database, "_publish", lost)
     async with services.database.transaction() as session:
-        await settlement.cancel(session, await session.get_one(Job, job_id), 60)
+        await settlement.cancel(session, customer.actor, await session.get_one(Job, job_id), 60)
     await asyncio.sleep(0.2)
     assert not first.done()
     assert (await asyncio.wait_for(read(services, job_id), 2))[-1].data["status"] == "canceled"
@@ -118,7 +118,7 @@ async def test_a_terminal_event_between_two_reads_is_streamed(
         events = await original(session, job_id, seq)
         if not events:
             async with services.database.transaction() as other:
-                await settlement.cancel(other, await other.get_one(Job, job_id), 60)
+                await settlement.cancel(other, customer.actor, await other.get_one(Job, job_id), 60)
         return events
 
     reader = asyncio.create_task(read(services, job_id))

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from serve_app.accounts.actors import Actor
 from serve_app.errors import Conflict, IllegalTransition, LeaseLost
 from serve_app.jobs import lifecycle, queries, settlement
 from serve_app.jobs.lifecycle import MOVES, RUNNING, TERMINAL, Note, transition
@@ -133,7 +134,8 @@ class JobLife(OnDatabase):
             self.lease = None
 
     async def _act(self, session: AsyncSession, act, *more: float) -> None:
-        await act(session, await session.get_one(Job, self.job_id), *more)
+        job = await session.get_one(Job, self.job_id)
+        await act(session, Actor.operator(job.account_id), job, *more)
 
     async def _look(self, session: AsyncSession) -> tuple[Job, list[JobEvent]]:
         return await session.get_one(Job, self.job_id), await queries.events_after(session, self.job_id, 0)

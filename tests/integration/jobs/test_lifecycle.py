@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from serve_app.accounts.actors import Actor
 from serve_app.errors import IllegalTransition, LeaseLost
 from serve_app.jobs import lifecycle, queries
 from serve_app.jobs.lifecycle import MOVES, Note, transition
@@ -18,7 +19,7 @@ async def submit(database: Database, account_id: str | None = None) -> str:
     """A queued job of this account, by default of a new customer."""
     customer = await new_customer(database)
     blob = StoredBlob("blob", "0" * 64, 1)
-    submission = Submission(account_id or customer.account_id, None, RECRUITSCREEN, inputs={})
+    submission = Submission(Actor.operator(account_id or customer.account_id), RECRUITSCREEN, inputs={})
     async with database.transaction() as session:
         return (await accept(session, submission, blob, duration_s=61.0, credits_=2)).job_id
 
