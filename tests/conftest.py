@@ -92,6 +92,7 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
 async def services(settings: Settings) -> AsyncIterator[Services]:
     """Services over the test's own servers. Notifications are recorded and run nothing."""
     services = build_services(settings, RecordedNotifications(), ROSTER)
+    await services.limiter._limiter.storage.reset()  # all tests share one Valkey and one address
     yield services
     await services.close()
 

@@ -26,8 +26,10 @@ from serve_app.http.api import (
 from serve_app.http.api import credits as credits_api
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.cross_origin import CrossOrigin
-from serve_app.http.pages import api_docs, interviews, public, sign_in, templates
+from serve_app.http.pages import api_docs, interviews, playground, public, sign_in, templates
 from serve_app.http.pages import keys as key_pages
+from serve_app.http.pages import usage as usage_page
+from serve_app.http.pages import webhooks as webhook_pages
 from serve_app.http.pages.form_tokens import FormTokens
 from serve_app.http.pages.visitors import SignedOut
 from serve_app.http.request_id import RequestId
@@ -62,6 +64,9 @@ ROUTERS = (
     key_pages.router,
     public.router,
     sign_in.router,
+    playground.router,
+    usage_page.router,
+    webhook_pages.router,
 )
 
 

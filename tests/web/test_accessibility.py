@@ -14,6 +14,7 @@ from tests.support.calls import submit
 from tests.support.fakes import local_pool
 from tests.support.scored import score
 from tests.support.world import Customer
+from tests.web.test_developers import PAGES as DEVELOPERS
 
 PUBLIC = ("/pricing", "/docs/errors", "/dashboard")
 
@@ -33,7 +34,10 @@ async def pages(client: httpx.AsyncClient, services: Services, pool: LocalPool, 
     await Executor(services, failing).run_next()
     await failing.close()
     jobs = (finished, failed, await interview())
-    return ("/interviews", "/interviews/new", "/dashboard/keys", *PUBLIC, *(f"/interviews/{job}" for job in jobs))
+    endpoint = await client.post("/v1/webhooks", json={"url": "https://example.com/"}, headers=customer.headers)
+    webhook = f"/dashboard/webhooks/{endpoint.json()['webhook_id']}"
+    own = ("/interviews", "/interviews/new", *DEVELOPERS, webhook)
+    return (*own, *PUBLIC, *(f"/interviews/{job}" for job in jobs))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -91,7 +91,11 @@ async def get_usage(caller: CurrentCaller, services: Services, query: Annotated[
     async with services.database.transaction() as session:
         table = await usage.get_usage(session, caller.account_id, period, query.by, scope)
     if query.format is UsageFormat.CSV:
-        headers = {"Content-Disposition": f'attachment; filename="usage-{period.first}-{period.last}.csv"'}
-        text = to_csv(table.columns, table.rows)
-        return PlainTextResponse(text, media_type="text/csv; charset=utf-8", headers=headers)
+        return as_csv(period, table)
     return JSONResponse(Usage.of(period, table.rows).model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+
+def as_csv(period: Period, table: usage.Usage) -> PlainTextResponse:
+    """The table as a file to save."""
+    headers = {"Content-Disposition": f'attachment; filename="usage-{period.first}-{period.last}.csv"'}
+    return PlainTextResponse(to_csv(table.columns, table.rows), media_type="text/csv; charset=utf-8", headers=headers)

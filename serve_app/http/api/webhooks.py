@@ -156,7 +156,7 @@ async def list_webhooks(caller: AccountCaller, services: Services) -> list[Webho
 @router.post("", status_code=201, responses=refusals(Conflict, InvalidField, FileTooLarge))
 async def create_webhook(caller: AccountCaller, services: Services, request: WebhookRequest) -> NewWebhook:
     """Create an endpoint. Only this response contains its secret. An account may have ten."""
-    _check(services, request.url, request.products)
+    check_terms(services, request.url, request.products)
     terms = EndpointTerms(request.url, request.description, _values(request.events), request.products)
     async with services.database.transaction() as session:
         endpoint, keys = await endpoints.create(session, caller.actor, terms, _secret_key(services))
@@ -176,7 +176,7 @@ async def change_webhook(
 ) -> WebhookView:
     """Change an endpoint, or switch it off or on. What it misses while it is off can be replayed."""
     changes = request.model_dump(exclude_unset=True, exclude={"enabled"})
-    _check(services, changes.get("url"), changes.get("products"))
+    check_terms(services, changes.get("url"), changes.get("products"))
     async with services.database.transaction() as session:
         endpoint = await endpoints.get_owned(session, caller.actor, webhook_id, lock=True)
         await endpoints.change(session, caller.actor, endpoint, changes)
@@ -266,7 +266,8 @@ def check_webhook_url(services: app_services.Services, url: str, field: str) -> 
         raise InvalidField(f"'{field}': {refusal}", field) from None
 
 
-def _check(services: app_services.Services, url: str | None, products: list[str] | None) -> None:
+def check_terms(services: app_services.Services, url: str | None, products: list[str] | None) -> None:
+    """Raise `InvalidField` for a URL that is not delivered to, and for a product that does not exist."""
     if url is not None:
         check_webhook_url(services, url, "url")
     known = [spec.slug for spec in services.catalog]

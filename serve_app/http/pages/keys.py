@@ -11,12 +11,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.credits import ledger
 from serve_app.errors import RecruitScreenError
 from serve_app.http.deps import Services
-from serve_app.http.pages.templates import PRIVATE, render
+from serve_app.http.pages.templates import PRIVATE, SCRIPT_POLICY, render
 from serve_app.http.pages.visitors import CurrentVisitor, FormFields, FormSender, Visitor
 from serve_app.jobs import queries as jobs
 from serve_app.keys import service as keys
 from serve_app.keys.models import ALL_SCOPES, ApiKey
-from serve_app.keys.service import IssuedKey, KeyTerms
+from serve_app.keys.service import KeyTerms
 from serve_app.storage.text import Storable
 
 router = APIRouter(prefix="/dashboard/keys", include_in_schema=False)
@@ -61,7 +61,7 @@ async def create_key(visitor: FormSender, services: Services, fields: FormFields
         return await _refusal(services, visitor, error.message)
     async with services.database.transaction() as session:
         issued = await keys.issue(session, visitor.actor, form.terms())
-        return await _keys_page(session, services, visitor, _secret_once(issued))
+        return await _keys_page(session, services, visitor, secret=issued.secret)
 
 
 @router.post("/{key_id}/rotate")
@@ -69,7 +69,7 @@ async def rotate_key(visitor: FormSender, services: Services, key_id: str) -> HT
     """Replace a key and show the new secret, once. The old key works for another day."""
     async with services.database.transaction() as session:
         issued = await keys.rotate(session, visitor.actor, key_id, OVERLAP_S)
-        return await _keys_page(session, services, visitor, _secret_once(issued))
+        return await _keys_page(session, services, visitor, secret=issued.secret)
 
 
 @router.post("/{key_id}/revoke")
@@ -82,32 +82,29 @@ async def revoke_key(visitor: FormSender, services: Services, key_id: str) -> Re
 
 async def _refusal(services: Services, visitor: Visitor, message: str) -> HTMLResponse:
     async with services.database.transaction() as session:
-        return await _keys_page(session, services, visitor, message, 422)
+        return await _keys_page(session, services, visitor, message)
 
 
 async def _keys_page(
-    session: AsyncSession, services: Services, visitor: Visitor, message: str = "", status: int = 200
+    session: AsyncSession, services: Services, visitor: Visitor, message: str = "", *, secret: str = ""
 ) -> HTMLResponse:
     account_id = visitor.account_id
     listed = await keys.list_keys(session, visitor.actor)
     context = {
         "visitor": visitor,
         "message": message,
+        "secret": secret,
         "balance": await ledger.balance(session, account_id),
         "held": await jobs.held_credits(session, account_id),
         "keys": listed,
         "ended": {key.id for key in listed if _has_ended(key)},
         "scopes": services.catalog.scopes(),
     }
-    return render("keys.html", context, status=status, headers=PRIVATE)
+    return render("keys.html", context, status=422 if message else 200, policy=SCRIPT_POLICY, headers=PRIVATE)
 
 
 def _has_ended(key: ApiKey) -> bool:
     return key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= datetime.now(UTC))
-
-
-def _secret_once(issued: IssuedKey) -> str:
-    return f"Copy your new key now. It is not shown again: {issued.secret}"
 
 
 def _to_keys_page() -> RedirectResponse:

@@ -53,7 +53,7 @@ async def read_form(request: Request) -> dict[str, str]:
     if request.headers.get("sec-fetch-site") == "cross-site":
         raise Invalid("This form was sent from another site. Open the page here, and send the form from it.")
     allow(request, MAX_FORM_BYTES)
-    async with request.form(max_files=0, max_fields=10, max_part_size=4096) as form:
+    async with request.form(max_files=0, max_fields=40, max_part_size=4096) as form:
         return {name: value for name, value in form.items() if isinstance(value, str) and value}
 
 
