@@ -1,7 +1,7 @@
 "use strict";
 
-// A form begins with the examples of its fields and nothing else. Swagger UI would invent a value for every other field
-// ("string", a language "zak"), which the API refuses. Swagger UI asks for a form field's value with the media type false.
+/* A form begins with the examples of its fields and nothing else. Swagger UI would invent a value for every other field
+   ("string", a language "zak"), which the API refuses. It asks for the value of a form's field with the media type false. */
 const OnlyExamples = () => ({
   afterLoad(system) {
     const invent = system.fn.getSampleSchema;
