@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.model_pool import health
+from serve_app.model_pool.history import ColdStarts, cold_starts
 from serve_app.model_pool.models import ModelDevice, ModelLoad, ModelReplica, ModelState, ProcessStart, ServeDeployment
 from serve_app.storage.database import Database
 from serve_app.storage.redis import Bus
@@ -21,6 +22,7 @@ RECENT = 20
 SILENT_AFTER_S = 5
 """Replicas report every second. One that has not reported for this long is counted as gone."""
 CACHE_S = 0.5
+HISTORY_CACHE_S = 10.0
 QueueDepths: TypeAlias = Callable[[AsyncSession], Awaitable[Mapping[str, int]]]
 """Reads the number of queued jobs by product."""
 
@@ -109,7 +111,7 @@ class PoolStatus:
 
 
 class PoolView:
-    """Caches the status for half a second: the status needs no key, so anybody may poll it."""
+    """Caches the status for half a second, and the last day for ten: they need no key, so anybody may poll them."""
 
     def __init__(
         self, database: Database, roster: list[RosterEntry], queue_depths: QueueDepths | None = None,
@@ -122,6 +124,17 @@ class PoolView:
         self._reading = asyncio.Lock()
         self._cached: PoolStatus | None = None
         self._read_at = 0.0
+        self._history: list[ColdStarts] = []
+        self._history_read_at = -HISTORY_CACHE_S
+
+    async def cold_starts(self) -> list[ColdStarts]:
+        """The cold starts of the last 24 hours, as they were at most ten seconds ago."""
+        async with self._reading:
+            if time.monotonic() - self._history_read_at > HISTORY_CACHE_S:
+                async with self._database.transaction() as session:
+                    self._history = await cold_starts(session, [entry.name for entry in self._roster])
+                self._history_read_at = time.monotonic()
+            return self._history
 
     async def status(self) -> PoolStatus:
         """The pool as it was at most half a second ago."""

@@ -16,7 +16,7 @@ from tests.support.scored import score
 from tests.support.world import Customer
 from tests.web.test_developers import PAGES as DEVELOPERS
 
-PUBLIC = ("/pricing", "/docs/errors", "/dashboard")
+PUBLIC = ("/pricing", "/docs/errors", "/pool")
 
 
 @pytest.fixture

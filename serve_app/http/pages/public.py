@@ -1,11 +1,11 @@
-"""Pages that need no key: home, error codes, prices, and the state of the model pool."""
+"""Pages that need no key: home, error codes and prices."""
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from serve_app.http.deps import Services
 from serve_app.http.pages.error_codes import rows
-from serve_app.http.pages.templates import PRIVATE, SCRIPT_POLICY, render
+from serve_app.http.pages.templates import PRIVATE, render
 from serve_app.http.pages.visitors import HOME, PossibleVisitor
 
 router = APIRouter(include_in_schema=False)
@@ -21,12 +21,6 @@ async def show_home(visitor: PossibleVisitor) -> Response:
 async def show_error_codes() -> HTMLResponse:
     """Every error code, its meaning, and whether a retry can succeed."""
     return render("error_codes.html", {"rows": rows()})
-
-
-@router.get("/dashboard")
-async def show_model_pool() -> HTMLResponse:
-    """The model pool, live."""
-    return render("model_pool.html", policy=SCRIPT_POLICY)
 
 
 @router.get("/pricing")

@@ -49,16 +49,9 @@ async def test_the_documentation_loads_nothing_from_other_hosts(client: httpx.As
     assert "//" not in page.headers["content-security-policy"]
 
 
-async def test_the_dashboard_is_served(client: httpx.AsyncClient) -> None:
-    """The model pool page needs no key and loads nothing from other hosts."""
-    page = await client.get("/dashboard")
-    assert page.status_code == 200
-    assert "/v1/models/status" in page.text
-    assert "https://" not in page.text
-
-
 @pytest.mark.parametrize(
-    "path", ["/", "/sign-in", "/interviews", "/dashboard", "/dashboard/keys", "/pricing", "/docs/errors", "/docs"]
+    "path",
+    ["/", "/sign-in", "/interviews", "/pool", "/dashboard", "/dashboard/keys", "/pricing", "/docs/errors", "/docs"],
 )
 async def test_pages_have_a_strict_policy_and_nothing_inline(client: httpx.AsyncClient, path: str) -> None:
     """Scripts and styles are files of this server, and the policy allows no others; Swagger UI sets styles itself."""
