@@ -66,7 +66,7 @@ def write_quickstart(stack: Stack, path: Path) -> dict[str, str]:
     quickstart = {
         "base_url": stack.base_url,
         "api_key": first_key(stack.environment["DATABASE_URL"], path),
-        "dashboard_url": f"{stack.base_url}/dashboard",
+        "dashboard_url": f"{stack.base_url}/pool",
         "ray_dashboard_url": stack.ray_dashboard_url,
     }
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

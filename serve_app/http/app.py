@@ -27,6 +27,7 @@ from serve_app.http.api import credits as credits_api
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.cross_origin import CrossOrigin
 from serve_app.http.pages import api_docs, interviews, playground, pool, public, sign_in, templates
+from serve_app.http.pages import demo as demo_pages
 from serve_app.http.pages import keys as key_pages
 from serve_app.http.pages import usage as usage_page
 from serve_app.http.pages import webhooks as webhook_pages
@@ -64,6 +65,7 @@ ROUTERS = (
     key_pages.router,
     public.router,
     sign_in.router,
+    demo_pages.router,
     playground.router,
     pool.router,
     usage_page.router,
