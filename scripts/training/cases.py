@@ -1,6 +1,6 @@
 """Training examples of the injection tagger: sentences by many authors, mixed as people speak.
 
-Each folder of `data` holds the sentences of one author, who saw none of the others'; `validation` holds those of two
+Each folder of `data` holds the sentences of one author, who saw none of the others'; `validation` holds those of three
 more, on which limits are chosen. `attacks` address the assessor. `inside` holds attacks within an account of work,
 between double brackets. `accounts` tell of work, many of them in the words of attacks. `general` is said in interviews
 in general. `talk` tells of no work: courtesies, pleas, self-praise.

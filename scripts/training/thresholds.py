@@ -16,7 +16,7 @@ from serve_app.pipeline.assessment.text import split_utterances
 from serve_app.pipeline.types import Utterance
 
 VALIDATION = DATA.parent / "validation"
-LIMITS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+LIMITS = (0.5, 0.7, 0.8, 0.9, 0.93, 0.95, 0.97)
 console = Console()
 
 

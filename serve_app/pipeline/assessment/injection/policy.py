@@ -4,6 +4,9 @@ The injection tagger finds speech to the assessor in any wording; a few patterns
 red flag of high severity, one alone a flag of low severity. Flagged sentences are not judged. Doubtful ones are judged,
 but raise no score.
 
+A red flag accuses a person, so it takes near certainty. Leaving a sentence out of judging only protects the score, so
+it takes less. Between the two limits, a sentence is left out without a flag.
+
 This is the second defence. The first one: the judge of a competency reads only the sentences about it (see
 `passages.relevant_part`), and the default judge weighs the rubric's own statements, so it follows no instruction.
 """
@@ -26,9 +29,9 @@ WORK = 0.5
 """From this probability on, a sentence tells of work."""
 CLEARLY_WORK = 0.8
 """From this probability on, a sentence clearly tells of work."""
-FLAGGED = 0.5
+FLAGGED = 0.95
 """From this probability on, words that address the assessor are a red flag by themselves. Chosen on
-`scripts/training/validation`."""
+`scripts/training/validation`: of its 500 honest sentences near the subject, 70 reach 0.5 and 13 reach this."""
 CLEARLY_NO_INJECTION = 0.3
 """Below this probability, a sentence clearly does not address the assessor."""
 DOUBT = 0.15
@@ -82,11 +85,11 @@ class InjectionPolicy:
         """Return the verdict on a sentence of the candidate, or on a part of one. Asking for a person is no flag."""
         if is_a_right(sentence):
             return InjectionVerdict(tags)
-        tagged, matched = tags.injection >= INJECTION, is_instruction(sentence)
-        if tagged and matched:
-            return InjectionVerdict(tags, "high")
+        sure, matched = tags.injection >= FLAGGED, is_instruction(sentence)
+        if sure and matched:
+            return InjectionVerdict(tags, "high", split)
         about_work = tags.work >= CLEARLY_WORK and tags.injection < DOUBT  # "I wrote the system prompt of our chatbot"
-        low = tags.injection >= FLAGGED or (matched and not about_work) or self._recites(sentence)
+        low = sure or (matched and not about_work) or self._recites(sentence)
         return InjectionVerdict(tags, "low" if low else None, split)
 
     def for_interviewer(self, sentence: str) -> InjectionVerdict:

@@ -90,8 +90,9 @@ def test_speech_about_work_gets_no_high_flag(sentence: str) -> None:
 
 
 def test_high_severity_takes_the_tagger_and_a_pattern() -> None:
-    """One of them alone gives a low flag, because a high flag blocks a recommendation."""
-    assert severity(PATTERN_SENTENCE, INJECTION) == "high"
+    """One of them alone gives a low flag, because a high flag blocks a recommendation. The tagger must be sure."""
+    assert severity(PATTERN_SENTENCE, FLAGGED) == "high"
+    assert severity(PATTERN_SENTENCE, INJECTION) == "low"
     assert severity(PATTERN_SENTENCE, 0.0) == "low"
     assert severity(SENTENCE, FLAGGED) == "low"
     assert severity(SENTENCE, FLAGGED - 0.01) is None
@@ -102,6 +103,13 @@ def test_an_account_of_work_may_match_a_pattern() -> None:
     sentence = "We wrote the system prompt so that the bot would ignore all other instructions."
     cases = (WordTags(0.0, CLEARLY_WORK), WordTags(DOUBT, CLEARLY_WORK), WordTags(0.0, CLEARLY_WORK - 0.1))
     assert [InjectionPolicy().for_candidate(sentence, tags).severity for tags in cases] == [None, "low", "low"]
+
+
+@pytest.mark.parametrize("injection", [INJECTION, FLAGGED - 0.01])
+def test_a_sentence_that_is_not_quite_sure_is_left_out_without_a_flag(injection: float) -> None:
+    """A red flag accuses a person, so it takes more than leaving a sentence out of judging does."""
+    verdict = InjectionPolicy().for_candidate(SENTENCE, WordTags(injection, CLEARLY_WORK))
+    assert (verdict.severity, verdict.may_be_judged) == (None, False)
 
 
 def test_which_sentences_may_be_judged() -> None:
