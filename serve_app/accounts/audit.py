@@ -1,5 +1,6 @@
 """The audit log: who saw, changed, exported or erased what, and when. Owners read it; nothing changes it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.accounts.actors import Actor, Role
 from serve_app.accounts.models import MAX_NOTE, AuditEntry
 from serve_app.storage.pagination import Page, Position, older_than, page
+
+MAX_NAMES = 500
+"""Names that the filter offers."""
 
 
 class Action(StrEnum):
@@ -97,3 +101,10 @@ async def list_entries(
     query = select(AuditEntry).where(mine, *conditions, *older).order_by(*newest_first).limit(limit + 1)
     rows = (await session.exec(query)).all()
     return page(rows, limit, lambda entry: Position(entry.at, str(entry.id)))
+
+
+async def list_actors(session: AsyncSession, actor: Actor) -> Sequence[str]:
+    """Names in the account's log, in alphabetical order. Raises `NotPermitted` unless the actor is an owner."""
+    actor.must_be(Role.OWNER)
+    names = select(AuditEntry.actor).where(col(AuditEntry.account_id) == actor.account_id).distinct()
+    return (await session.exec(names.order_by(col(AuditEntry.actor)).limit(MAX_NAMES))).all()

@@ -26,7 +26,19 @@ from serve_app.http.api import (
 from serve_app.http.api import credits as credits_api
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.cross_origin import CrossOrigin
-from serve_app.http.pages import api_docs, interviews, playground, pool, public, sign_in, templates
+from serve_app.http.pages import (
+    api_docs,
+    audit_log,
+    erasure,
+    interviews,
+    members,
+    playground,
+    pool,
+    public,
+    settings,
+    sign_in,
+    templates,
+)
 from serve_app.http.pages import demo as demo_pages
 from serve_app.http.pages import keys as key_pages
 from serve_app.http.pages import usage as usage_page
@@ -63,7 +75,11 @@ ROUTERS = (
     api_docs.router,
     interviews.router,
     key_pages.router,
+    audit_log.router,
+    erasure.router,
+    members.router,
     public.router,
+    settings.router,
     sign_in.router,
     demo_pages.router,
     playground.router,

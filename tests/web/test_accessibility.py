@@ -17,6 +17,7 @@ from tests.support.world import Customer
 from tests.web.test_developers import PAGES as DEVELOPERS
 
 PUBLIC = ("/pricing", "/docs/errors", "/pool")
+SETTINGS = ("/settings", "/settings/members", "/settings/log", "/settings/erase?candidate=call.wav")
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ async def pages(client: httpx.AsyncClient, services: Services, pool: LocalPool, 
     jobs = (finished, failed, await interview())
     endpoint = await client.post("/v1/webhooks", json={"url": "https://example.com/"}, headers=customer.headers)
     webhook = f"/dashboard/webhooks/{endpoint.json()['webhook_id']}"
-    own = ("/interviews", "/interviews/new", *DEVELOPERS, webhook)
+    own = ("/interviews", "/interviews/new", *SETTINGS, *DEVELOPERS, webhook)
     return (*own, *PUBLIC, *(f"/interviews/{job}" for job in jobs))
 
 

@@ -1,21 +1,9 @@
-// Copies the note, plays quotes from the reader's own file, and searches the transcript.
+// Plays quotes from the reader's own file, and searches the transcript.
 const player = document.getElementById("player");
 const listen = document.getElementById("listen");
 const search = document.getElementById("search");
 const found = document.getElementById("found");
 const lines = [...document.querySelectorAll(".transcript > li")];
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.onclick = async () => {
-    const said = button.nextElementSibling;
-    try {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-      said.textContent = "Copied.";
-    } catch {
-      said.textContent = "The browser does not allow it. Select the text and copy it.";
-    }
-  };
-}
 
 listen.onchange = () => {
   if (!listen.files.length) return;

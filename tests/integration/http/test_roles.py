@@ -35,9 +35,27 @@ LEAST_ROLE = {
     "POST /dashboard/keys/create": Role.OWNER,
     "POST /dashboard/keys/{key_id}/rotate": Role.OWNER,
     "POST /dashboard/keys/{key_id}/revoke": Role.OWNER,
+    "GET /settings": Role.VIEWER,
+    "POST /settings/password": Role.VIEWER,
+    "POST /settings/sessions/{session_id}/end": Role.VIEWER,
+    "GET /settings/members": Role.OWNER,
+    "POST /settings/members/invite": Role.OWNER,
+    "POST /settings/members/invitations/{link_id}/withdraw": Role.OWNER,
+    "POST /settings/members/{member_id}/role": Role.OWNER,
+    "POST /settings/members/{member_id}/remove": Role.OWNER,
+    "POST /settings/members/{member_id}/link": Role.OWNER,
+    "GET /settings/log": Role.OWNER,
+    "GET /settings/erase": Role.RECRUITER,
+    "POST /settings/erase": Role.RECRUITER,
     "POST /sign-out": Role.VIEWER,
 }
-FORMS = {"POST /dashboard/keys/create": {"scope": "all"}}
+FORMS = {
+    "POST /dashboard/keys/create": {"scope": "all"},
+    "POST /settings/members/invite": {"email": "ada@example.com", "role": "viewer"},
+    "POST /settings/members/{member_id}/role": {"role": "owner"},
+    "POST /settings/members/{member_id}/link": {"kind": "reset"},
+    "POST /settings/erase": {"candidate": "Ada", "confirmed": "on"},
+}
 UPLOADS = {
     "POST /interviews": {"data": {"role_title": "Nurse"}, "files": {"file": ("a.wav", tone(2))}},
     "POST /interviews/quote": {"data": {"duration_s": "61"}},
