@@ -13,6 +13,7 @@ from serve_app.storage.database import choice, timestamp
 MAX_EMAIL = 254  # RFC 5321
 MAX_DEVICE = 200
 MAX_NOTE = 300
+MAX_CONSENT = 1000
 
 
 class Account(SQLModel, table=True):
@@ -22,6 +23,10 @@ class Account(SQLModel, table=True):
 
     id: str = Field(default_factory=lambda: f"acc_{secrets.token_hex(10)}", primary_key=True)
     name: str = Field(max_length=200)
+    retention_days: int | None = None
+    """Days that finished interviews are kept, where that is shorter than the deployment keeps them."""
+    consent_text: str | None = Field(default=None, max_length=MAX_CONSENT)
+    """What whoever submits in the web app confirms about the candidate. None for `preferences.CONSENT`."""
     created_at: datetime = timestamp()
 
 

@@ -27,6 +27,7 @@ from serve_app.http.api import credits as credits_api
 from serve_app.http.body_limit import BodyLimit
 from serve_app.http.cross_origin import CrossOrigin
 from serve_app.http.pages import (
+    account,
     api_docs,
     audit_log,
     erasure,
@@ -75,6 +76,7 @@ ROUTERS = (
     api_docs.router,
     interviews.router,
     key_pages.router,
+    account.router,
     audit_log.router,
     erasure.router,
     members.router,

@@ -105,6 +105,7 @@ def _new_job(actor: Actor, base: Job, request: Reassessment) -> Job:
         labels=base.labels,
         label=request.label or base.label,
         file_name=base.file_name,
+        consent_text=base.consent_text,
         language=base.language,
         duration_s=base.duration_s,
         credits=request.spec.price.credits_per_assessment,

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from serve_app.accounts.models import MAX_CONSENT
 from serve_app.credits.ledger import Price
 from serve_app.credits.models import MAX_REASON
 from serve_app.storage.database import choice, optional_timestamp, timestamp
@@ -72,6 +73,8 @@ class Job(SQLModel, table=True):
     """The caller's own name for the job."""
     file_name: str | None = Field(default=None, max_length=MAX_FILE_NAME)
     """Name of the uploaded file, as the client sent it, without folders."""
+    consent_text: str | None = Field(default=None, max_length=MAX_CONSENT)
+    """What was confirmed about the candidate's consent. None for jobs of the API. Stays with the receipt."""
     language: str | None = Field(default=None, max_length=16)
     """As the caller named it; once the job has a result, the language of that."""
     duration_s: float

@@ -16,7 +16,7 @@ from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from serve_app.accounts import audit
+from serve_app.accounts import audit, preferences
 from serve_app.accounts.actors import Actor, Role
 from serve_app.accounts.audit import Action
 from serve_app.credits import ledger
@@ -32,13 +32,13 @@ NO_SPEECH = "no speech was recognised"
 
 
 async def complete(session: AsyncSession, claim: Claim, result: dict[str, Any], retention_s: float) -> None:
-    """Store the result, and keep it for `retention_s` seconds; a further assessment as long as its original.
+    """Store the result, and keep it for `retention_s` seconds at most; a further assessment as long as its original.
 
     Returns the price when no speech was recognised. Raises `LeaseLost`.
     """
     no_speech, job = result.get("no_speech"), claim.job
     kept_with = None if job.original_id is None else await session.get_one(Job, job.original_id)
-    expires_at = kept_with.expires_at if kept_with else after(retention_s)
+    expires_at = kept_with.expires_at if kept_with else await _kept_until(session, job, retention_s)
     await lifecycle.transition(
         session, job.id, JobState.COMPLETED, seen=claim.version, note=Note(NO_SPEECH if no_speech else None),
         result=result, language=result["language"], blob=None, expires_at=expires_at,
@@ -64,7 +64,7 @@ async def requeue_or_fail(
     if failure.retryable:
         changes: dict[str, Any] = {"expires_at": after(settings.retry_window_s)}
     else:
-        changes = {"expires_at": after(settings.retention_s), "blob": None}
+        changes = {"expires_at": await _kept_until(session, job, settings.retention_s), "blob": None}
         await _return_credits(session, job, EntryKind.REFUND, f"failed for good: {failure.code}")
     error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
     await lifecycle.transition(
@@ -92,7 +92,7 @@ async def _cancel(session: AsyncSession, job: Job, retention_s: float) -> str | 
         raise Conflict(f"The job is {job.state}. Only a job that is not over can be canceled.")
     if job.inference_at is None:
         await _return_credits(session, job, EntryKind.RELEASE, "canceled before a model had begun to work")
-    expires_at = after(retention_s)
+    expires_at = await _kept_until(session, job, retention_s)
     await lifecycle.transition(session, job.id, JobState.CANCELED, blob=None, expires_at=expires_at)
     return job.blob
 
@@ -145,6 +145,11 @@ async def _erase(session: AsyncSession, job: Job, why: str) -> str | None:
         await _return_credits(session, job, EntryKind.REFUND, f"failed: {job.error_code}; {why}")
     await lifecycle.erase_content(session, job.id)
     return blob
+
+
+async def _kept_until(session: AsyncSession, job: Job, retention_s: float) -> Any:
+    """When the content of a job that ends now is erased: after `retention_s` seconds, or sooner as the account says."""
+    return after(await preferences.retention_s(session, job.account_id, retention_s))
 
 
 async def _return_credits(session: AsyncSession, job: Job, kind: EntryKind, reason: str) -> None:

@@ -48,12 +48,14 @@ class Submission:
 
     actor: Actor
     spec: VerticalSpec
-    inputs: dict[str, Any]
+    inputs: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     label: str | None = None
     idempotency_key: str | None = None
     webhook_url: str | None = None
     """Gets the job's events, beside the account's endpoints."""
+    consent_text: str | None = None
+    """What the actor has confirmed about the candidate's consent."""
     file_name: str | None = None
     """`Submitter.submit` sets it from the upload."""
 
@@ -180,6 +182,7 @@ async def accept(
         labels=submission.metadata,
         label=submission.label,
         file_name=submission.file_name,
+        consent_text=submission.consent_text,
         language=submission.inputs.get("language"),
         duration_s=duration_s,
         credits=credits_,

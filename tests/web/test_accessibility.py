@@ -17,7 +17,13 @@ from tests.support.world import Customer
 from tests.web.test_developers import PAGES as DEVELOPERS
 
 PUBLIC = ("/pricing", "/docs/errors", "/pool")
-SETTINGS = ("/settings", "/settings/members", "/settings/log", "/settings/erase?candidate=call.wav")
+SETTINGS = (
+    "/settings",
+    "/settings/members",
+    "/settings/account",
+    "/settings/log",
+    "/settings/erase?candidate=call.wav",
+)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -43,7 +44,6 @@ from serve_app.jobs.lifecycle import TERMINAL
 from serve_app.jobs.models import Job
 from serve_app.jobs.submit import Accepted, Submission
 from serve_app.storage.text import Storable
-from serve_app.verticals.spec import VerticalSpec
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=refusals(Unauthorized, RateLimited))
 
@@ -70,31 +70,24 @@ async def submit_job(
     idempotency_key: Annotated[Storable | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
     """Submit a recording. The answer names the job; the result follows. An `Idempotency-Key` makes retries safe."""
-    return await accept_upload(request, caller.actor, spec, services, idempotency_key)
+    submission = Submission(caller.actor, spec, idempotency_key=idempotency_key)
+    return await accept_upload(request, services, submission)
 
 
-async def accept_upload(
-    request: Request,
-    actor: Actor,
-    spec: VerticalSpec,
-    services: app_services.Services,
-    idempotency_key: str | None,
-) -> SubmittedJob:
-    """Read the form of a submit and make a job of it."""
-    actor.must_be(Role.RECRUITER)  # before the recording is read; the service asks again
+async def accept_upload(request: Request, services: app_services.Services, submission: Submission) -> SubmittedJob:
+    """Read the form of a submit, complete `submission` with it, and make a job of it."""
+    submission.actor.must_be(Role.RECRUITER)  # before the recording is read; the service asks again
     await services.dispatcher.prefetch()
-    async with submit_form(request, spec) as form:
+    async with submit_form(request, submission.spec) as form:
         fields = form.fields
         if fields.webhook_url is not None:
             check_webhook_url(services, fields.webhook_url, "webhook_url")
-        submission = Submission(
-            actor,
-            spec,
-            fields.inputs(),
-            fields.metadata or {},
-            fields.label,
-            idempotency_key,
-            fields.webhook_url,
+        submission = replace(
+            submission,
+            inputs=fields.inputs(),
+            metadata=fields.metadata or {},
+            label=fields.label,
+            webhook_url=fields.webhook_url,
         )
         # Shielded: Serve cancels the handler when the client disconnects, and an accepted job must still be dispatched.
         return SubmittedJob.of(await asyncio.shield(services.submitter.submit(submission, form.upload)))

@@ -39,6 +39,7 @@ WORDS = {
     Action.KEY_CREATED: "created a key",
     Action.KEY_ROTATED: "rotated a key",
     Action.KEY_REVOKED: "revoked a key",
+    Action.SETTINGS_CHANGED: "changed settings",
     Action.WEBHOOK_CREATED: "created a webhook",
     Action.WEBHOOK_CHANGED: "changed a webhook",
     Action.WEBHOOK_DELETED: "deleted a webhook",

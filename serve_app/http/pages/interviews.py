@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from serve_app.accounts import preferences
 from serve_app.accounts.actors import Role
 from serve_app.credits import ledger
 from serve_app.http.api import jobs as jobs_api
@@ -24,6 +25,7 @@ from serve_app.jobs import reading
 from serve_app.jobs.lifecycle import TERMINAL
 from serve_app.jobs.models import Job, JobState
 from serve_app.jobs.queries import Filter
+from serve_app.jobs.submit import Submission
 from serve_app.storage.pagination import Position
 from serve_app.verticals.spec import VerticalSpec
 
@@ -71,20 +73,34 @@ async def show_new_interview(visitor: CurrentVisitor, services: Services, produc
     visitor.actor.must_be(Role.RECRUITER)
     async with services.database.transaction() as session:
         balance = await ledger.balance(session, visitor.account_id)
-    context = {"visitor": visitor, "product": product, "products": list(services.catalog), "balance": balance}
+        consent = await preferences.get_consent(session, visitor.account_id)
+    context = {
+        "visitor": visitor, "product": product, "products": list(services.catalog), "balance": balance,
+        "consent": consent,
+    }  # fmt: skip
     return render("new_interview.html", context, policy=MEDIA_POLICY, headers=PRIVATE)
+
+
+async def begin_submission(
+    visitor: ScriptSender,
+    services: Services,
+    product: Product,
+    consent: Annotated[str, Query(max_length=64)] = "",
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+) -> Submission:
+    """What a submit says beside its form. `consent` names the text that the visitor has confirmed."""
+    visitor.actor.must_be(Role.RECRUITER)
+    async with services.database.transaction() as session:
+        confirmed = (await preferences.get_consent(session, visitor.account_id)).confirmed_by(consent)
+    return Submission(visitor.actor, product, idempotency_key=idempotency_key, consent_text=confirmed)
 
 
 @router.post("", status_code=202)
 async def submit_interview(
-    request: Request,
-    visitor: ScriptSender,
-    services: Services,
-    product: Product,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    request: Request, services: Services, submission: Annotated[Submission, Depends(begin_submission)]
 ) -> SubmittedJob:
     """Accept a recording from the form's script."""
-    return await jobs_api.accept_upload(request, visitor.actor, product, services, idempotency_key)
+    return await jobs_api.accept_upload(request, services, submission)
 
 
 @router.post("/quote")

@@ -6,7 +6,7 @@ const queue = document.getElementById("queue");
 const notice = document.getElementById("notice");
 const send = document.getElementById("send");
 const template = document.getElementById("file-row");
-const {token, product} = form.dataset;
+const {token, product, consent} = form.dataset;
 const maxBytes = Number(form.dataset.maxBytes);
 const rows = new Map();
 
@@ -77,7 +77,7 @@ function upload(row) {
     if (row.label.value.trim()) body.set("label", row.label.value.trim());
     body.set("file", row.file);
     const request = row.request = new XMLHttpRequest();
-    request.open("POST", `/interviews?product=${product}`);
+    request.open("POST", `/interviews?product=${product}&consent=${consent}`);
     request.setRequestHeader("X-Form-Token", token);
     request.setRequestHeader("Idempotency-Key", row.key);
     request.responseType = "json";

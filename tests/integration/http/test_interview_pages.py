@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from deployments.replica.local_pool import LocalPool
+from serve_app.accounts.preferences import CONSENT, Consent
 from serve_app.executor import Executor
 from serve_app.services import Services
 from tests.support.calls import submit
@@ -125,10 +126,11 @@ async def test_an_upload_needs_the_pages_token(client: httpx.AsyncClient, custom
     """A foreign site's form with the visitor's cookie is refused before the file is read; ours is accepted once."""
     token = await signed_in(client, customer)
     form = {"data": {"role_title": "Nurse"}, "files": {"file": ("a.wav", tone(2))}}
-    assert (await client.post("/interviews", **form)).status_code == 422
+    consented = f"/interviews?consent={Consent(CONSENT).id}"
+    assert (await client.post(consented, **form)).status_code == 422
     headers = {"X-Form-Token": token, "Idempotency-Key": "once"}
-    first = await client.post("/interviews", **form, headers=headers)
-    again = await client.post("/interviews", **form, headers=headers)
+    first = await client.post(consented, **form, headers=headers)
+    again = await client.post(consented, **form, headers=headers)
     assert (first.status_code, first.json()) == (202, again.json())
     quote = await client.post("/interviews/quote", data={"duration_s": "61"}, headers={"X-Form-Token": token})
     assert quote.json()["credits"] == 2

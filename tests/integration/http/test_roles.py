@@ -17,8 +17,9 @@ from tests.support.world import Customer, tone
 
 BROWSER = {"Accept": "text/html"}
 PUBLIC = {
-    "GET /", "GET /dashboard", "GET /docs", "GET /docs/errors", "GET /healthz", "GET /pricing", "GET /sign-in",
-    "POST /sign-in", "GET /links/{secret}", "POST /links/{secret}",
+    "GET /", "GET /dashboard", "GET /docs", "GET /docs/errors", "GET /healthz", "GET /pool", "GET /pricing",
+    "GET /try", "GET /try/sample.ogg", "GET /try/{job_id}",
+    "GET /sign-in", "POST /sign-in", "GET /links/{secret}", "POST /links/{secret}",
 }  # fmt: skip
 LEAST_ROLE = {
     "GET /interviews": Role.VIEWER,
@@ -35,6 +36,16 @@ LEAST_ROLE = {
     "POST /dashboard/keys/create": Role.OWNER,
     "POST /dashboard/keys/{key_id}/rotate": Role.OWNER,
     "POST /dashboard/keys/{key_id}/revoke": Role.OWNER,
+    "GET /dashboard/webhooks": Role.OWNER,
+    "POST /dashboard/webhooks/create": Role.OWNER,
+    "GET /dashboard/webhooks/{webhook_id}": Role.OWNER,
+    "POST /dashboard/webhooks/{webhook_id}/rotate": Role.OWNER,
+    "POST /dashboard/webhooks/{webhook_id}/test": Role.OWNER,
+    "POST /dashboard/webhooks/{webhook_id}/replay": Role.OWNER,
+    "POST /dashboard/webhooks/{webhook_id}/{switch}": Role.OWNER,
+    "GET /dashboard/usage": Role.VIEWER,
+    "GET /dashboard/usage.csv": Role.VIEWER,
+    "GET /dashboard/playground": Role.VIEWER,
     "GET /settings": Role.VIEWER,
     "POST /settings/password": Role.VIEWER,
     "POST /settings/sessions/{session_id}/end": Role.VIEWER,
@@ -44,6 +55,8 @@ LEAST_ROLE = {
     "POST /settings/members/{member_id}/role": Role.OWNER,
     "POST /settings/members/{member_id}/remove": Role.OWNER,
     "POST /settings/members/{member_id}/link": Role.OWNER,
+    "GET /settings/account": Role.OWNER,
+    "POST /settings/account": Role.OWNER,
     "GET /settings/log": Role.OWNER,
     "GET /settings/erase": Role.RECRUITER,
     "POST /settings/erase": Role.RECRUITER,
@@ -51,6 +64,7 @@ LEAST_ROLE = {
 }
 FORMS = {
     "POST /dashboard/keys/create": {"scope": "all"},
+    "POST /dashboard/webhooks/create": {"url": "https://example.com/hook"},
     "POST /settings/members/invite": {"email": "ada@example.com", "role": "viewer"},
     "POST /settings/members/{member_id}/role": {"role": "owner"},
     "POST /settings/members/{member_id}/link": {"kind": "reset"},
@@ -77,7 +91,7 @@ def routes() -> set[str]:
 async def call(client: httpx.AsyncClient, route: str, token: str, job_id: str) -> int:
     """Use a route as its page does. Returns the status."""
     method, path = route.split()
-    path = path.replace("{job_id}", job_id).replace("{format_}", FORMATS.get(route, "json"))
+    path = path.replace("{job_id}", job_id).replace("{format_}", FORMATS.get(route, "json")).replace("{switch}", "off")
     if route in UPLOADS:
         return (await client.post(path, **UPLOADS[route], headers={"X-Form-Token": token})).status_code
     form = {"data": {"form_token": token} | FORMS.get(route, {})} if method == "POST" else {}
