@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 
 from serve_app.http.deps import Services
 from serve_app.http.pages.templates import PRIVATE, SCRIPT_POLICY, render
-from serve_app.http.pages.visitors import CurrentVisitor
+from serve_app.http.pages.visitors import CurrentOwner
 from serve_app.jobs import queries as jobs
 from serve_app.jobs.models import Job, JobState
 from serve_app.jobs.queries import Filter
@@ -74,7 +74,7 @@ PUBLIC = {"get_models_status"}
 @router.get("")
 async def show_playground(
     request: Request,
-    visitor: CurrentVisitor,
+    visitor: CurrentOwner,
     services: Services,
     operation: Annotated[str, Query(max_length=64)] = "submit_job",
     job_id: Annotated[str, Query(max_length=32)] = "",

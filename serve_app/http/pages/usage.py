@@ -17,7 +17,7 @@ from serve_app.errors import InvalidField
 from serve_app.http.api.usage import Day, as_csv
 from serve_app.http.deps import Services
 from serve_app.http.pages.templates import PRIVATE, SCRIPT_POLICY, render
-from serve_app.http.pages.visitors import CurrentVisitor
+from serve_app.http.pages.visitors import CurrentOwner
 from serve_app.jobs import queries as jobs
 from serve_app.jobs import usage
 from serve_app.jobs.usage import Grouping, Period
@@ -71,7 +71,7 @@ class Chart:
 
 
 @router.get("/usage")
-async def show_usage(visitor: CurrentVisitor, services: Services, view: Annotated[UsageView, Query()]) -> HTMLResponse:
+async def show_usage(visitor: CurrentOwner, services: Services, view: Annotated[UsageView, Query()]) -> HTMLResponse:
     """Credits of a period by day, and the ledger."""
     period, message = _period(view)
     async with services.database.transaction() as session:
@@ -90,7 +90,7 @@ async def show_usage(visitor: CurrentVisitor, services: Services, view: Annotate
 
 
 @router.get("/usage.csv")
-async def download_usage(visitor: CurrentVisitor, services: Services, view: Annotated[UsageView, Query()]) -> Response:
+async def download_usage(visitor: CurrentOwner, services: Services, view: Annotated[UsageView, Query()]) -> Response:
     """The period by day, key, product and state, as the API gives it."""
     period = Period.read(view.from_, view.to)
     async with services.database.transaction() as session:

@@ -87,6 +87,15 @@ async def get_visitor(visitor: PossibleVisitor) -> Visitor:
 CurrentVisitor = Annotated[Visitor, Depends(get_visitor)]
 
 
+async def get_owner(visitor: CurrentVisitor) -> Visitor:
+    """The signed-in visitor, for pages that only owners read. Raises `SignedOut` and `NotPermitted`."""
+    visitor.actor.must_be(Role.OWNER)
+    return visitor
+
+
+CurrentOwner = Annotated[Visitor, Depends(get_owner)]
+
+
 async def get_form_sender(request: Request, fields: FormFields, visitor: CurrentVisitor) -> Visitor:
     """The signed-in visitor, whose form came from our page. Raises `SignedOut` and `Invalid`."""
     form_tokens(request).check(request.cookies.get(COOKIE, ""), fields.get("form_token", ""))
