@@ -15,6 +15,7 @@ import serve_app.credits.models
 import serve_app.jobs.models
 import serve_app.keys.models
 import serve_app.model_pool.models
+import serve_app.verticals.models
 import serve_app.webhooks.models  # noqa: F401 - the imports fill SQLModel.metadata
 from serve_app.storage.database import driver_url
 

@@ -43,6 +43,8 @@ class Action(StrEnum):
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_CHANGED = "webhook.changed"
     WEBHOOK_DELETED = "webhook.deleted"
+    RUBRIC_SAVED = "rubric.saved"
+    RUBRIC_DELETED = "rubric.deleted"
 
 
 async def record(

@@ -18,6 +18,7 @@ from serve_app.http.api import (
     prices,
     quotes,
     reviews,
+    rubrics,
     scorecards,
     transcripts,
     usage,
@@ -42,6 +43,7 @@ from serve_app.http.pages import (
 )
 from serve_app.http.pages import demo as demo_pages
 from serve_app.http.pages import keys as key_pages
+from serve_app.http.pages import rubrics as rubric_pages
 from serve_app.http.pages import usage as usage_page
 from serve_app.http.pages import webhooks as webhook_pages
 from serve_app.http.pages.form_tokens import FormTokens
@@ -68,6 +70,7 @@ ROUTERS = (
     model_pool.router,
     prices.router,
     quotes.router,
+    rubrics.router,
     scorecards.router,
     reviews.router,
     transcripts.router,
@@ -86,6 +89,7 @@ ROUTERS = (
     demo_pages.router,
     playground.router,
     pool.router,
+    rubric_pages.router,
     usage_page.router,
     webhook_pages.router,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from serve_app.http.request_examples import RUBRIC
 from serve_app.pipeline.scorecard.document import Heading, make_scorecard
 from serve_app.pipeline.scorecard.table import to_table
 from serve_app.pipeline.scorecard.text import to_markdown
@@ -142,6 +143,8 @@ SUMMARY: dict[str, Any] = {
     **URLS,
 }
 JOB = SUMMARY | {"result": RESULT, "error": None}
+SAVED_RUBRIC = RUBRIC | {"rubric_id": "rub_5c20e9b7f14a83d6e091", "version": 1, "version_name": "Night-nurse.v1"}
+SAVED_RUBRIC |= {"author": "lead@example.com", "created_at": "2026-11-20T09:00:00Z"}
 RETURNED = {"charged": 31, "returned": 31, "reason": "canceled before a model had begun to work"}
 CANCELED = SUMMARY | {"status": "canceled", "credits_returned": 31, "cost": RETURNED, "percent": None}
 CANCELED |= {"result": None, "error": None}
@@ -336,6 +339,11 @@ RESPONSES: dict[str, Any] = {
             }
         },
     },
+    "list_rubrics": {"data": [SAVED_RUBRIC]},
+    "list_rubric_versions": {"data": [SAVED_RUBRIC]},
+    "create_rubric": SAVED_RUBRIC,
+    "get_rubric": SAVED_RUBRIC,
+    "change_rubric": SAVED_RUBRIC | {"version": 2, "version_name": "Night-nurse.v2"},
     "quote_job": {"credits": 7, "duration_s": 412.0, "expected_s": 58.4, "cold": False},
     "get_transcript": TRANSCRIPT,
     "get_scorecard": TypeAdapter(Any).dump_python(SCORECARD, mode="json"),

@@ -24,7 +24,7 @@ from serve_app.verticals.rubric import FORM as RUBRIC_FORM
 from serve_app.verticals.rubric import CallerRubric
 from serve_app.verticals.spec import VerticalSpec
 
-NOT_FOR_THE_PIPELINE = {"duration_s", "label", "metadata", "webhook_url"}
+NOT_FOR_THE_PIPELINE = {"duration_s", "label", "metadata", "rubric_id", "webhook_url"}
 FORM_OVERHEAD = 1 << 20
 """Room for the other fields and the multipart framing around the file."""
 MAX_TEXT_BYTES = 64 * 1024
@@ -38,6 +38,7 @@ WEBHOOK_FORM = (
     "A public https URL that gets this job's events, beside the account's endpoints. The answer has the "
     "`webhook_secret` that verifies them."
 )
+RUBRIC_ID_FORM = "A rubric of your account (`/v1/rubrics`), in its newest version. In place of `rubric`."
 LABEL_FORM = "Your own name for the job, e.g. a candidate's reference. Lists show it and can be searched for it."
 METADATA_FORM = (
     "A JSON object of your own. Every view of the job returns it unchanged. Lists can be filtered by its members: "
@@ -86,6 +87,7 @@ class SubmitFields(BaseModel):
         ]
         | None
     ) = None
+    rubric_id: Annotated[Storable, Field(max_length=32, description=RUBRIC_ID_FORM)] | None = None
     label: Annotated[Storable, Field(min_length=1, max_length=MAX_LABEL, description=LABEL_FORM)] | None = None
     metadata: (
         Annotated[

@@ -18,9 +18,11 @@ from serve_app.errors import (
     Unauthorized,
     WrongScope,
 )
+from serve_app.http.api.jobs import saved_rubric
 from serve_app.http.deps import CurrentCaller, OwnedJob, Services
 from serve_app.http.openapi import refusals
 from serve_app.http.schemas import JobId, SubmittedJob
+from serve_app.http.upload import RUBRIC_ID_FORM
 from serve_app.jobs import assess_again
 from serve_app.jobs.assess_again import Reassessment
 from serve_app.jobs.models import MAX_LABEL, Job, JobState
@@ -72,6 +74,7 @@ class ReassessForm(BaseModel):
     role_title: Annotated[Storable, Field(min_length=1, max_length=200)] | None = None
     job_description: Annotated[Storable, Field(max_length=20_000)] | None = None
     rubric: CallerRubric | None = Field(default=None, description="Your own rubric. Null: the product's.")
+    rubric_id: Annotated[Storable, Field(max_length=32, description=RUBRIC_ID_FORM)] | None = None
     candidate: Annotated[Storable, Field(max_length=64)] | None = Field(
         default=None,
         description="Who the candidate is: a speaker of the transcript, or as at submit. Null: guessed.",
@@ -160,7 +163,7 @@ async def reassess_job(
     """
     request = Reassessment(
         spec=services.catalog.get(job.vertical),
-        changes=form.changes(),
+        changes=form.changes() | await saved_rubric(services, caller.actor, form.rubric_id, form.rubric),
         corrections=tuple(Correction(**line.model_dump()) for line in form.lines),
         names=form.speakers,
         label=form.label,

@@ -45,6 +45,10 @@ async def submit_demo_job(request: Request, vertical: Vertical, services: Servic
             raise InvalidField(
                 "'webhook_url': demos have no webhooks. Leave it out, or submit with a key.", "webhook_url"
             )
+        if form.fields.rubric_id is not None:
+            raise InvalidField(
+                "'rubric_id': demos have no saved rubrics. Send 'rubric', or submit with a key.", "rubric_id"
+            )
         submission = Submission(stranger, spec.as_demo(), form.fields.inputs(), label=form.fields.label)
         accepted = await asyncio.shield(services.submitter.submit(submission, form.upload))
     token = job_tokens(request).issue(accepted.job_id)

@@ -26,6 +26,7 @@ from serve_app.errors import (
     MediaTooShort,
     MediaUnreadable,
     NoAudioTrack,
+    NotFound,
     RateLimited,
     Unauthorized,
     Unavailable,
@@ -44,6 +45,8 @@ from serve_app.jobs.lifecycle import TERMINAL
 from serve_app.jobs.models import Job
 from serve_app.jobs.submit import Accepted, Submission
 from serve_app.storage.text import Storable
+from serve_app.verticals import rubric_templates
+from serve_app.verticals.rubric import CallerRubric
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=refusals(Unauthorized, RateLimited))
 
@@ -82,15 +85,31 @@ async def accept_upload(request: Request, services: app_services.Services, submi
         fields = form.fields
         if fields.webhook_url is not None:
             check_webhook_url(services, fields.webhook_url, "webhook_url")
+        rubric = await saved_rubric(services, submission.actor, fields.rubric_id, fields.rubric)
         submission = replace(
             submission,
-            inputs=fields.inputs(),
+            inputs=fields.inputs() | rubric,
             metadata=fields.metadata or {},
             label=fields.label,
             webhook_url=fields.webhook_url,
         )
         # Shielded: Serve cancels the handler when the client disconnects, and an accepted job must still be dispatched.
         return SubmittedJob.of(await asyncio.shield(services.submitter.submit(submission, form.upload)))
+
+
+async def saved_rubric(
+    services: app_services.Services, actor: Actor, rubric_id: str | None, rubric: CallerRubric | None
+) -> dict[str, Any]:
+    """The saved rubric as the input `rubric`, or no input without an id. Raises `InvalidField`."""
+    if rubric_id is None:
+        return {}
+    if rubric is not None:
+        raise InvalidField("'rubric_id': a 'rubric' was sent, too. Send one of them.", "rubric_id")
+    try:
+        async with services.database.transaction() as session:
+            return {"rubric": (await rubric_templates.get_rubric(session, actor, rubric_id)).as_submitted()}
+    except NotFound as error:
+        raise InvalidField(f"'rubric_id': {error.message}", "rubric_id") from None
 
 
 @router.get("/jobs/{job_id}", responses=refusals(WrongScope, JobNotFound, InvalidField))

@@ -27,6 +27,7 @@ from serve_app.jobs.models import Job, JobState
 from serve_app.jobs.queries import Filter
 from serve_app.jobs.submit import Submission
 from serve_app.storage.pagination import Position
+from serve_app.verticals import rubric_templates
 from serve_app.verticals.spec import VerticalSpec
 
 router = APIRouter(prefix="/interviews", include_in_schema=False)
@@ -68,15 +69,21 @@ async def list_interviews(
 
 
 @router.get("/new")
-async def show_new_interview(visitor: CurrentVisitor, services: Services, product: Product) -> HTMLResponse:
+async def show_new_interview(
+    visitor: CurrentVisitor,
+    services: Services,
+    product: Product,
+    rubric_id: Annotated[str, Query(max_length=32)] = "",
+) -> HTMLResponse:
     """The form of a new interview."""
     visitor.actor.must_be(Role.RECRUITER)
     async with services.database.transaction() as session:
         balance = await ledger.balance(session, visitor.account_id)
         consent = await preferences.get_consent(session, visitor.account_id)
+        rubrics = await rubric_templates.list_rubrics(session, visitor.actor)
     context = {
         "visitor": visitor, "product": product, "products": list(services.catalog), "balance": balance,
-        "consent": consent,
+        "consent": consent, "rubrics": rubrics, "rubric_id": rubric_id,
     }  # fmt: skip
     return render("new_interview.html", context, policy=MEDIA_POLICY, headers=PRIVATE)
 

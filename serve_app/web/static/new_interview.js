@@ -71,8 +71,9 @@ function add(file) {
 function upload(row) {
   return new Promise((resolve) => {
     const body = new FormData();
-    for (const name of ["role_title", "job_description", "num_speakers", "candidate"]) {
-      if (form.elements.namedItem(name).value) body.set(name, form.elements.namedItem(name).value);
+    for (const name of ["role_title", "job_description", "rubric_id", "num_speakers", "candidate"]) {
+      const value = form.elements.namedItem(name)?.value;  // without a saved rubric there is no such field
+      if (value) body.set(name, value);
     }
     if (row.label.value.trim()) body.set("label", row.label.value.trim());
     body.set("file", row.file);

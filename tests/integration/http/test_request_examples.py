@@ -18,7 +18,9 @@ async def names(client: httpx.AsyncClient, services: Services, pool: LocalPool, 
     await Executor(services, pool).run_next()
     key = await client.post("/v1/keys", json={}, headers=customer.headers)
     endpoint = await client.post("/v1/webhooks", json={"url": "https://example.com/"}, headers=customer.headers)
-    return {"job_id": job_id, "key_id": key.json()["key_id"], "webhook_id": endpoint.json()["webhook_id"]}
+    rubric = await client.post("/v1/rubrics", json=REQUESTS["create_rubric"] | {"name": "x"}, headers=customer.headers)
+    saved = {"rubric_id": rubric.json()["rubric_id"]}
+    return saved | {"job_id": job_id, "key_id": key.json()["key_id"], "webhook_id": endpoint.json()["webhook_id"]}
 
 
 @pytest.mark.parametrize("operation_id", REQUESTS)

@@ -10,6 +10,7 @@ from deployments.replica.local_pool import LocalPool
 from serve_app.accounts.actors import Role
 from serve_app.executor import Executor
 from serve_app.http.app import ROUTERS
+from serve_app.http.request_examples import REQUESTS
 from serve_app.services import Services
 from tests.support.calls import submit
 from tests.support.visitors import as_role
@@ -36,6 +37,12 @@ LEAST_ROLE = {
     "POST /dashboard/keys/create": Role.OWNER,
     "POST /dashboard/keys/{key_id}/rotate": Role.OWNER,
     "POST /dashboard/keys/{key_id}/revoke": Role.OWNER,
+    "GET /rubrics": Role.VIEWER,
+    "GET /rubrics/new": Role.VIEWER,
+    "POST /rubrics/save": Role.RECRUITER,
+    "GET /rubrics/{rubric_id}": Role.VIEWER,
+    "POST /rubrics/{rubric_id}/preview": Role.RECRUITER,
+    "POST /rubrics/{rubric_id}/delete": Role.RECRUITER,
     "GET /dashboard/webhooks": Role.OWNER,
     "POST /dashboard/webhooks/create": Role.OWNER,
     "GET /dashboard/webhooks/{webhook_id}": Role.OWNER,
@@ -71,6 +78,7 @@ FORMS = {
     "POST /settings/erase": {"candidate": "Ada", "confirmed": "on"},
 }
 UPLOADS = {
+    "POST /rubrics/save": {"json": REQUESTS["create_rubric"]},
     "POST /interviews": {"data": {"role_title": "Nurse"}, "files": {"file": ("a.wav", tone(2))}},
     "POST /interviews/quote": {"data": {"duration_s": "61"}},
 }

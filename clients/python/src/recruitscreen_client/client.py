@@ -294,6 +294,10 @@ class RecruitScreen:
         """Get `products` with their prices and limits. Needs no key."""
         return self._transport.json("GET", "/v1/prices")
 
+    def rubrics(self) -> dict[str, Any]:
+        """Get `data`: the account's saved rubrics, each in its newest version. `submit` takes a `rubric_id`."""
+        return self._transport.json("GET", "/v1/rubrics")
+
     def webhook_events(self, after: str | None = None) -> Iterator[Frame]:
         """Yield the account's events as webhooks get them, from now on or after event `after`. Never ends by itself.
 

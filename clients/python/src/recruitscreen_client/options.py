@@ -16,6 +16,8 @@ class SubmitOptions(TypedDict, total=False):
     job_description: str | None
     rubric: dict[str, Any] | None
     """Your own competencies, in place of the product's."""
+    rubric_id: str | None
+    """A rubric that your account has saved, in its newest version."""
     candidate: StatedCandidate | None
     """Who the candidate is: first or second to speak, or on which channel."""
     num_speakers: int | None
@@ -55,6 +57,8 @@ class ReassessOptions(TypedDict, total=False):
     job_description: str | None
     rubric: dict[str, Any] | None
     """None: the product's."""
+    rubric_id: str
+    """A rubric that your account has saved, in its newest version."""
     candidate: str | None
     """A speaker of the transcript, or as at submit. None: guessed."""
     speakers: dict[str, str]
