@@ -38,7 +38,7 @@ def probe(path: Path, max_duration_s: float | None = None) -> Media:
     `MediaTooLong`.
     """
     reader = TrackReader(path, pieces(path), time.monotonic() + PROBE_DEADLINE_S, max_duration_s)
-    with reader.open() as media:
+    with reader.open_first() as media:
         count, container = len(media.tracks), media.container.format.name
         codec = media.tracks[default_track(media.tracks)].codec_context
         name, channels, sample_rate = codec.name, codec.channels, codec.sample_rate
@@ -78,7 +78,7 @@ class _Choice:
 
 
 def _choose(reader: TrackReader) -> _Choice:
-    with reader.open() as media:
+    with reader.open_first() as media:
         numbers, default, left_out = media.numbers, default_track(media.tracks), dict(media.left_out)
     if len(numbers) == 1:
         return _Choice([0], left_out)

@@ -6,13 +6,11 @@ checks a deadline, so that a file made to keep a parser busy ends as unreadable.
 """
 
 import logging
-import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 import av
 from av.audio.stream import AudioStream
@@ -21,6 +19,8 @@ from av.error import FFmpegError
 from av.stream import Discard, Disposition
 
 from serve_app.errors import MediaEncrypted, MediaUnreadable, NoAudioTrack, RecruitScreenError
+from serve_app.pipeline.file_extent import measure_extent
+from serve_app.pipeline.media_source import Source, open_source
 from serve_app.pipeline.resample import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
 log = logging.getLogger(__name__)
@@ -48,48 +48,13 @@ MAX_TRACKS = 16
 """Audio tracks that are looked at. Recording software writes up to 6."""
 FIRST_PACKETS, VIDEO_PACKETS = 400, 8
 """Where the picture begins is looked for in the first FIRST_PACKETS packets, at most VIDEO_PACKETS of a stream."""
-
-
-@dataclass(slots=True)
-class Source:
-    """A part of a file as libav sees it: bytes that can be read until the deadline."""
-
-    file: BinaryIO
-    start: int
-    end: int
-    deadline: float
-    name: str
-    """No name but the suffix: it helps where junk stands before the sound, and the whitelist bounds what it can do."""
-
-    def check(self) -> None:
-        """Raise `MediaUnreadable` after the deadline."""
-        if time.monotonic() > self.deadline:
-            raise MediaUnreadable("The file takes too long to read; it is probably damaged.")
-
-    def read(self, size: int) -> bytes:
-        self.check()
-        return self.file.read(min(size, max(0, self.end - self.file.tell())))
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a byte; -1 where a damaged index points before the start. Beyond the end there is nothing to read."""
-        target = {os.SEEK_SET: self.start, os.SEEK_CUR: self.file.tell(), os.SEEK_END: self.end}[whence] + offset
-        if target < self.start:
-            return -1
-        self.file.seek(min(target, self.end))  # the operating system refuses offsets that no file can have
-        return target - self.start
-
-    def tell(self) -> int:
-        return self.file.tell() - self.start
-
-    @property
-    def length(self) -> int:
-        """Bytes in all."""
-        return self.end - self.start
-
-    def head(self) -> bytes:
-        """The first bytes. Moves the position: for files that were read to their end."""
-        self.seek(0)
-        return self.read(8192)
+WAV_PACKET = 1 << 13
+"""Bytes read from WAV at once. 30 minutes at 16 kHz decode in 0.29 s; in 0.45 s with libav's own 2 kB, and 64 kB make
+opening slow."""
+END_MISSING = (
+    "The end of the file is missing, and without it the sound cannot be read. Upload the whole file again; if it was "
+    "cut where it was recorded, export it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +102,20 @@ def open_media(path: Path, deadline: float, span: tuple[int, int] | None = None)
     `MediaUnreadable`: besides its own it raises `UnicodeDecodeError`, `ValueError`, `OverflowError` and others on bytes
     it does not expect. An `OSError` of the storage passes through.
     """
-    options = {"format_whitelist": FORMATS, "codec_whitelist": ",".join(sorted(CODECS)), "protocol_whitelist": ""}
+    options = {
+        "format_whitelist": FORMATS,
+        "codec_whitelist": ",".join(sorted(CODECS)),
+        "protocol_whitelist": "",
+        "max_size": str(WAV_PACKET),
+    }
     try:
-        with Path(path).open("rb") as file:
-            start, end = span or (0, os.fstat(file.fileno()).st_size)
-            file.seek(start)
-            source = Source(file, start, end, deadline, f"upload{Path(path).suffix}")
-            with av.open(
+        with (
+            open_source(path, deadline, span) as source,
+            av.open(
                 source, "r", options=options, metadata_errors="replace", buffer_size=1 << 18, io_open=_refuse
-            ) as container:
-                yield MediaFile(source, container, *_tracks(container))
+            ) as container,
+        ):
+            yield MediaFile(source, container, *_tracks(container))
     except RecruitScreenError:
         raise
     except Exception as error:
@@ -154,7 +123,9 @@ def open_media(path: Path, deadline: float, span: tuple[int, int] | None = None)
             raise
         if not isinstance(error, FFmpegError | _OtherFile):
             log.warning("unexpected exception while reading a recording", exc_info=True)
-        raise MediaUnreadable from error
+        with open_source(path, deadline, span) as source:
+            extent = measure_extent(source)
+        raise (MediaUnreadable() if extent.is_whole else MediaUnreadable(END_MISSING)) from error
 
 
 def default_track(tracks: Sequence[AudioStream]) -> int:

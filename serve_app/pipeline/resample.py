@@ -119,8 +119,9 @@ class Collector:
             raise MediaUnreadable
         self._flush()
         self._shape, self._waiting = shape, av.AudioFifo()
-        # blocks of 1 s: piece by piece, Opus frames of 20 ms cost as much in Python as in the decoder
-        self._resampler = av.AudioResampler("fltp", frame.layout, SAMPLE_RATE, frame_size=SAMPLE_RATE)
+        # blocks of 1 s: piece by piece, Opus frames of 20 ms cost as much in Python as in the decoder.
+        # Samples of all channels together: reading 8 or more planes of a frame crashes the process (PyAV 18.1).
+        self._resampler = av.AudioResampler("flt", frame.layout, SAMPLE_RATE, frame_size=SAMPLE_RATE)
 
     def _flush(self) -> None:
         if self._shape is None:
@@ -131,12 +132,12 @@ class Collector:
 
     def _resample(self, frame: AudioFrame | None) -> None:
         for piece in self._resampler.resample(frame):
-            self._keep(piece.to_ndarray().astype(np.float32, copy=False))
+            self._keep(piece.to_ndarray().astype(np.float32, copy=False).reshape(-1, piece.layout.nb_channels).T)
 
     def _keep(self, block: Waveform) -> None:
         if not self._channels:
             return
-        block = np.clip(np.nan_to_num(block), -1, 1)
+        block = np.clip(block if np.isfinite(block).all() else np.nan_to_num(block), -1, 1)
         if len(block) > self._channels:  # libav's own downmix is for music and lowers the centre, where speech is
             block = mix(block)[np.newaxis]
         self._blocks.append(block)

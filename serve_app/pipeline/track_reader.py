@@ -2,23 +2,27 @@
 
 import re
 import struct
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from serve_app.errors import MediaEncrypted, MediaUnreadable
+from serve_app.errors import MediaEncrypted, MediaUnreadable, NoAudioTrack, RecruitScreenError
 from serve_app.pipeline.chained import Span
+from serve_app.pipeline.file_extent import measure_extent
 from serve_app.pipeline.media_file import STAMPED, MediaFile, open_media, origin_s
 from serve_app.pipeline.resample import Collector, Timeline, check_length
 from serve_app.pipeline.types import SAMPLE_RATE, Waveform
+from serve_app.pipeline.unframed import UNFRAMED, pieces_of_frames
 
 if TYPE_CHECKING:
     from av.packet import Packet  # generic in the stubs only
@@ -33,12 +37,16 @@ PAUSE_S = 1.0
 """Longer than a codec that sends nothing in pauses stays quiet (Opus: 0.4 s): a recorder that paused, or lost data."""
 LOST_S = 0.5
 """Less loss than this is not worth a warning: encoders cut in mid-frame lose as much."""
-STATES_LENGTH = frozenset(("mov", "matroska", "flac", "asf", "caf", "flv", "aiff", "au"))
+TRAILING_S = 2.0
+"""As much sound as the bytes behind a recording's end must be able to hold to be worth a warning; tags hold less."""
+STATES_LENGTH = frozenset(("mov", "matroska", "flac", "flv", "aiff", "au", "ogg", "avi"))
 """Containers whose stated length is not an estimate of libav's."""
+PIECE_ERRORS = (MediaUnreadable, NoAudioTrack)
+"""What does not end the reading of a joined file."""
+LONGEST_FRAME = {"mp3": 2881, "mp3float": 2881, "mp2": 2881, "ac3": 3840, "eac3": 4096, "aac": 8191}
+"""Bytes. Where libav finds frames by their first bytes, damage makes a packet longer than any frame."""
 XING_FRAMES = re.compile(rb"(?:Xing|Info)\0\0\0[\1\3\5\7\x09\x0b\x0d\x0f](.{4})", re.DOTALL)
 """Where the first frame of an MP3 file states their number."""
-UNKNOWN_SIZE = 0x7FFF_0000
-"""Sizes of RIFF from here on were written before the size was known."""
 
 
 @dataclass(slots=True)
@@ -46,11 +54,20 @@ class Health:
     """What went wrong while a track was read."""
 
     packets: int = 0
+    packet_bytes: int = 0
+    junk_bytes: int = 0
+    """Those of packets that are longer than a frame can be."""
+    first_byte: int = 0
+    """Where the first packet lies in the file."""
     failed: int = 0
     breaks: int = 0
     lost_s: float = 0.0
     stated_s: float = 0.0
     """Length that the container states; 0 where it states none."""
+    is_cut: bool = False
+    """Whether bytes are missing at the file's end."""
+    trailing_s: float = 0.0
+    """Sound that may lie behind the end that the file's header states."""
     pauses_s: list[float] = field(default_factory=list)
     """Gaps of PAUSE_S or more between the first and the last sound."""
     unread_pieces: list[int] = field(default_factory=list)
@@ -61,6 +78,13 @@ class Health:
             yield f"Damaged{track}: {about} could not be decoded; {sound_s:.1f} s were read."
         elif self.stated_s - duration_s > max(2.0, 0.02 * self.stated_s):
             yield f"Incomplete{track}: the file states {self.stated_s:.1f} s, but {duration_s:.1f} s could be read."
+        elif self.is_cut:
+            yield f"Incomplete{track}: the end of the file is missing; {duration_s:.1f} s could be read."
+        if self.trailing_s >= TRAILING_S:
+            yield (
+                f"Unread{track}: the file's header covers {duration_s:.1f} s. More bytes follow, which players do not "
+                f"play either; if they are sound, it is about {self.trailing_s:.0f} s."
+            )
         if self.pauses_s:
             total = f"{sum(self.pauses_s):.1f} s in {len(self.pauses_s)} place(s)"
             yield f"Gaps{track}: the file holds no sound for {total}; they are silent and not charged."
@@ -103,9 +127,24 @@ class TrackReader:
     """On the monotonic clock."""
     max_duration_s: float | None
 
-    def open(self, piece: int = 0) -> AbstractContextManager[MediaFile]:
+    def open(self, piece: int) -> AbstractContextManager[MediaFile]:
         """See `open_media`."""
         return open_media(self.path, self.deadline, self.spans[piece])
+
+    @contextmanager
+    def open_first(self) -> Iterator[MediaFile]:
+        """Open the first piece that can be read. Raises what opening the first one of all raises where none can."""
+        refusals: list[RecruitScreenError] = []
+        for piece in range(len(self.spans)):
+            with ExitStack() as opened:
+                try:
+                    media = opened.enter_context(self.open(piece))
+                except PIECE_ERRORS as error:
+                    refusals.append(error)
+                    continue
+                yield media
+                return
+        raise refusals[0]
 
     def scan(self, index: int) -> Scan:
         """Add up the lengths of a track's packets, as long as they can be believed."""
@@ -115,7 +154,7 @@ class TrackReader:
                 with self.open(piece) as media:
                     stream, timeline, _ = self._begin(media, index, piece)
                     _scan_piece(media, stream, timeline, scan, self.max_duration_s)
-            except MediaUnreadable:
+            except PIECE_ERRORS:
                 if self._ends_here():
                     raise
                 scan.doubtful = True
@@ -135,9 +174,9 @@ class TrackReader:
                     collector = Collector(channels, limit_s - track.duration_s)
                     for frame in _frames(media, stream, track.health):
                         _add(collector, timeline, frame, stream, track.health)
-                    track.health.stated_s += _stated_s(media, stream, start_s, timeline.sound_s)
+                    _compare_with_file(media, stream, start_s, timeline.sound_s, track.health)
                     number, language = media.numbers[media.tracks.index(stream)], stream.language
-            except MediaUnreadable:
+            except PIECE_ERRORS:
                 if self._ends_here():
                     raise
                 track.health.unread_pieces.append(piece + 1)
@@ -176,6 +215,9 @@ def _scan_piece(
     tick_s, health = float(stream.time_base or 0), Health()
     decoded_s = claimed_s = longest_s = 0.0
     checked = unstated = 0
+    scan.doubtful |= _is_unframed(media, stream)
+    if scan.doubtful:
+        return
     for packet in _packets(media, stream, health):
         stated_s = (packet.duration or 0) * tick_s
         length_s = stated_s - _padding_s(packet)
@@ -209,17 +251,28 @@ def _padding_s(packet: "Packet[AudioStream]") -> float:
     return min(int(start + end) / rate, 0.2)
 
 
-def _stated_s(media: MediaFile, stream: AudioStream, start_s: float, sound_s: float) -> float:
-    """Length that the container states for the track, 0 where it states none. `sound_s` is what was read of it."""
-    head = media.source.head()
-    if head[:4] == b"RIFF":  # WAV and AVI: libav corrects the length to that of the file
-        size = int.from_bytes(head[4:8], "little")
-        return sound_s * (size + 8) / media.source.length if size < UNKNOWN_SIZE else 0.0
+def _compare_with_file(media: MediaFile, stream: AudioStream, start_s: float, sound_s: float, health: Health) -> None:
+    """Compare what was read with what the container states."""
+    extent, length = measure_extent(media.source), max(1, media.source.length)
+    stated_s = _stated_s(media, stream, start_s)
+    if media.format in ("wav", "w64", "avi"):  # libav corrects the length to that of the file
+        stated_s = max(stated_s, sound_s * (length + extent.missing) / length)
+    health.stated_s += stated_s
+    if media.format == "aac":  # libav drops what is no frame
+        health.junk_bytes = max(0, length - health.first_byte - health.packet_bytes - LONGEST_FRAME["aac"])
+    if not _is_unframed(media, stream):
+        health.lost_s += sound_s * health.junk_bytes / max(1, health.packet_bytes - health.junk_bytes)
+    health.is_cut |= not extent.is_whole
+    health.trailing_s += sound_s * extent.trailing / max(1, length - extent.trailing)
+
+
+def _stated_s(media: MediaFile, stream: AudioStream, start_s: float) -> float:
+    """Length that the container states for the track, 0 where it states none."""
     if media.format == "mp3":  # libav guesses where it finds joined files
-        frames = XING_FRAMES.search(head)
+        frames = XING_FRAMES.search(media.source.read_at(0, 8192))
         codec = stream.codec_context
         return int.from_bytes(frames[1], "big") * (codec.frame_size or 0) / codec.sample_rate if frames else 0.0
-    if stream.time_base is None or media.format not in STATES_LENGTH:
+    if stream.time_base is None or not (media.format in STATES_LENGTH or _is_unframed(media, stream)):
         return 0.0
     if stream.duration is not None:
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - start_s
@@ -240,11 +293,15 @@ def _add(collector: Collector, timeline: Timeline, frame: AudioFrame, stream: Au
 
 def _packets(media: MediaFile, stream: AudioStream, health: Health) -> Iterator["Packet[AudioStream]"]:
     """Yield the track's packets, also those after places where the container is broken."""
+    longest = LONGEST_FRAME.get(stream.codec_context.name, sys.maxsize)
     for _ in range(MAX_BREAKS):
         try:
             for packet in media.container.demux(stream):
                 media.source.check()
                 health.packets += 1
+                health.first_byte = packet.pos or 0 if health.packets == 1 else health.first_byte
+                health.packet_bytes += packet.size
+                health.junk_bytes += packet.size if packet.size > longest else 0
                 yield packet
         except FFmpegError:
             health.breaks += 1
@@ -254,8 +311,25 @@ def _packets(media: MediaFile, stream: AudioStream, health: Health) -> Iterator[
 
 def _frames(media: MediaFile, stream: AudioStream, health: Health) -> Iterator[AudioFrame]:
     """Yield all frames that can be decoded. Raises `MediaEncrypted`."""
-    for packet in _packets(media, stream, health):
+    packets = _packets(media, stream, health)
+    for packet in _rejoined(packets, stream) if _is_unframed(media, stream) else packets:
         yield from _decoded(packet, health)
+
+
+def _is_unframed(media: MediaFile, stream: AudioStream) -> bool:
+    """Whether the packets do not hold whole frames."""
+    return stream.codec_context.name in UNFRAMED.get(media.format, ())
+
+
+def _rejoined(packets: Iterator["Packet[AudioStream]"], stream: AudioStream) -> Iterator["Packet[AudioStream]"]:
+    """Packets of whole frames from packets that were cut anywhere."""
+    bytes_per_s = (stream.codec_context.bit_rate or 0) / 8
+    tick_s = float(stream.time_base or 1)
+    for piece in pieces_of_frames(map(bytes, packets), stream.codec_context):
+        packet: Packet[AudioStream] = av.Packet(piece)  # type: ignore[assignment]  # of whichever stream is set
+        packet.stream = stream
+        packet.duration = round(len(piece) / bytes_per_s / tick_s) if bytes_per_s else 0
+        yield packet
 
 
 def _decoded(packet: "Packet[AudioStream]", health: Health) -> list[AudioFrame]:

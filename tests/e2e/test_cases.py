@@ -28,6 +28,8 @@ MEDIA = frozenset(
 LENGTHS_S = {
     "aac.asf": 5.0,
     "aac.avi": 5.0,
+    "aac.wav": 5.0,
+    "sp.wav": 5.0,
     "cam.avi": 5.0,
     "e.avi": 5.0,
     "vorbis.avi": 5.0,

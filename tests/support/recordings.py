@@ -63,7 +63,7 @@ def write_tracks(
             frame.sample_rate, frame.pts = rate, 0
             stream.codec_context.open(strict=False)  # some encoders want blocks of one size
             resampler = av.AudioResampler(
-                stream.codec_context.format, named, rate, frame_size=stream.codec_context.frame_size or 0
+                stream.codec_context.format, named, rate, frame_size=stream.codec_context.frame_size or 1024
             )
             for piece in [*resampler.resample(frame), *resampler.resample(None)]:
                 container.mux(stream.encode(piece))
@@ -81,6 +81,21 @@ def write_stamped(path: Path, starts_s: Iterable[float], block_s: float) -> Path
             frame.sample_rate, frame.pts = SAMPLE_RATE, round(start_s * SAMPLE_RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path
+
+
+def cut(path: Path, share: float = 0.5) -> Path:
+    """Keep the first bytes of a file, like an upload that broke off."""
+    path.write_bytes(path.read_bytes()[: round(path.stat().st_size * share)])
+    return path
+
+
+def damage(path: Path, start: float = 0.4, end: float = 0.5) -> Path:
+    """Put noise in place of the bytes between two shares of a file."""
+    content = bytearray(path.read_bytes())
+    damaged = slice(round(len(content) * start), round(len(content) * end))
+    content[damaged] = np.random.default_rng(3).bytes(damaged.stop - damaged.start)
+    path.write_bytes(content)
     return path
 
 
