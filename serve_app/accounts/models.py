@@ -27,6 +27,8 @@ class Account(SQLModel, table=True):
     """Days that finished interviews are kept, where that is shorter than the deployment keeps them."""
     consent_text: str | None = Field(default=None, max_length=MAX_CONSENT)
     """What whoever submits in the web app confirms about the candidate. None for `preferences.CONSENT`."""
+    default_rubric_id: str | None = Field(default=None, max_length=32)
+    """The saved rubric that the form of a new interview begins with. No foreign key: rubrics are a layer above."""
     created_at: datetime = timestamp()
 
 

@@ -1,7 +1,7 @@
-"""What an account decides for itself: how long interviews are kept, and what is confirmed about consent."""
+"""What an account decides for itself: how long interviews are kept, the text about consent, and the default rubric."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import update
 from sqlmodel import col
@@ -15,6 +15,11 @@ from serve_app.errors import Conflict, InvalidField
 
 CONSENT = "The candidate was told that the conversation is recorded and assessed with the help of software."
 DAY_S = 24 * 3600
+WORDS = {
+    "retention_days": "how long interviews are kept",
+    "consent_text": "the text about consent",
+    "default_rubric_id": "the default rubric",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,24 @@ class Consent:
         return self.text
 
 
-async def get_consent(session: AsyncSession, account_id: str) -> Consent:
-    """What is confirmed about the candidate."""
-    return Consent((await session.get_one(Account, account_id)).consent_text or CONSENT)
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """An account's settings. None is the deployment's own, or the product's."""
+
+    retention_days: int | None = None
+    consent_text: str | None = None
+    default_rubric_id: str | None = None
+
+    @property
+    def consent(self) -> Consent:
+        """What is confirmed about the candidate."""
+        return Consent(self.consent_text or CONSENT)
+
+
+async def get(session: AsyncSession, account_id: str) -> Preferences:
+    """The account's settings."""
+    account = await session.get_one(Account, account_id)
+    return Preferences(account.retention_days, account.consent_text, account.default_rubric_id)
 
 
 async def retention_s(session: AsyncSession, account_id: str, deployment_s: float) -> float:
@@ -48,11 +68,11 @@ async def retention_s(session: AsyncSession, account_id: str, deployment_s: floa
     return deployment_s if days is None else min(deployment_s, days * DAY_S)
 
 
-async def change(session: AsyncSession, actor: Actor, retention_days: int | None, consent_text: str | None) -> None:
-    """Store an account's settings; None is the deployment's own. Raises `NotPermitted` unless the actor is an owner."""
+async def change(session: AsyncSession, actor: Actor, wanted: Preferences) -> None:
+    """Store an account's settings, and log those that change. Raises `NotPermitted` unless the actor is an owner."""
     actor.must_be(Role.OWNER)
-    values = {"retention_days": retention_days, "consent_text": consent_text}
-    await session.exec(update(Account).where(col(Account.id) == actor.account_id).values(values))
-    kept = "as long as the deployment does" if retention_days is None else f"{retention_days} days"
-    note = f"interviews are kept {kept}; consent text {Consent(consent_text or CONSENT).id}"
-    await audit.record(session, actor, Action.SETTINGS_CHANGED, None, note)
+    before, after = asdict(await get(session, actor.account_id)), asdict(wanted)
+    changed = [WORDS[name] for name in after if after[name] != before[name]]
+    await session.exec(update(Account).where(col(Account.id) == actor.account_id).values(after))
+    if changed:
+        await audit.record(session, actor, Action.SETTINGS_CHANGED, None, ", ".join(changed))

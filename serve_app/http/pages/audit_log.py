@@ -43,6 +43,8 @@ WORDS = {
     Action.WEBHOOK_CREATED: "created a webhook",
     Action.WEBHOOK_CHANGED: "changed a webhook",
     Action.WEBHOOK_DELETED: "deleted a webhook",
+    Action.RUBRIC_SAVED: "saved a rubric",
+    Action.RUBRIC_DELETED: "deleted a rubric",
 }
 Choice = BeforeValidator(lambda value: value or None)
 """A form sends the empty choice as an empty text."""

@@ -73,17 +73,18 @@ async def show_new_interview(
     visitor: CurrentVisitor,
     services: Services,
     product: Product,
-    rubric_id: Annotated[str, Query(max_length=32)] = "",
+    rubric_id: Annotated[str | None, Query(max_length=32)] = None,
 ) -> HTMLResponse:
-    """The form of a new interview."""
+    """The form of a new interview. `rubric_id` is chosen in it, or else the account's default."""
     visitor.actor.must_be(Role.RECRUITER)
     async with services.database.transaction() as session:
         balance = await ledger.balance(session, visitor.account_id)
-        consent = await preferences.get_consent(session, visitor.account_id)
+        wanted = await preferences.get(session, visitor.account_id)
         rubrics = await rubric_templates.list_rubrics(session, visitor.actor)
     context = {
         "visitor": visitor, "product": product, "products": list(services.catalog), "balance": balance,
-        "consent": consent, "rubrics": rubrics, "rubric_id": rubric_id,
+        "consent": wanted.consent, "rubrics": rubrics,
+        "rubric_id": wanted.default_rubric_id if rubric_id is None else rubric_id,
     }  # fmt: skip
     return render("new_interview.html", context, policy=MEDIA_POLICY, headers=PRIVATE)
 
@@ -98,8 +99,13 @@ async def begin_submission(
     """What a submit says beside its form. `consent` names the text that the visitor has confirmed."""
     visitor.actor.must_be(Role.RECRUITER)
     async with services.database.transaction() as session:
-        confirmed = (await preferences.get_consent(session, visitor.account_id)).confirmed_by(consent)
-    return Submission(visitor.actor, product, idempotency_key=idempotency_key, consent_text=confirmed)
+        wanted = await preferences.get(session, visitor.account_id)
+    return Submission(
+        visitor.actor,
+        product,
+        idempotency_key=idempotency_key,
+        consent_text=wanted.consent.confirmed_by(consent),
+    )
 
 
 @router.post("", status_code=202)

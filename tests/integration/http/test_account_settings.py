@@ -1,5 +1,6 @@
 """What an account decides: how long interviews are kept, and what is confirmed about consent."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -10,13 +11,17 @@ from deployments.replica.local_pool import LocalPool
 from serve_app.accounts import audit, preferences
 from serve_app.accounts.actors import Role
 from serve_app.accounts.audit import Action, AuditFilter
+from serve_app.accounts.preferences import Preferences
 from serve_app.executor import Executor
 from serve_app.jobs import queries
 from serve_app.jobs.models import Job
 from serve_app.services import Services
+from serve_app.verticals import rubric_templates
+from serve_app.verticals.rubric import CallerRubric
 from tests.support.calls import submit
 from tests.support.visitors import as_role
 from tests.support.world import Customer, new_customer, tone
+from tests.unit.verticals.test_rubric import OWN
 
 PAGE = "/settings/account"
 TEXT = "The candidate has signed our form <b>A7</b> & agreed."
@@ -83,7 +88,7 @@ async def test_an_account_keeps_interviews_for_its_own_days_and_never_longer_tha
     """Completed and canceled ones expire after these days; another account's do not change."""
     stranger = await new_customer(services.database)
     async with services.database.transaction() as session:
-        await preferences.change(session, customer.actor, days, None)
+        await preferences.change(session, customer.actor, Preferences(retention_days=days))
     jobs = [(await submit(client, one)).json()["job_id"] for one in (customer, stranger, customer)]
     for _ in range(2):
         await Executor(services, pool).run_next()
@@ -112,16 +117,36 @@ async def test_what_cannot_be_a_setting_is_refused_in_words(
     refused = await client.post(PAGE, data={"form_token": token, field: value})
     assert (refused.status_code, message in refused.text) == (422, True)
     async with services.database.transaction() as session:
-        assert (await preferences.get_consent(session, customer.account_id)).text == preferences.CONSENT
+        assert await preferences.get(session, customer.account_id) == Preferences()
+    assert value.strip() in html.unescape(refused.text)
 
 
 async def test_a_change_is_logged(client: httpx.AsyncClient, services: Services, customer: Customer) -> None:
-    """With the days that were set; an empty form goes back to the deployment's own."""
+    """Only what has changed; an empty form goes back to the deployment's own."""
     token = await as_role(client, services, customer.account_id, Role.OWNER)
-    for days in ("9", ""):
+    for days in ("9", "", ""):
         assert "Saved." in (await client.post(PAGE, data={"form_token": token, "retention_days": days})).text
     async with services.database.transaction() as session:
         filter_ = AuditFilter(Action.SETTINGS_CHANGED)
         newest, first = (await audit.list_entries(session, customer.actor, filter_, None, 9)).rows
-    assert "9 days" in (first.note or "")
-    assert "as long as the deployment does" in (newest.note or "")
+    assert newest.note == first.note == "how long interviews are kept"
+
+
+async def test_the_form_of_a_new_interview_begins_with_the_accounts_rubric(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """Only a rubric of the account can be chosen; once it is deleted, the form begins with the product's."""
+    token = await as_role(client, services, customer.account_id, Role.OWNER)
+    chosen = re.compile(r'<option value="(rub_[^"]+)" selected>')
+    for owner, status in ((await new_customer(services.database), 404), (customer, 200)):
+        async with services.database.transaction() as session:
+            content = CallerRubric.model_validate(OWN).competencies
+            rubric = (await rubric_templates.create_rubric(session, owner.actor, "Nurses", content)).template
+        answer = await client.post(PAGE, data={"form_token": token, "default_rubric_id": rubric.id})
+        assert answer.status_code == status
+    assert chosen.findall(answer.text) == [rubric.id]
+    assert chosen.findall((await client.get("/interviews/new")).text) == [rubric.id]
+    assert chosen.findall((await client.get("/interviews/new?rubric_id=")).text) == []
+    async with services.database.transaction() as session:
+        await rubric_templates.delete_rubric(session, customer.actor, rubric.id)
+    assert chosen.findall((await client.get("/interviews/new")).text) == []
