@@ -27,6 +27,7 @@ class Action(StrEnum):
     INTERVIEW_RATED = "interview.rated"
     INTERVIEW_EXPORTED = "interview.exported"
     INTERVIEW_SHARED = "interview.shared"
+    SHARE_REVOKED = "interview.share_revoked"
     INTERVIEW_ERASED = "interview.erased"
     MEMBER_INVITED = "member.invited"
     MEMBER_JOINED = "member.joined"

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, Identity, Index
+from sqlalchemy import BigInteger, Column, Identity, Index, false
 from sqlmodel import Field, SQLModel
 
 from serve_app.accounts.actors import Actor, Role
@@ -29,6 +29,8 @@ class Account(SQLModel, table=True):
     """What whoever submits in the web app confirms about the candidate. None for `preferences.CONSENT`."""
     default_rubric_id: str | None = Field(default=None, max_length=32)
     """The saved rubric that the form of a new interview begins with. No foreign key: rubrics are a layer above."""
+    rate_first: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether people rate a candidate before the web app shows them the model's scores."""
     created_at: datetime = timestamp()
 
 

@@ -31,13 +31,18 @@ from serve_app.http.pages import (
     account,
     api_docs,
     audit_log,
+    compare,
     erasure,
+    finished_interviews,
+    interview_list,
     interviews,
     members,
     playground,
     pool,
     public,
+    sending,
     settings,
+    shared,
     sign_in,
     templates,
 )
@@ -49,7 +54,7 @@ from serve_app.http.pages import webhooks as webhook_pages
 from serve_app.http.pages.form_tokens import FormTokens
 from serve_app.http.pages.visitors import SignedOut
 from serve_app.http.request_id import RequestId
-from serve_app.http.tokens import JobTokens
+from serve_app.http.tokens import JobTokens, ShareTokens
 from serve_app.services import Services
 
 DESCRIPTION = """
@@ -77,6 +82,9 @@ ROUTERS = (
     usage.router,
     webhooks.router,
     api_docs.router,
+    compare.router,
+    finished_interviews.router,
+    interview_list.router,
     interviews.router,
     key_pages.router,
     account.router,
@@ -84,7 +92,9 @@ ROUTERS = (
     erasure.router,
     members.router,
     public.router,
+    sending.router,
     settings.router,
+    shared.router,
     sign_in.router,
     demo_pages.router,
     playground.router,
@@ -115,6 +125,7 @@ def create_app(services: Services, *, ids_by_server: bool = False) -> FastAPI:
     )
     app.state.services = services
     app.state.form_tokens = FormTokens(services.settings.secret_key.get_secret_value())
+    app.state.share_tokens = ShareTokens(services.settings.secret_key.get_secret_value())
     app.state.tokens = JobTokens(services.settings.secret_key.get_secret_value())
     app.add_middleware(BodyLimit)
     app.add_middleware(CrossOrigin, origins=services.settings.cors_origins)

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import IllegalTransition, LeaseLost
-from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobEvent, JobState
+from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobEvent, JobState, ShareLink
 from serve_app.jobs.scheduling import RUNNING, claimable, queue_in_order
 from serve_app.storage.database import after, wake_after_commit
 from serve_app.webhooks import outbox
@@ -242,6 +242,7 @@ async def erase_content(session: AsyncSession, job_id: str) -> None:
     with_content = (col(Job.id) == job_id, col(Job.state).in_(TERMINAL), col(Job.erased_at).is_(None))
     erased = (await session.exec(update(Job).where(*with_content).values(**cleared).returning(*TOLD))).first()
     await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))
+    await session.exec(delete(ShareLink).where(col(ShareLink.job_id) == job_id))
     if erased is not None:
         await outbox.erase_job(session, job_id)
         await outbox.add(session, webhook_event(EventType.JOB_DELETED, erased))

@@ -1,15 +1,15 @@
-"""The tables of jobs, events, checkpoints and idempotency keys."""
+"""The tables of jobs, events, checkpoints, idempotency keys and share links."""
 
 import secrets
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, text
+from sqlalchemy import JSON, BigInteger, Column, Identity, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from serve_app.accounts.models import MAX_CONSENT
+from serve_app.accounts.models import MAX_CONSENT, MAX_EMAIL
 from serve_app.credits.ledger import Price
 from serve_app.credits.models import MAX_REASON
 from serve_app.storage.database import choice, optional_timestamp, timestamp
@@ -171,3 +171,35 @@ class IdempotencyKey(SQLModel, table=True):
     job_id: str = Field(max_length=32)
     response: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     created_at: datetime = timestamp()
+
+
+class ShareLink(SQLModel, table=True):
+    """A link that shows parts of a scorecard to people without an account. Its address holds its signed id."""
+
+    __tablename__ = "share_links"
+
+    id: str = Field(default_factory=lambda: f"shr_{secrets.token_hex(10)}", primary_key=True, max_length=32)
+    account_id: str = Field(foreign_key="accounts.id", index=True)
+    job_id: str = Field(foreign_key="jobs.id", index=True, max_length=32)
+    sections: list[str] = Field(sa_type=JSONB)
+    """Values of `Section`."""
+    hide_name: bool = False
+    passcode_hash: str | None = Field(default=None, max_length=200)
+    """Argon2id. None: the link opens without a passcode."""
+    created_by: str = Field(max_length=MAX_EMAIL)
+    created_at: datetime = timestamp()
+    expires_at: datetime = timestamp()
+    revoked_at: datetime | None = optional_timestamp()
+    views: int = 0
+
+
+class ShareView(SQLModel, table=True):
+    """One view of a share link by somebody who is not signed in to its account."""
+
+    __tablename__ = "share_views"
+
+    id: int = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    link_id: str = Field(foreign_key="share_links.id", index=True, ondelete="CASCADE", max_length=32)
+    address: str = Field(max_length=64)
+    """The reader's network address."""
+    at: datetime = timestamp()

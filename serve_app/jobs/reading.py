@@ -17,3 +17,9 @@ async def note_export(session: AsyncSession, actor: Actor, job: Job, what: str) 
     """Log that the actor saves `what`, for example `scorecard as pdf`. Raises `NotPermitted` for a viewer."""
     actor.must_be(Role.RECRUITER)
     await audit.record(session, actor, Action.INTERVIEW_EXPORTED, job.id, what)
+
+
+async def note_list_export(session: AsyncSession, actor: Actor) -> None:
+    """Log that the actor saves the list of interviews. Raises `NotPermitted` for a viewer."""
+    actor.must_be(Role.RECRUITER)
+    await audit.record(session, actor, Action.INTERVIEW_EXPORTED, note="list as csv")

@@ -4,6 +4,7 @@ A reviewer has one review of a job; sending it again replaces it. Reviews are ke
 its content. Each keeps the model's values that it was written beside, so that agreement needs no results.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.accounts import audit
 from serve_app.accounts.actors import Actor, Role
 from serve_app.accounts.audit import Action
+from serve_app.accounts.models import Account
 from serve_app.errors import Conflict, InvalidField
 from serve_app.jobs.lifecycle import add_review, webhook_event
 from serve_app.jobs.models import Job
@@ -66,6 +68,24 @@ async def review(session: AsyncSession, actor: Actor, job_id: str, request: Revi
     await outbox.add(session, told)
     await audit.record(session, actor, Action.INTERVIEW_RATED, job_id)
     return written
+
+
+def has_rated(reviews: Sequence[Mapping[str, Any]], competencies: Collection[str], reviewer: str) -> bool:
+    """Whether a reviewer has said something about every competency, "the interview does not tell" included."""
+    return any(one["reviewer"] == reviewer and one["scores"].keys() >= set(competencies) for one in reviews)
+
+
+async def rates_first(session: AsyncSession, actor: Actor) -> bool:
+    """Whether the actor has to rate before they see the model's scores. Viewers, who cannot rate, have not."""
+    account = await session.get_one(Account, actor.account_id)
+    return account.rate_first and actor.role.covers(Role.RECRUITER)
+
+
+async def must_rate_first(session: AsyncSession, actor: Actor, job: Job) -> bool:
+    """Whether the actor still has to rate this job before they see the model's scores."""
+    if job.result is None or not await rates_first(session, actor):
+        return False
+    return not has_rated(job.reviews, job.result["assessment"]["scores"], actor.name)
 
 
 def with_reviews(job: Job) -> dict[str, Any] | None:

@@ -60,6 +60,7 @@ async def page(
     """A signed-in visitor's page, wide and narrow. Errors of scripts and of the policy fail the test."""
     context = await browser.new_context(base_url=base_url, viewport={"width": request.param, "height": 900})
     page = await context.new_page()
+    page.set_default_timeout(6000)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if "Security Policy" in message.text else None)
@@ -70,4 +71,4 @@ async def page(
     await page.wait_for_url("**/interviews")
     yield page
     await context.close()
-    assert not problems
+    assert not problems, problems

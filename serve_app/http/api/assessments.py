@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from serve_app import services as app_services
+from serve_app.accounts.actors import Actor
 from serve_app.errors import (
     Conflict,
     InsufficientCredits,
@@ -161,9 +163,16 @@ async def reassess_job(
     the job in the path stays as it is. To build on a correction, send the next request to the job that made it. Every
     assessment is erased with the job that was submitted with the recording. An `Idempotency-Key` makes retries safe.
     """
+    return await reassess(job, caller.actor, services, form, idempotency_key)
+
+
+async def reassess(
+    job: Job, actor: Actor, services: app_services.Services, form: ReassessForm, idempotency_key: str | None
+) -> SubmittedJob:
+    """Queue another assessment of a job's transcript and tell the executors."""
     request = Reassessment(
         spec=services.catalog.get(job.vertical),
-        changes=form.changes() | await saved_rubric(services, caller.actor, form.rubric_id, form.rubric),
+        changes=form.changes() | await saved_rubric(services, actor, form.rubric_id, form.rubric),
         corrections=tuple(Correction(**line.model_dump()) for line in form.lines),
         names=form.speakers,
         label=form.label,
@@ -172,7 +181,7 @@ async def reassess_job(
 
     async def accept() -> SubmittedJob:
         async with services.database.transaction() as session:
-            accepted = await assess_again.assess_again(session, caller.actor, job, request)
+            accepted = await assess_again.assess_again(session, actor, job, request)
         if not accepted.replayed:
             await services.dispatcher.notify()
         return SubmittedJob.of(accepted)

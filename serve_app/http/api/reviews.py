@@ -5,12 +5,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from serve_app import services as app_services
+from serve_app.accounts.actors import Actor
 from serve_app.errors import Conflict, InvalidField, JobNotFound, RateLimited, Unauthorized, WrongScope
 from serve_app.http.deps import CurrentCaller, OwnedJob, Services
 from serve_app.http.openapi import refusals
 from serve_app.jobs import agreement
 from serve_app.jobs import review as reviews
 from serve_app.jobs.agreement import Agreement, ReviewFilter, squared, unequal
+from serve_app.jobs.models import Job
 from serve_app.jobs.review import Rating, ReviewRequest
 from serve_app.pipeline.result import Review
 from serve_app.pipeline.types import Recommendation
@@ -102,10 +105,15 @@ async def review_job(job: OwnedJob, caller: CurrentCaller, services: Services, f
 
     A reviewer has one review of a job: another one replaces it. Reviews are erased with the job.
     """
+    return await save_review(job, caller.actor, services, form)
+
+
+async def save_review(job: Job, actor: Actor, services: app_services.Services, form: ReviewForm) -> Review:
+    """Add a review to a job, or replace the reviewer's earlier one."""
     scores = {slug: Rating(**rating.model_dump()) for slug, rating in form.scores.items()}
-    request = ReviewRequest(form.reviewer or caller.actor.name, scores, form.recommendation, form.note or None)
+    request = ReviewRequest(form.reviewer or actor.name, scores, form.recommendation, form.note or None)
     async with services.database.transaction() as session:
-        return await reviews.review(session, caller.actor, job.id, request)
+        return await reviews.review(session, actor, job.id, request)
 
 
 @router.get("/reviews/agreement")

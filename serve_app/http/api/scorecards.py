@@ -1,7 +1,7 @@
 """Scorecards as documents, and in the forms that applicant tracking systems take."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -111,6 +111,12 @@ async def export_scorecard(job: Job, actor: Actor, services: app_services.Servic
 
 
 def _card(job: Job, query: ScorecardQuery) -> Scorecard:
+    sections = (Section.SUMMARY, Section.SCORES) if query.format in WITHOUT_SECTIONS else query.sections
+    return scorecard_of(job, sections, hide_name=query.hide_name)
+
+
+def scorecard_of(job: Job, sections: Sequence[Section], *, hide_name: bool) -> Scorecard:
+    """The scorecard of a completed job. Raises `Conflict` for any other."""
     result = with_reviews(job)
     if result is None:
         raise Conflict(f"The job is {job.state} and has no scorecard. Only a completed, undeleted job has one.")
@@ -121,5 +127,4 @@ def _card(job: Job, query: ScorecardQuery) -> Scorecard:
         candidate=str(job.labels.get("candidate", "")),
         label=job.label or "",
     )
-    sections = (Section.SUMMARY, Section.SCORES) if query.format in WITHOUT_SECTIONS else query.sections
-    return make_scorecard(result, heading, sections, hide_name=query.hide_name)
+    return make_scorecard(result, heading, sections, hide_name=hide_name)

@@ -1,4 +1,4 @@
-"""The pages of a recruiter: the list of interviews, a new one, and one interview live or as a scorecard.
+"""The pages of a recruiter: a new interview, and one interview live, as a scorecard, or as what is left of it.
 
 What a page does is done by the API's own routes, as the visitor.
 """
@@ -13,26 +13,17 @@ from serve_app.accounts.actors import Role
 from serve_app.credits import ledger
 from serve_app.http.api import jobs as jobs_api
 from serve_app.http.api.quotes import quote_job
-from serve_app.http.api.scorecards import ScorecardFormat, ScorecardQuery, export_scorecard
-from serve_app.http.api.transcripts import TranscriptFormat, export_transcript
 from serve_app.http.deps import Services, job_tokens
-from serve_app.http.pages.scorecard import Scorecard
+from serve_app.http.pages.finished_interviews import Interview, show_scorecard
 from serve_app.http.pages.templates import MEDIA_POLICY, PRIVATE, SCRIPT_POLICY, render
 from serve_app.http.pages.visitors import CurrentVisitor, FormSender, ScriptSender
 from serve_app.http.schemas import QuoteView, SubmittedJob
-from serve_app.jobs import queries as jobs
-from serve_app.jobs import reading
 from serve_app.jobs.lifecycle import TERMINAL
-from serve_app.jobs.models import Job, JobState
-from serve_app.jobs.queries import Filter
 from serve_app.jobs.submit import Submission
-from serve_app.storage.pagination import Position
 from serve_app.verticals import rubric_templates
 from serve_app.verticals.spec import VerticalSpec
 
 router = APIRouter(prefix="/interviews", include_in_schema=False)
-
-PAGE = 25
 
 
 async def get_product(services: Services, product: Annotated[str, Query(max_length=64)] = "") -> VerticalSpec:
@@ -40,32 +31,7 @@ async def get_product(services: Services, product: Annotated[str, Query(max_leng
     return services.catalog.get(product or next(iter(services.catalog)).slug)
 
 
-async def get_interview(visitor: CurrentVisitor, services: Services, job_id: str) -> Job:
-    """The interview in the path. Raises `JobNotFound` unless the visitor's account owns it."""
-    async with services.database.transaction() as session:
-        return await jobs.get_owned(session, visitor.account_id, job_id)
-
-
 Product = Annotated[VerticalSpec, Depends(get_product)]
-Interview = Annotated[Job, Depends(get_interview)]
-
-
-@router.get("")
-async def list_interviews(
-    visitor: CurrentVisitor,
-    services: Services,
-    state: JobState | None = None,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-) -> HTMLResponse:
-    """The account's interviews, newest first."""
-    async with services.database.transaction() as session:
-        page = await jobs.list_jobs(session, visitor.account_id, Filter(state), Position.read(cursor), PAGE)
-        balance = await ledger.balance(session, visitor.account_id)
-    context = {
-        "visitor": visitor, "interviews": page.rows, "next_cursor": page.next_cursor, "state": state,
-        "states": list(JobState), "first_page": cursor is None, "balance": balance, "terminal": TERMINAL,
-    }  # fmt: skip
-    return render("interviews.html", context, policy=SCRIPT_POLICY, headers=PRIVATE)
 
 
 @router.get("/new")
@@ -128,12 +94,9 @@ async def show_interview(
     request: Request, visitor: CurrentVisitor, services: Services, interview: Interview
 ) -> HTMLResponse:
     """One interview: live until it is over, then its scorecard, or why there is none."""
-    context = {"visitor": visitor, "interview": interview, "product": services.catalog.get(interview.vertical)}
     if interview.result is not None:
-        async with services.database.transaction() as session:
-            await reading.note_seen(session, visitor.actor, interview)
-        context |= {"card": Scorecard(interview.result), "result": interview.result}
-        return render("scorecard.html", context, policy=MEDIA_POLICY, headers=PRIVATE)
+        return await show_scorecard(visitor, services, interview)
+    context = {"visitor": visitor, "interview": interview, "product": services.catalog.get(interview.vertical)}
     if interview.state in TERMINAL:
         return render("ended_interview.html", context, headers=PRIVATE)
     token = job_tokens(request).issue(interview.id)
@@ -160,28 +123,6 @@ async def delete_interview(visitor: FormSender, services: Services, interview: I
     """Erase what is stored of an interview that is over."""
     await jobs_api.erase(interview, visitor.actor, services)
     return _to("")
-
-
-@router.get("/{job_id}/transcript.{format_}")
-async def download_transcript(
-    visitor: CurrentVisitor, services: Services, interview: Interview, format_: TranscriptFormat
-) -> Response:
-    """The transcript as a file."""
-    return await export_transcript(interview, visitor.actor, services, format_)
-
-
-@router.get("/{job_id}/scorecard.{format_}")
-async def download_scorecard(
-    visitor: CurrentVisitor,
-    services: Services,
-    interview: Interview,
-    format_: ScorecardFormat,
-    *,
-    hide_name: bool = False,
-) -> Response:
-    """The scorecard as a file."""
-    query = ScorecardQuery(format=format_, hide_name=hide_name)
-    return await export_scorecard(interview, visitor.actor, services, query)
 
 
 def _to(job_id: str) -> RedirectResponse:

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-RIBBON_WIDTH = 1000
-RIBBON_LANE = 16
-MAX_LANES = 6
+from serve_app.http.pages.ribbon import Ribbon, draw
+
 HIGH_CONFIDENCE = 0.75
 MEDIUM_CONFIDENCE = 0.5
 REASONS = {
@@ -39,6 +38,7 @@ class Quote:
 class Level:
     """One competency as the scorecard shows it."""
 
+    slug: str
     name: str
     description: str
     anchors: dict[str, str]
@@ -64,31 +64,28 @@ class Line:
 
     id: str
     start: float
+    speaker: str
     name: str
     candidate: bool
     pieces: tuple[Piece, ...]
+    original: str
+    """What was recognised, where a person has corrected the line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """One speaker's talk metrics."""
 
+    label: str
     name: str
+    given_name: str
+    """The name that a person gave."""
+    candidate: bool
+    """Whether they were assessed."""
     share: float | None
     words_per_minute: float | None
     longest_s: float | None
     questions: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of speech in the picture of the conversation, in its units."""
-
-    lane: int
-    x: float
-    y: int
-    width: float
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ class Scorecard:
         if found["speaker"] is None:
             return (
                 f"Nobody was assessed: it is not certain enough who the candidate is ({found['confidence']:.0%}; "
-                f"{found['min_confidence']:.0%} are needed). Upload it again and say who the candidate is."
+                f"{found['min_confidence']:.0%} are needed). Say who it is in the table of speakers, and assess again."
             )
         who = self._name(found["speaker"])
         stated = found["source"] == "caller"
@@ -146,8 +143,16 @@ class Scorecard:
     def lines(self) -> Iterator[Line]:
         """The transcript, with the words that evidence and flags rest on marked."""
         for number, row in enumerate(self._result["transcript"]):
-            candidate = self._role(row["speaker"]) == "candidate"
-            yield Line(f"u-{number}", row["start"], self._name(row["speaker"]), candidate, self._marks.pieces(number))
+            label, original = row["speaker"], row.get("original")
+            yield Line(
+                id=f"u-{number}",
+                start=row["start"],
+                speaker=label,
+                name=self._name(label),
+                candidate=self._role(label) == "candidate",
+                pieces=self._marks.pieces(number),
+                original=f"{self._name(original['speaker'])}: {original['text']}" if original else "",
+            )
 
     @property
     def speakers(self) -> list[Speaker]:
@@ -157,7 +162,10 @@ class Scorecard:
         by_share = sorted(shares, key=lambda label: -shares[label])
         return [
             Speaker(
+                label,
                 self._name(label),
+                self._result["speakers"].get(label, {}).get("name") or "",
+                (self._result.get("candidate") or {}).get("speaker") == label,
                 shares[label],
                 metrics["words_per_minute"].get(label),
                 metrics["longest_monologue_s"].get(label),
@@ -167,29 +175,15 @@ class Scorecard:
         ]
 
     @property
-    def ribbon(self) -> list[Segment]:
-        """The conversation from left to right, one lane a speaker."""
-        lanes = {label: lane % MAX_LANES for lane, label in enumerate(self._result["metrics"]["talk_ratio"])}
-        scale = RIBBON_WIDTH / max(self._result["duration_s"], 1.0)
-        return [
-            Segment(
-                lanes.get(row["speaker"], MAX_LANES - 1),
-                round(row["start"] * scale, 1),
-                lanes.get(row["speaker"], MAX_LANES - 1) * RIBBON_LANE,
-                round(max((row["end"] - row["start"]) * scale, 1.0), 1),
-                self._name(row["speaker"]),
-            )
-            for row in self._result["transcript"]
-        ]
-
-    @property
-    def ribbon_height(self) -> int:
-        """Height of the picture, in its units."""
-        return RIBBON_LANE * max(1, min(len(self._result["metrics"]["talk_ratio"]), MAX_LANES))
+    def ribbon(self) -> Ribbon:
+        """The picture of the conversation."""
+        quotes = [quote for level in self.levels for quote in level.quotes]
+        return draw(self._result, self._names, [(quote.start, quote.text, quote.target) for quote in quotes])
 
     def _level(self, competency: Mapping[str, Any]) -> Level:
         score = self.assessment["scores"][competency["slug"]]
         return Level(
+            slug=competency["slug"],
             name=competency["name"],
             description=competency["description"],
             anchors=dict(sorted(competency["anchors"].items())),
@@ -219,10 +213,10 @@ class Scorecard:
 
 
 def names(result: Mapping[str, Any]) -> dict[str, str]:
-    """Names of the speakers: their role, with their label where two have the same."""
-    roles = {label: guess["role"].capitalize() for label, guess in result["speakers"].items()}
-    shared = {role for role in roles.values() if list(roles.values()).count(role) > 1}
-    return {label: f"{role} ({label})" if role in shared else role for label, role in roles.items()}
+    """Names of the speakers: those that a person gave, else their role; with their label where two have the same."""
+    shown = {label: guess.get("name") or guess["role"].capitalize() for label, guess in result["speakers"].items()}
+    shared = {name for name in shown.values() if list(shown.values()).count(name) > 1}
+    return {label: f"{name} ({label})" if name in shared else name for label, name in shown.items()}
 
 
 def _certainty(score: Mapping[str, Any]) -> str:

@@ -12,6 +12,10 @@ async function refresh() {
       const newer = page.getElementById("interviews");
       if (!newer) return location.reload();  // signed out meanwhile
       localize(newer);
+      for (const {value} of list.querySelectorAll(":checked")) {
+        const same = newer.querySelector(`[value="${CSS.escape(value)}"]`);
+        if (same) same.checked = true;
+      }
       list.replaceWith(newer);
     } catch {
       // The next try follows.

@@ -1,4 +1,4 @@
-// Plays quotes from the reader's own file, and searches the transcript.
+// Plays quotes from the reader's own file, searches the transcript, and leads from the picture to it.
 const player = document.getElementById("player");
 const listen = document.getElementById("listen");
 const search = document.getElementById("search");
@@ -11,6 +11,11 @@ listen.onchange = () => {
   player.src = URL.createObjectURL(listen.files[0]);
   player.hidden = false;
 };
+
+document.querySelector(".ribbon").addEventListener("click", (event) => {
+  const {target} = event.target.dataset;
+  if (target) location.hash = target;
+});
 
 document.addEventListener("click", (event) => {
   const start = event.target.closest("[data-start]")?.dataset.start;

@@ -117,9 +117,9 @@ async def test_a_scorecard_is_saved_from_its_page(
     page = await finished(client, services, pool, customer)
     await signed_in(client, customer)
     links = re.findall(rf'href="({page}/scorecard[^"]+)"', (await client.get(page)).text)
-    assert len(links) == 3
+    assert len(links) == 6
     for link in links:
-        assert (await client.get(link)).content[:2] in {b"%P", b"PK"}
+        assert (await client.get(link)).content[:2] in {b"%P", b"PK", b"jo", b'{"'}
 
 
 async def test_an_upload_needs_the_pages_token(client: httpx.AsyncClient, customer: Customer) -> None:

@@ -20,16 +20,27 @@ BROWSER = {"Accept": "text/html"}
 PUBLIC = {
     "GET /", "GET /dashboard", "GET /docs", "GET /docs/errors", "GET /healthz", "GET /pool", "GET /pricing",
     "GET /try", "GET /try/sample.ogg", "GET /try/{job_id}",
-    "GET /sign-in", "POST /sign-in", "GET /links/{secret}", "POST /links/{secret}",
+    "GET /sign-in", "POST /sign-in", "GET /links/{secret}", "POST /links/{secret}", "GET /s/{token}",
+    "POST /s/{token}",
 }  # fmt: skip
 LEAST_ROLE = {
     "GET /interviews": Role.VIEWER,
+    "GET /interviews/list.csv": Role.RECRUITER,
+    "GET /interviews/compare": Role.VIEWER,
+    "GET /interviews/delete": Role.RECRUITER,
+    "POST /interviews/delete": Role.RECRUITER,
     "GET /interviews/new": Role.RECRUITER,
     "POST /interviews": Role.RECRUITER,
     "POST /interviews/quote": Role.RECRUITER,
     "GET /interviews/{job_id}": Role.VIEWER,
     "GET /interviews/{job_id}/transcript.{format_}": Role.RECRUITER,
     "GET /interviews/{job_id}/scorecard.{format_}": Role.RECRUITER,
+    "POST /interviews/{job_id}/review": Role.RECRUITER,
+    "POST /interviews/{job_id}/assessments": Role.RECRUITER,
+    "POST /interviews/{job_id}/rate-first": Role.OWNER,
+    "GET /interviews/{job_id}/send": Role.RECRUITER,
+    "POST /interviews/{job_id}/links": Role.RECRUITER,
+    "POST /interviews/{job_id}/links/{link_id}/revoke": Role.RECRUITER,
     "POST /interviews/{job_id}/cancel": Role.RECRUITER,
     "POST /interviews/{job_id}/retry": Role.RECRUITER,
     "POST /interviews/{job_id}/delete": Role.RECRUITER,
@@ -71,16 +82,22 @@ LEAST_ROLE = {
 }
 FORMS = {
     "POST /dashboard/keys/create": {"scope": "all"},
+    "POST /interviews/delete": {"jobs": "{job_id}"},
     "POST /dashboard/webhooks/create": {"url": "https://example.com/hook"},
     "POST /settings/members/invite": {"email": "ada@example.com", "role": "viewer"},
     "POST /settings/members/{member_id}/role": {"role": "owner"},
     "POST /settings/members/{member_id}/link": {"kind": "reset"},
     "POST /settings/erase": {"candidate": "Ada", "confirmed": "on"},
+    "POST /interviews/{job_id}/links": {"days": "7", "section-scores": "yes"},
 }
 UPLOADS = {
     "POST /rubrics/save": {"json": REQUESTS["create_rubric"]},
     "POST /interviews": {"data": {"role_title": "Nurse"}, "files": {"file": ("a.wav", tone(2))}},
     "POST /interviews/quote": {"data": {"duration_s": "61"}},
+}
+BODIES = {
+    "POST /interviews/{job_id}/review": {"note": "Well."},
+    "POST /interviews/{job_id}/assessments": {"role_title": "Baker"},
 }
 FORMATS = {"GET /interviews/{job_id}/transcript.{format_}": "txt"}
 
@@ -102,8 +119,14 @@ async def call(client: httpx.AsyncClient, route: str, token: str, job_id: str) -
     path = path.replace("{job_id}", job_id).replace("{format_}", FORMATS.get(route, "json")).replace("{switch}", "off")
     if route in UPLOADS:
         return (await client.post(path, **UPLOADS[route], headers={"X-Form-Token": token})).status_code
-    form = {"data": {"form_token": token} | FORMS.get(route, {})} if method == "POST" else {}
+    if route in BODIES:
+        return (await client.post(path, json=BODIES[route], headers={"X-Form-Token": token})).status_code
+    form = {"data": {"form_token": token} | _form(route, job_id)} if method == "POST" else {}
     return (await client.request(method, path, **form, headers=BROWSER)).status_code
+
+
+def _form(route: str, job_id: str) -> dict[str, str]:
+    return {name: value.replace("{job_id}", job_id) for name, value in FORMS.get(route, {}).items()}
 
 
 def test_every_route_says_who_may_use_it() -> None:

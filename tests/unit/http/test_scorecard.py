@@ -73,8 +73,8 @@ def test_speakers_with_the_same_role_are_told_apart() -> None:
 def test_the_picture_covers_the_whole_conversation() -> None:
     """Segments lie within the picture, in a lane for each speaker."""
     card = Scorecard(RESULT)
-    assert {segment.lane for segment in card.ribbon} == {0, 1}
-    assert all(0 <= segment.x <= 1000 and segment.width >= 1 for segment in card.ribbon)
+    assert {segment.lane for segment in card.ribbon.segments} == {0, 1}
+    assert all(0 <= segment.x <= 1000 and segment.width >= 1 for segment in card.ribbon.segments)
 
 
 def test_it_says_who_was_assessed_and_how_certain_that_is() -> None:
