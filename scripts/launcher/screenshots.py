@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import APIResponse, Page, Response, async_playwright
 
 from scripts.launcher.sample_job import ROLE_TITLE, SAMPLE
 from scripts.launcher.sample_picture import write_sample_picture
@@ -27,8 +27,11 @@ PUBLIC = {
     "api": "/docs",
 }  # fmt: skip
 OWN = {
-    "interviews": "/interviews", "new-interview": "/interviews/new", "keys": "/dashboard/keys",
-    "usage": "/dashboard/usage", "webhooks": "/dashboard/webhooks", "playground": "/dashboard/playground",
+    "interviews": "/interviews", "new-interview": "/interviews/new", "rubrics": "/rubrics",
+    "new-rubric": "/rubrics/new?product=recruitscreen", "keys": "/dashboard/keys", "usage": "/dashboard/usage",
+    "webhooks": "/dashboard/webhooks", "playground": "/dashboard/playground", "settings": "/settings",
+    "members": "/settings/members", "account": "/settings/account", "audit-log": "/settings/log",
+    "erase": "/settings/erase",
 }  # fmt: skip
 
 
@@ -76,17 +79,23 @@ async def take_all(base_url: str, api_key: str, job_id: str, folder: Path) -> No
             context = await browser.new_context(base_url=base_url, viewport={"width": width, "height": height})
             page = await context.new_page()
             await take(page, PUBLIC, folder, size)
-            await context.request.post("/sign-in", form={"api_key": api_key})
+            await must_work(await context.request.post("/sign-in", form={"api_key": api_key}))
             await take(page, OWN | {"scorecard": f"/interviews/{job_id}"}, folder, size)
         await browser.close()
 
 
 async def take(page: Page, pages: dict[str, str], folder: Path, size: str) -> None:
-    """Take pictures of some pages at one size."""
+    """Take pictures of some pages at one size. Raises `typer.BadParameter` for a page that does not open."""
     for name, path in pages.items():
-        await page.goto(path)
+        await must_work(await page.goto(path))
         await page.wait_for_timeout(LOADED_MS)
         await page.screenshot(path=folder / f"{name}-{size}.png")
+
+
+async def must_work(answer: Response | APIResponse | None) -> None:
+    """Raise unless the server has sent what was asked for."""
+    if answer is None or not answer.ok:
+        raise typer.BadParameter(f"{answer.url} answered {answer.status}." if answer else "The page did not open.")
 
 
 def chromium() -> str:

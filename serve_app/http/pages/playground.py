@@ -44,7 +44,7 @@ class Field:
 
 
 JOB = Field("job_id", Place.PATH, required=True)
-PRODUCT = Field("vertical", Place.PATH, "recruitscreen", required=True)
+PRODUCT = Field("vertical", Place.PATH, required=True)
 OPERATIONS: dict[str, tuple[Field, ...]] = {
     "submit_job": (
         PRODUCT,
@@ -79,14 +79,15 @@ async def show_playground(
     operation: Annotated[str, Query(max_length=64)] = "submit_job",
     job_id: Annotated[str, Query(max_length=32)] = "",
 ) -> HTMLResponse:
-    """One operation to try. The account's newest finished job stands in for `job_id`."""
+    """One operation to try. The first product and the account's newest finished job fill the path."""
     chosen = operation if operation in OPERATIONS else "submit_job"
     async with services.database.transaction() as session:
         finished = Filter(JobState.COMPLETED)
         newest = (await jobs.list_jobs(session, visitor.account_id, finished, None, 1)).rows
     context = {
         "visitor": visitor, "operations": _described(request.app.openapi()), "chosen": chosen,
-        "fields": OPERATIONS[chosen], "job_id": job_id or _id(newest), "public": chosen in PUBLIC,
+        "fields": OPERATIONS[chosen], "public": chosen in PUBLIC,
+        "filled": {"job_id": job_id or _id(newest), "vertical": next(iter(services.catalog)).slug},
     }  # fmt: skip
     return render("playground.html", context, policy=SCRIPT_POLICY, headers=PRIVATE)
 
