@@ -12,6 +12,7 @@ from typing import Any
 
 from deployments.backends import LoadProgress
 from serve_app.errors import LanguageUnsupported, VramUnavailable
+from serve_app.pipeline.languages import UNKNOWN
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.types import (
     Assessment,
@@ -93,7 +94,11 @@ class _Fake:
 
 
 class FakeTranscriber(_Fake):
-    """Returns two words per second; none where the recording is silent."""
+    """Returns two words per second; none where the recording is silent. Hears the language of the option `language`."""
+
+    def __init__(self, *, language: str = "en", **options: Any) -> None:
+        super().__init__(**options)
+        self._language = language
 
     def run(self, request: TranscriptionRequest, progress: Progress) -> Transcription:
         """See `Backend.run`."""
@@ -103,8 +108,11 @@ class FakeTranscriber(_Fake):
         self._work(progress, audio.duration_s)
         beats = range(int(audio.duration_s * 2) if audio.samples.any() else 0)
         share = beats[len(beats) * part.index // part.of : len(beats) * (part.index + 1) // part.of]
-        words = tuple(Word(i / 2, i / 2 + 0.4, f"word{i}") for i in share)
-        return Transcription(words, request.language or "en", audio.duration_s / part.of, audio.duration_s / part.of)
+        suspect = self._language == UNKNOWN
+        words = tuple(Word(i / 2, i / 2 + 0.4, f"word{i}", suspect=suspect) for i in share)
+        return Transcription(
+            words, request.language or self._language, audio.duration_s / part.of, audio.duration_s / part.of
+        )
 
 
 class FakeDiarizer(_Fake):

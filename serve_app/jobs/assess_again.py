@@ -25,7 +25,9 @@ from serve_app.jobs import submit
 from serve_app.jobs.models import Job, JobCheckpoint
 from serve_app.jobs.submit import Accepted
 from serve_app.pipeline.alignment import align
+from serve_app.pipeline.assessment.unassessed import language_unsupported
 from serve_app.pipeline.corrections import CorrectedTranscript, Correction, correct, with_moved_turns
+from serve_app.pipeline.languages import JUDGED
 from serve_app.pipeline.types import Diarization, StatedCandidate, Transcription
 from serve_app.verticals.spec import VerticalSpec
 
@@ -126,6 +128,8 @@ async def _lock(session: AsyncSession, base: Job) -> Job:
         )
     if base.result.get("no_speech"):
         raise Conflict("No speech was recognised in the recording, so there is nothing to assess.")
+    if base.result["language"] not in JUDGED:
+        raise Conflict(f"{language_unsupported(base.result['language'])} Another assessment would score nothing.")
     made = (await session.exec(select(func.count()).where(col(Job.original_id) == original_id))).one() + 1
     if made >= MAX_VERSIONS:
         raise Conflict(f"The recording has {made} assessments, the most that it can have. Submit it again.")

@@ -2,7 +2,7 @@
 
 | Ending | Credits |
 |---|---|
-| `complete` | kept; refunded when no speech was recognised |
+| `complete` | kept; refunded when no speech was recognised or understood |
 | `requeue_or_fail` | kept while the job can still run; refunded at once when a retry cannot help |
 | `cancel` | released if no model had begun to work on the recording |
 | `erase_expired`, `erase` | refunded if the job failed: it can no longer be retried |
@@ -25,26 +25,35 @@ from serve_app.errors import Conflict, JobNotFound, RecruitScreenError
 from serve_app.jobs import lifecycle
 from serve_app.jobs.lifecycle import TERMINAL, Claim, Note
 from serve_app.jobs.models import Job, JobState, price_of
+from serve_app.pipeline.languages import UNKNOWN
 from serve_app.settings import Settings
 from serve_app.storage.database import after
 
 NO_SPEECH = "no speech was recognised"
+NOT_UNDERSTOOD = "the speech was not understood"
 
 
 async def complete(session: AsyncSession, claim: Claim, result: dict[str, Any], retention_s: float) -> None:
     """Store the result, and keep it for `retention_s` seconds at most; a further assessment as long as its original.
 
-    Returns the price when no speech was recognised. Raises `LeaseLost`.
+    Returns the price when no speech was recognised or understood. Raises `LeaseLost`.
     """
-    no_speech, job = result.get("no_speech"), claim.job
+    useless, job = _useless(result), claim.job
     kept_with = None if job.original_id is None else await session.get_one(Job, job.original_id)
     expires_at = kept_with.expires_at if kept_with else await _kept_until(session, job, retention_s)
     await lifecycle.transition(
-        session, job.id, JobState.COMPLETED, seen=claim.version, note=Note(NO_SPEECH if no_speech else None),
+        session, job.id, JobState.COMPLETED, seen=claim.version, note=Note(useless),
         result=result, language=result["language"], blob=None, expires_at=expires_at,
     )  # fmt: skip
-    if no_speech:
-        await _return_credits(session, job, EntryKind.REFUND, NO_SPEECH)
+    if useless:
+        await _return_credits(session, job, EntryKind.REFUND, useless)
+
+
+def _useless(result: dict[str, Any]) -> str | None:
+    """Why a result holds nothing that a customer would pay for; None when it does."""
+    if result.get("no_speech"):
+        return NO_SPEECH
+    return NOT_UNDERSTOOD if result["language"] == UNKNOWN else None
 
 
 async def requeue_or_fail(

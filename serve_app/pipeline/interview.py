@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from serve_app.pipeline import audio
 from serve_app.pipeline.alignment import align
-from serve_app.pipeline.assessment.no_speech import assessment_without_speech, has_speech
+from serve_app.pipeline.assessment.unassessed import not_assessed, reason_not_to_assess
 from serve_app.pipeline.corrections import CorrectedTranscript
 from serve_app.pipeline.exports import OriginalRow, Row, to_rows
 from serve_app.pipeline.metrics import talk_metrics
@@ -84,14 +84,15 @@ async def run(interview: Interview, pool: ModelPool, journal: Journal) -> dict[s
         rubric=interview.rubric,
         job_description=interview.job_description,
     )
-    assessment = assessment_without_speech(interview.rubric)
-    if speech := has_speech(transcription):
+    if reason := reason_not_to_assess(transcription):
+        assessment = not_assessed(interview.rubric, reason, transcription.language)
+    else:
         assessment = await stages.run("assessment", Assessment, lambda: pool.run(request, journal))
     metrics = talk_metrics(utterances, diarization, transcription)
     return {
         "duration_s": round(interview.duration_s, 1),
         "input": asdict(await _input_report(interview, stages)),
-        "no_speech": not speech,
+        "no_speech": reason == "no_speech",
         "language": transcription.language,
         "transcript": _rows(transcript, words=interview.words),
         "candidate": asdict(candidate),

@@ -62,6 +62,7 @@ class InterviewResult(TypedDict):
     no_speech: bool
     """Whether no speech was recognised. Then nothing is scored, and the credits are returned."""
     language: str
+    """ISO 639 code. `und`: the speech was not understood. Of all but English, nothing is scored."""
     transcript: list[Row]
     candidate: Candidate
     speakers: dict[str, SpeakerView]

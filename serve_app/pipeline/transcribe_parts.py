@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from serve_app.pipeline.languages import UNKNOWN
 from serve_app.pipeline.ports import Loading, ModelPool, Observer
 from serve_app.pipeline.types import ModelRole, Part, Transcription, TranscriptionRequest
 
@@ -37,10 +38,11 @@ async def transcribe(
 
 
 def join(parts: Sequence[Transcription]) -> Transcription:
-    """Join the transcriptions of all parts, given in order."""
+    """Join the transcriptions of all parts or channels, given in order; the language is that of what was understood."""
     words = sorted((word for part in parts for word in part.words), key=lambda word: (word.start, word.end))
     speech_s, covered_s = (sum(getattr(part, field) for part in parts) for field in ("speech_s", "covered_s"))
-    return Transcription(tuple(words), parts[0].language, speech_s, covered_s)
+    language = next((part.language for part in parts if part.language != UNKNOWN), UNKNOWN)
+    return Transcription(tuple(words), language, speech_s, covered_s)
 
 
 class _PartObserver:

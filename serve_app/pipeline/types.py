@@ -100,6 +100,7 @@ class Transcription:
 
     words: tuple[Word, ...]
     language: str
+    """ISO 639 code; `und` where an English-only model did not understand the speech."""
     speech_s: float
     """Seconds of speech the voice activity detector found."""
     covered_s: float
@@ -262,6 +263,11 @@ class Evidence:
     """Words of the quote that the recogniser is not sure of."""
 
 
+UnscoredReason = Literal[
+    "not_asked", "no_evidence", "candidate_unknown", "negation_in_doubt", "no_speech", "language_unsupported"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class CompetencyScore:
     """A score, 1 to 5, with evidence; or None with the reason."""
@@ -270,7 +276,7 @@ class CompetencyScore:
     rationale: str
     evidence: tuple[Evidence, ...] = ()
     confidence: float | None = None
-    reason: Literal["not_asked", "no_evidence", "candidate_unknown", "negation_in_doubt", "no_speech"] | None = None
+    reason: UnscoredReason | None = None
     spread: int = 0
     stable: bool = True
 

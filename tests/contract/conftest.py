@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from deployments.backends import Backend
-from deployments.profiles import ModelSpec
+from deployments.profiles import ModelSpec, load_profile
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.types import SAMPLE_RATE, Recording
 from tests.support.backends import CUT_S, default, nothing
@@ -30,6 +30,12 @@ def interview() -> Recording:
 def whisper() -> Iterator[Backend]:
     """The default speech recogniser."""
     yield from loaded(default("asr"))
+
+
+@pytest.fixture(scope="module")
+def small_whisper() -> Iterator[Backend]:
+    """The speech recogniser for small machines, which knows English only."""
+    yield from loaded(load_profile("embedded-small").asr)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 
 from deployments.backends import Backend
 from deployments.profiles import ModelSpec
+from serve_app.errors import LanguageUnsupported
 from serve_app.pipeline.alignment import align
 from serve_app.pipeline.audio import decode
 from serve_app.pipeline.transcribe_parts import join
@@ -25,10 +26,10 @@ from tests.support.backends import CUT_S, evaluation, noise, nothing
 from tests.support.world import SAMPLE
 
 
-@pytest.fixture(params=["real", "fake"])
+@pytest.fixture(params=["whisper", "small_whisper", "fake"])
 def transcriber(request: pytest.FixtureRequest) -> Backend:
-    if request.param == "real":
-        return request.getfixturevalue("whisper")
+    if request.param != "fake":
+        return request.getfixturevalue(request.param)
     return ModelSpec(backend="fake_transcriber", name="fake").build()
 
 
@@ -93,10 +94,10 @@ def test_two_channels_are_read_apart_where_both_talk(whisper: Backend, pyannote:
         assert SequenceMatcher(None, [word.text for word in words], received).ratio() > 0.85
 
 
-def test_a_language_the_model_does_not_know_is_refused(whisper: Backend, interview: Recording) -> None:
+def test_a_language_the_model_does_not_know_is_refused(small_whisper: Backend, interview: Recording) -> None:
     """An English-only model does not write English words for German speech."""
-    with pytest.raises(Exception, match="language"):
-        whisper.run(TranscriptionRequest(interview, "de"), nothing)
+    with pytest.raises(LanguageUnsupported):
+        small_whisper.run(TranscriptionRequest(interview, "de"), nothing)
 
 
 @pytest.mark.parametrize("name", ["silence_30s.mp3", "tone_440_20s.m4a"])

@@ -9,9 +9,10 @@ from serve_app.errors import LanguageUnsupported
 from serve_app.pipeline.types import SAMPLE_RATE, Recording, TranscriptionRequest
 
 
-def test_the_default_model_refuses_what_its_profile_does_not_name() -> None:
+@pytest.mark.parametrize("profile", ["embedded", "embedded-small"])
+def test_a_model_refuses_what_its_profile_does_not_name(profile: str) -> None:
     """Exactly the languages of the profile are transcribed; another one fails for good."""
-    spec = load_profile("embedded").asr
+    spec = load_profile(profile).asr
     backend = spec.build()
     backend.load(lambda _done, _total: None)
     silence = Recording(np.zeros(SAMPLE_RATE, np.float32))

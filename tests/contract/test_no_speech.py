@@ -7,7 +7,7 @@ import pytest
 
 from deployments.backends import Backend
 from deployments.profiles import load_profile
-from serve_app.pipeline.assessment.no_speech import has_speech
+from serve_app.pipeline.assessment.unassessed import has_speech
 from serve_app.pipeline.types import SAMPLE_RATE, Recording, TranscriptionRequest, Waveform
 
 SECONDS = 12

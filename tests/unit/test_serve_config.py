@@ -76,7 +76,7 @@ def test_recordings_are_split_over_all_asr_replicas(config: dict[str, Any]) -> N
     assert (application["args"]["asr_replicas"], 1) == (scaling["max_replicas"], scaling["target_ongoing_requests"])
 
 
-@pytest.mark.parametrize("profile", ["embedded", "gpu-24g", "gpu-80g", "fake"])
+@pytest.mark.parametrize("profile", ["embedded", "embedded-small", "gpu-24g", "gpu-80g", "fake"])
 def test_what_can_never_be_placed_is_refused_before_it_starts(profile: str) -> None:
     """A profile fits one GPU; each further ASR replica books its share, and the refusal says what to do."""
     check_shares(ServeArgs(profile=profile), gpus=1)
@@ -140,7 +140,7 @@ def test_the_production_environment_switches_haproxy_on() -> None:
     assert environment["RAY_preload_python_modules"] == prestart.__name__
 
 
-@pytest.mark.parametrize("name", ["embedded", "gpu-24g", "gpu-80g", "fake"])
+@pytest.mark.parametrize("name", ["embedded", "embedded-small", "gpu-24g", "gpu-80g", "fake"])
 def test_every_profile_fits_one_gpu(name: str) -> None:
     """The fractions of a profile add up to one GPU at most, and every model books some."""
     profile = load_profile(name)

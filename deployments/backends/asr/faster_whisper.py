@@ -2,9 +2,11 @@
 
 1. Voice activity detection finds the speech. A recording with one channel per speaker is transcribed channel by
    channel, so overlapping speech is understood.
-2. The speech is cut at silences into windows of at most 30 s, which are decoded in batches.
+2. The speech is cut at silences into windows of at most 30 s, which are decoded in batches. A multilingual model first
+   listens to the longest ones for the language.
 3. A window that fails a check of `hallucination.py` is decoded again with Whisper's temperature fallback.
 4. Speech of two seconds or more without words is decoded once more on its own.
+5. If the words of an English recording were not understood, all of them are suspect.
 
 Memory depends on the batch size, not on the length of the recording.
 """
@@ -23,6 +25,7 @@ from faster_whisper.transcribe import Segment
 
 from deployments.backends import LoadProgress
 from deployments.backends.asr.hallucination import Decoded, credible, failed, guessed
+from deployments.backends.asr.language import ENGLISH, heard_language, understood
 from deployments.backends.audio.channel_turns import portion, speech_by_channel
 from deployments.backends.audio.voice_activity import (
     Span,
@@ -39,6 +42,7 @@ from deployments.backends.failures import job_failures
 from deployments.backends.progress import ProgressReporter, reporting
 from deployments.weights import Weights
 from serve_app.errors import InferenceFailed, LanguageUnsupported, WeightsUnavailable
+from serve_app.pipeline.languages import UNKNOWN
 from serve_app.pipeline.ports import Progress
 from serve_app.pipeline.transcribe_parts import join
 from serve_app.pipeline.types import SAMPLE_RATE, Part, Recording, Transcription, TranscriptionRequest, Waveform, Word
@@ -138,7 +142,8 @@ class FasterWhisper:
         progress, part = model.reporter, request.part
         voices = audio.channels or (audio.samples,)
         speech_by_voice = _detect_speech(audio, portion(progress, 0, VAD_SHARE))
-        language = self._language(model, audio.samples, next(filter(None, speech_by_voice), []), request.language)
+        speech = union(span for spans in speech_by_voice for span in spans)
+        language = self._language(model, audio.samples, speech, request.language)
         transcriptions = [
             self._transcribe_voice(
                 model, samples, speech, part, language, portion(progress, VAD_SHARE + index * each, each)
@@ -154,11 +159,16 @@ class FasterWhisper:
     def _transcribe_voice(  # noqa: PLR0913, PLR0917 — a window pass needs all of it
         self, model: WhisperModel, samples: Waveform, speech: list[Span], part: Part, language: str, progress: Progress
     ) -> Transcription:
-        """Transcribe the mix, or one channel of a recording with one channel per speaker."""
+        """Transcribe the mix, or one channel of a recording with one channel per speaker.
+
+        What is decoded as English and not understood is in another language: all its words are suspect.
+        """
         spans = share_of(windows(speech, len(samples) / SAMPLE_RATE), part)
         own = intersection(speech, union(spans))
-        words = self._first_pass(model, samples, (spans, speech), language, progress)
+        first, words = self._first_pass(model, samples, (spans, speech), language, progress)
         words = self._fill_gaps(model, samples, (own, speech), words, language)
+        if language == ENGLISH and not understood(first):
+            language, words = UNKNOWN, tuple(replace(word, suspect=True) for word in words)
         return Transcription(words, language, seconds(own), seconds(intersection(own, _covered(words))))
 
     def _loaded(self) -> "_CancelableModel":
@@ -166,33 +176,33 @@ class FasterWhisper:
             raise InferenceFailed(f"{self.name} was asked to transcribe before its weights were loaded.")
         return self._model
 
-    def _language(self, model: WhisperModel, samples: Waveform, speech: list[Span], requested: str | None) -> str:
-        """Return the requested language, the model's only one, or the likeliest in the first minute of speech."""
-        language = requested.split("-")[0].lower() if requested else None
-        if language is not None and language not in model.supported_languages:
-            raise LanguageUnsupported(f"{self.name} does not transcribe the language {requested!r}.")
-        if language is not None or not model.model.is_multilingual or not speech:
-            return language or "en"
-        start = int(speech[0][0] * SAMPLE_RATE)
+    def _language(self, model: WhisperModel, samples: Waveform, speech: list[Span], stated: str | None) -> str:
+        """Return the language to decode: the stated one, the model's only one, or the one that is heard."""
+        language = stated.split("-")[0].lower() if stated else None
+        if language is not None and not _knows(model, language):
+            raise LanguageUnsupported(f"{self.name} does not transcribe the language {stated!r}.")
+        if not model.model.is_multilingual or not speech or language not in {None, ENGLISH}:
+            return language or ENGLISH
         with job_failures(self.name):
-            detected, _, _ = model.detect_language(
-                samples[start : start + 60 * SAMPLE_RATE], language_detection_segments=2
-            )
-        return str(detected)
+            return heard_language(model, samples, windows(speech, len(samples) / SAMPLE_RATE), language)
 
     def _first_pass(
         self, model: WhisperModel, samples: Waveform, work: WorkSpans, language: str, progress: Progress
-    ) -> tuple[Word, ...]:
-        """Decode all windows in batches. Decode a window again when it fails a check.
+    ) -> tuple[list[Word], tuple[Word, ...]]:
+        """Decode all windows in batches. Returns all words of this, and the words to keep.
+
+        A window that fails a check is decoded again.
 
         Where the first attempt guessed, the second one's words are suspect: a loop of invented words looks sure of
-        itself. Of 1,100 windows of real English speech this was one, and it was a loop.
+        itself. In an hour of real interviews this was one window, and it was a loop.
         """
         spans, speech = work
+        first: list[Word] = []
         words: list[Word] = []
         for at in range(0, len(spans), self._batch_size):
             batch = spans[at : at + self._batch_size]
             for decoded in self._decode_batch(model, samples, batch, language):
+                first += decoded.words
                 if not failed(decoded, speech):
                     words += credible(decoded, speech)
                     continue
@@ -200,7 +210,7 @@ class FasterWhisper:
                 found = [word for attempt in again for word in credible(attempt, speech)]
                 words += [replace(word, suspect=True) for word in found] if guessed(decoded) else found
             progress(min(1.0, (at + len(batch)) / len(spans)) * 0.98)
-        return _in_order(words, len(samples) / SAMPLE_RATE)
+        return first, _in_order(words, len(samples) / SAMPLE_RATE)
 
     def _fill_gaps(
         self, model: WhisperModel, samples: Waveform, work: WorkSpans, words: tuple[Word, ...], language: str
@@ -278,6 +288,13 @@ class _CancelableModel(WhisperModel):  # type: ignore[misc] # the library has no
 def _detect_speech(audio: Recording, progress: Progress) -> list[list[Span]]:
     """Return the speech of the mix; or of each channel, without the echo of another channel."""
     return speech_by_channel(audio, progress) if audio.channels else [speech_spans(audio.samples, progress)]
+
+
+def _knows(model: WhisperModel, language: str) -> bool:
+    """Whether a model has been trained on a language. Those before large-v3 have no token for some."""
+    return language in model.supported_languages and (
+        not model.model.is_multilingual or model.hf_tokenizer.token_to_id(f"<|{language}|>") is not None
+    )
 
 
 def _with_channel(transcription: Transcription, channel: int) -> Transcription:

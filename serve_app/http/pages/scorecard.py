@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serve_app.http.pages.ribbon import Ribbon, draw
+from serve_app.pipeline.assessment.unassessed import notices
 
 HIGH_CONFIDENCE = 0.75
 MEDIUM_CONFIDENCE = 0.5
@@ -14,6 +15,7 @@ REASONS = {
     "candidate_unknown": "It is not certain enough who the candidate is.",
     "negation_in_doubt": "The quote may say the opposite: the recogniser is not sure of a negation in it.",
     "no_speech": "No speech was recognised.",
+    "language_unsupported": "The language of the recording is not assessed.",
 }
 RECOMMENDATIONS = {
     "advance": ("Advance", "The scored levels average 3.5 or more, none is below 2, and no red flag is severe."),
@@ -111,13 +113,13 @@ class Scorecard:
             for flag in self.assessment["red_flags"]
         ]
         self.recommendation, self.rule = RECOMMENDATIONS[self.assessment["recommendation"]]
-        self.warnings: Sequence[str] = result.get("input", {}).get("warnings", ())
+        self.warnings: Sequence[str] = [*notices(result), *result.get("input", {}).get("warnings", ())]
 
     @property
     def candidate(self) -> str:
         """Who is assessed, and how certain that is, in a sentence."""
         found = self._result.get("candidate")
-        if found is None:  # a result from before the release that says so
+        if found is None or notices(self._result):  # none in a result from before the release that says so
             return ""
         if found["speaker"] is None:
             return (

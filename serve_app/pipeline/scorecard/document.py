@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from serve_app.pipeline import exports
+from serve_app.pipeline.assessment.unassessed import notices
 
 NOTICE = "A person decides about the candidate. This scorecard shows what the decision can rest on."
 HIDDEN = "[name]"
@@ -23,6 +24,7 @@ REASONS = {
     "candidate_unknown": "candidate not certain",
     "negation_in_doubt": "negation in doubt",
     "no_speech": "no speech was recognised",
+    "language_unsupported": "language not assessed",
 }
 REMOVED = ("Cc", "Cs", "Cn")
 """Unicode categories that documents cannot hold or show: control characters, surrogates, unassigned code points."""
@@ -309,11 +311,11 @@ def _review(review: Mapping[str, Any]) -> str:
 
 
 def _remarks(result: Mapping[str, Any], wanted: set[Section]) -> Sequence[str]:
-    remarks = []
+    remarks = list(notices(result))
     if result.get("no_speech"):
         remarks.append("No speech was recognised in the recording.")
-    candidate = result.get("candidate")
-    if candidate and candidate["speaker"] is None and not result.get("no_speech"):
+    candidate = None if remarks else result.get("candidate")
+    if candidate and candidate["speaker"] is None:
         remarks.append("It is not certain which speaker is the candidate. Nothing was scored.")
     elif candidate and candidate["speaker"] and candidate["source"] == "guess":
         remarks.append(f"{candidate['speaker']} is taken for the candidate, {candidate['confidence']:.0%} sure.")

