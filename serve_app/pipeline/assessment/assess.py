@@ -7,7 +7,7 @@ except for the calls of the models.
 from collections.abc import Sequence
 from typing import cast
 
-from serve_app.pipeline.assessment import job_description, report
+from serve_app.pipeline.assessment import composed, job_description, report
 from serve_app.pipeline.assessment.evidence import choose_evidence
 from serve_app.pipeline.assessment.injection.policy import InjectionPolicy
 from serve_app.pipeline.assessment.judges import judge_for
@@ -61,10 +61,10 @@ def assess(request: AssessmentRequest, model: AssessorModel, tagger: WordTagger,
         summary=texts.summary,
         recommendation=recommendation,
         scores=scores,
-        highlights=report.highlights(rubric, scores),
+        highlights=composed.highlights(rubric, scores),
         red_flags=flags,
         questions_for_next_round=(
-            *report.next_questions(rubric, scores),
+            *composed.next_questions(rubric, scores),
             *job_description.question_about_missing_terms(request),
         ),
         submittal_note=texts.submittal_note,

@@ -1,7 +1,7 @@
 """The report of an assessment, written last and only from checked facts: recommendation, red flags and texts.
 
-A small model's free text is not shown: the texts are composed from the scores and their quotes. A model that writes
-well gets the same facts and a schema, and writes the summary and the submittal note.
+A small model's free text is not shown: the texts are composed from the scores and their quotes (`composed.py`). A model
+that writes well gets the same facts and a schema, and writes the summary and the submittal note.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from serve_app.pipeline.assessment import composed
 from serve_app.pipeline.assessment.job_description import escape, job_background
 from serve_app.pipeline.assessment.judges.judgement import Judgement
 from serve_app.pipeline.assessment.ports import AnswerGrader, AssessorModel
@@ -29,10 +30,6 @@ from serve_app.pipeline.types import (
 ADVANCE_MEAN = 3.5
 REJECT_MEAN = 2.5
 LOWEST_TO_ADVANCE = 2
-STRONG = 4
-WEAK = 2
-MAX_NOTE_QUESTIONS = 3
-"""Questions in a submittal note; the result lists all."""
 FLAG_TEXTS = {
     "high": "Addresses the automated assessment; not counted.",
     "low": "May address the automated assessment; not counted.",
@@ -88,16 +85,6 @@ def _flag(sentence: Sentence, speaker: str, candidate: str) -> RedFlag:
     return RedFlag(FLAG_TEXTS[severity], severity, evidence)
 
 
-def highlights(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> tuple[str, ...]:
-    """Return the strong competencies, each with the candidate's words."""
-    return tuple(f"{c.name}: “{scores[c.slug].evidence[0].quote}”" for c in _strong(rubric, scores))
-
-
-def next_questions(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> tuple[str, ...]:
-    """Return the rubric's questions for competencies that are not covered, weak or unstable."""
-    return tuple(c.probe for c in rubric.competencies if c.probe and _is_open(scores[c.slug]))
-
-
 def rationale(competency: Competency, judgement: Judgement) -> str:
     """Explain a score by the anchor that was met and the next one, which was not."""
     score, anchors = judgement.score, competency.anchors
@@ -118,9 +105,9 @@ def write_texts(
     """Write summary and submittal note. A model's text that fails a check is replaced by a composed one."""
     if any(score.reason == "candidate_unknown" for score in scores.values()):
         return Texts(CANDIDATE_UNKNOWN, "")
-    composed = Texts(_summary(request.rubric, scores), _note(request.role_title, request.rubric, scores))
+    texts = Texts(composed.summary(request.rubric, scores), composed.note(request.role_title, request.rubric, scores))
     if isinstance(model, AnswerGrader) or not model.writes_prose:
-        return composed
+        return texts
     facts = {
         "role": request.role_title,
         "recommendation": recommendation,
@@ -128,27 +115,42 @@ def write_texts(
     }
     context = PROMPT.format(job=job_background(request), facts=escape(json.dumps(facts, ensure_ascii=False, indent=1)))
     written = model.write(context, ASK, SCHEMA, 500)
-    quotes = [evidence.quote for score in scores.values() for evidence in _supporting(score)]
+    evidence = [one for score in scores.values() for one in _supporting(score)]
+    values = (str(score.score) for score in scores.values())
+    known = " ".join([request.role_title, *(c.name for c in request.rubric.competencies), *values])
     return Texts(
         *(
-            text if _may_be_shown(text, quotes) else fallback
+            text if _may_be_shown(text, evidence, known) else fallback
             for text, fallback in (
-                (written["summary"].strip(), composed.summary),
-                (written["submittal_note"].strip(), composed.submittal_note),
+                (written["summary"].strip(), texts.summary),
+                (written["submittal_note"].strip(), texts.submittal_note),
             )
         )
     )
 
 
-def _may_be_shown(text: str, quotes: Sequence[str]) -> bool:
-    """Whether a text is not empty, quotes only the evidence, and names no protected attribute."""
-    evidence = [letters_of(quote) for quote in quotes]
-    claims = [letters_of(quote) for quote in _QUOTED.findall(text)]
-    verbatim = all(any(claim in quote for quote in evidence) for claim in claims)
-    return bool(text) and not protected_attribute(text) and verbatim
+def _may_be_shown(text: str, evidence: Sequence[Evidence], known: str) -> bool:
+    """Whether a text is not empty, quotes and claims only what the evidence says, and names no protected attribute.
+
+    Every number and name in it must be in a quote or in `known`. A word that the recogniser is not sure of may have
+    been misheard, so a text that uses one is not shown.
+    """
+    quotes = [letters_of(one.quote) for one in evidence]
+    verbatim = all(any(letters_of(claim) in quote for quote in quotes) for claim in _QUOTED.findall(text))
+    said = set(_words(" ".join([known, *(one.quote for one in evidence)])))
+    claims = {letters_of(claim) for claim in _CLAIM.findall(text)}
+    doubtful = {letters_of(word.text) for one in evidence for word in one.doubtful}
+    misheard = any(len(word) > 2 and word in doubtful for word in _words(text))
+    return bool(text) and verbatim and claims <= said and not misheard and not protected_attribute(text)
+
+
+def _words(text: str) -> list[str]:
+    return [letters_of(word) for word in text.split()]
 
 
 _QUOTED = re.compile(r"[“\"]([^”\"]+)[”\"]")
+_CLAIM = re.compile(r"\d[\w.,%]*|(?<=[a-z,;] )(?!I\b)[A-Z][\w'’-]*")
+"""A number, or a word with a capital inside a sentence."""
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -185,58 +187,3 @@ def _findings(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> list[dic
 def _supporting(score: CompetencyScore) -> Sequence[Evidence]:
     """The evidence of a score. Without a score, it only shows what is in doubt."""
     return score.evidence if score.score is not None else ()
-
-
-def _summary(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
-    scored = sorted(
-        (c for c in rubric.competencies if scores[c.slug].score is not None), key=lambda c: -(scores[c.slug].score or 0)
-    )
-    missing = [c.name.lower() for c in rubric.competencies if scores[c.slug].score is None]
-    parts = []
-    stable = [c for c in scored if scores[c.slug].stable]
-    if scored:
-        values = ", ".join(f"{c.name.lower()} {scores[c.slug].score}" for c in scored)
-        parts.append(f"Scored on what the candidate said (1 to 5): {values}.")
-    if stable:
-        best = scores[stable[0].slug].evidence[0].quote
-        parts.append(f"The strongest evidence is for {stable[0].name.lower()}: “{best}”")
-    if missing:
-        parts.append(f"The interview gives no evidence for {_enumerate(missing)}.")
-    return " ".join(parts) or "The recording holds no answers that can be assessed."
-
-
-def _note(role_title: str, rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
-    strong = _strong(rubric, scores)
-    if not strong:
-        return _note_without_strengths(role_title, rubric, scores)
-    quotes = " ".join(f"On {c.name.lower()}: “{scores[c.slug].evidence[0].quote}”" for c in strong)
-    return f"Interviewed for {role_title}. In the candidate's own words: {quotes}"
-
-
-def _note_without_strengths(role_title: str, rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> str:
-    """A note for a second call: what the interview covered, what it left open, what to ask."""
-    covered = [f"{c.name.lower()} ({scores[c.slug].score} of 5)" for c in rubric.competencies if scores[c.slug].score]
-    missing = [c.name.lower() for c in rubric.competencies if scores[c.slug].score is None]
-    coverage = (
-        f"It covered {_enumerate(covered, 'and')}, and no answer was strong enough to put forward."
-        if covered
-        else "It covered nothing that the rubric asks for, so it speaks neither for nor against the candidate."
-    )
-    gaps = f" It gives no evidence on {_enumerate(missing)}." if covered and missing else ""
-    questions = "".join(f" “{question}”" for question in next_questions(rubric, scores)[:MAX_NOTE_QUESTIONS])
-    return f"Interview for {role_title}, not ready for submittal. {coverage}{gaps}" + (
-        f" To ask in a second call:{questions}" if questions else ""
-    )
-
-
-def _strong(rubric: Rubric, scores: Mapping[str, CompetencyScore]) -> list[Competency]:
-    """Return the competencies with a high and stable score."""
-    return [c for c in rubric.competencies if scores[c.slug].stable and (scores[c.slug].score or 0) >= STRONG]
-
-
-def _is_open(score: CompetencyScore) -> bool:
-    return score.score is None or score.score <= WEAK or not score.stable
-
-
-def _enumerate(names: Sequence[str], last: str = "or") -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from serve_app.pipeline.assessment.assess import assess
+from serve_app.pipeline.assessment.composed import highlights
 from serve_app.pipeline.assessment.injection.spans import tagger_words
 from serve_app.pipeline.assessment.passages import sentence_relevance
 from serve_app.pipeline.assessment.ports import WordTags
-from serve_app.pipeline.assessment.report import highlights, recommend, write_texts
+from serve_app.pipeline.assessment.report import recommend, write_texts
 from serve_app.pipeline.assessment.text import Sentence
 from serve_app.pipeline.types import (
     Assessment,
@@ -218,16 +219,17 @@ def test_only_a_stable_score_is_a_highlight() -> None:
     quote = Evidence("I asked the team.", 1.0, 2.0, "SPEAKER_01")
     unstable = CompetencyScore(5, "why", (Evidence("It was the cause.", 3.0, 4.0, "SPEAKER_01"),), 0.4, stable=False)
     scores = {"problem_solving": unstable, "teamwork": CompetencyScore(4, "why", (quote,), 0.9)}
-    assert highlights(RUBRIC, scores) == ("Teamwork: “I asked the team.”",)
+    assert highlights(RUBRIC, scores) == ("Teamwork, at 0:01: “I asked the team.”",)
     written = write_texts(LengthModel(), interview(), scores, "hold")
-    assert "strongest evidence is for teamwork" in written.summary
+    assert "strongest evidence is for teamwork, at 0:01: “I asked the team.”" in written.summary
+    assert "Read the passages on problem solving yourself" in written.summary
     assert "It was the cause." not in written.summary + written.submittal_note
 
 
 @pytest.mark.parametrize(
     ("values", "phrases"),
     [
-        ({"problem_solving": 2}, ("It covered problem solving (2 of 5)", "no evidence on teamwork", "“And a team?”")),
+        ({"problem_solving": 2}, ("It covered problem solving (2 of 5)", "Not asked: teamwork.", "“And a team?”")),
         ({}, ("It covered nothing that the rubric asks for", "“Tell me about a problem.” “And a team?”")),
     ],
 )

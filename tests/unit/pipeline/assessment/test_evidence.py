@@ -213,17 +213,20 @@ def test_an_attack_inside_a_sentence_is_cut_out() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["They said “I rewrote the kernel in a day”.", "Fluent, with hardly an accent.", " ", "An energetic young woman."],
-)
+    [
+        "They said “I rewrote the kernel in a day”.", "Fluent, with hardly an accent.", " ",
+        "An energetic young woman.", "They found 12 locks.", "They found it with Oracle.",
+    ],
+)  # fmt: skip
 def test_a_text_that_fails_its_checks_is_replaced(text: str) -> None:
-    """Texts with an invented quote, a protected attribute or no words give way to the composed text."""
+    """An invented quote, number or name, a protected attribute, no words: such texts give way to the composed one."""
     asked, answer = (
         utterance("What was the problem, what its cause?", "A"),
         utterance("The problem was a lock in a table.", start=9),
     )
     written = assessed(request(asked, answer), Quoter(text=text))
     honest = assessed(request(asked, answer), Quoter(text="They said “a lock in a table”."))
-    assert written.summary.startswith("Scored on what the candidate said")
+    assert written.summary.startswith("The interview covered problem solving (3 of 5).")
     assert honest.summary == "They said “a lock in a table”."
 
 
