@@ -10,12 +10,14 @@ from deployments.handles import Handle, HandlePool
 from deployments.lease_owners import Owners
 from deployments.replica.prestart import PrestartSpec, prestart_workers
 from deployments.serve_status import StartRecorder, watch_forever
+from serve_app.downloader import Downloader
 from serve_app.executor import Executor as JobExecutor
 from serve_app.jobs.dispatch import NoDispatcher
 from serve_app.model_pool.status import RosterEntry
 from serve_app.pipeline.types import ROLES
 from serve_app.services import build_services
 from serve_app.settings import Settings
+from serve_app.storage.download import download_client
 from serve_app.sweeper import Sweeper
 from serve_app.webhooks.delivery import Deliverer
 from serve_app.webhooks.sending import LEASE_S, Sender
@@ -30,7 +32,7 @@ class Placement(NamedTuple):
 
 @serve.deployment(name="Executor")
 class Executor:
-    """Runs jobs through the pipeline, sweeps for stranded ones, and delivers webhooks."""
+    """Runs jobs through the pipeline, sweeps for stranded ones, fetches recordings, and delivers webhooks."""
 
     def __init__(
         self,
@@ -47,6 +49,9 @@ class Executor:
         self._sweep = asyncio.create_task(Sweeper(services, self._jobs.run_next, owners).run_forever())
         deliverer = Deliverer(services.database, services.bus, Sender.of(services.settings), LEASE_S)
         self._deliver = asyncio.create_task(deliverer.run_forever())
+        client = download_client(allow_loopback=services.settings.source_allow_loopback)
+        downloader = Downloader(services, client, self._jobs.run_next, owners.own)
+        self._download = asyncio.create_task(downloader.run_forever())
         self._watch = asyncio.create_task(watch_forever(services.database))
         self._prestart = asyncio.create_task(prestart_workers(prestart))
 

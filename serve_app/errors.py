@@ -17,6 +17,7 @@ RecruitScreenError
 ├── UnsupportedEncoding          415  unsupported_encoding
 ├── Invalid                      422  invalid_request
 │   ├── InvalidField                  invalid_field
+│   │   └── SourceRefused             source_refused; also ends an accepted job
 │   ├── MediaUnreadable               media_unreadable
 │   ├── NoAudioTrack                  no_audio_track
 │   ├── MediaEncrypted                media_encrypted
@@ -31,6 +32,10 @@ RecruitScreenError
 │   ├── InferenceFailed          500  inference_failed
 │   ├── LanguageUnsupported      422  language_unsupported
 │   ├── InputLost                500  input_lost
+│   ├── SourceNotFound           422  source_not_found
+│   ├── SourceWrongType          422  source_wrong_type
+│   ├── SourceUnavailable        502  source_unavailable
+│   ├── SourceTooSlow            504  source_too_slow
 │   └── Interrupted              503  interrupted
 └── Internal                     500  internal; clients only see the default message
     ├── IllegalTransition
@@ -214,6 +219,13 @@ class InvalidField(Invalid):
         return str(self.args[1])
 
 
+class SourceRefused(InvalidField):
+    """`source_url`, or what it redirects to, is no public https address. Refuses the submit, or fails the job."""
+
+    code = "source_refused"
+    default = "The address of the recording may not be requested. Send a public https URL. Nothing was charged."
+
+
 class MediaUnreadable(Invalid):
     """The file cannot be decoded as audio."""
 
@@ -247,14 +259,6 @@ class MediaTooLong(Invalid):
 
     code = "media_too_long"
     default = "The recording is longer than this product accepts."
-
-    @classmethod
-    def of(cls, duration_s: float, limit_s: float) -> "MediaTooLong":
-        """The error for a recording of at least `duration_s` seconds."""
-        return cls(
-            f"The recording is longer than {limit_s / 60:g} minutes, the limit of this product: it has at least "
-            f"{duration_s / 60:.1f} minutes ({duration_s:.1f} s). Send a shorter one, or parts of it."
-        )
 
 
 class RateLimited(RecruitScreenError):
@@ -344,6 +348,36 @@ class InputLost(JobFailure):
     code = "input_lost"
     retryable = False
     default = "The stored recording is gone. The credits are returned. Submit the recording again."
+
+
+class SourceNotFound(JobFailure):
+    """The server of `source_url` has no such file, or does not give it out without a login. Nothing was charged."""
+
+    code = "source_not_found"
+    status = 422
+    retryable = False
+
+
+class SourceWrongType(JobFailure):
+    """`source_url` leads to a web page or another text, not to a recording. Nothing was charged."""
+
+    code = "source_wrong_type"
+    status = 422
+    retryable = False
+
+
+class SourceUnavailable(JobFailure):
+    """The server of `source_url` cannot be reached, fails, or breaks off, in every attempt. Nothing was charged."""
+
+    code = "source_unavailable"
+    status = 502
+
+
+class SourceTooSlow(JobFailure):
+    """The recording did not arrive from `source_url` in time, in every attempt. Nothing was charged."""
+
+    code = "source_too_slow"
+    status = 504
 
 
 class Interrupted(JobFailure):

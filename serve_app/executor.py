@@ -8,13 +8,9 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias, TypeVar
-
-from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel.ext.asyncio.session import AsyncSession
+from typing import Any, TypeVar
 
 from serve_app.errors import (
     InferenceFailed,
@@ -28,21 +24,18 @@ from serve_app.errors import (
 )
 from serve_app.jobs import duration_estimate, lifecycle, settlement
 from serve_app.jobs.lifecycle import Claim, Note
-from serve_app.jobs.models import Job, JobCheckpoint, JobState
+from serve_app.jobs.models import Job, JobState
+from serve_app.jobs.writer import JobWriter, cancel
 from serve_app.pipeline import interview as pipeline
 from serve_app.pipeline.interview import Interview
 from serve_app.pipeline.ports import Loading, ModelPool
 from serve_app.pipeline.types import ROLES, ModelRole
 from serve_app.services import Services
-from serve_app.storage.database import Database
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-Work: TypeAlias = Callable[[AsyncSession, Claim], Awaitable[T]]
 PROGRESS_INTERVAL_S = 1.0
-WRITE_AGAIN_S = 0.5
-"""Pause before a write to a database that was away is tried again."""
 PROGRESS_WEIGHTS: dict[ModelRole, float] = {"asr": 0.45, "diarizer": 0.35, "assessor": 0.20}
 """Share of the progress bar that each model fills."""
 FURTHER_ROLES: tuple[ModelRole, ...] = ("assessor",)
@@ -101,7 +94,7 @@ class _Attempt:
     def __init__(self, services: Services, pool: ModelPool, claim: Claim) -> None:
         self._services = services
         self._pool = pool
-        self._writer = _JobWriter(services.database, claim, services.settings.lease_s)
+        self._writer = JobWriter(services.database, claim, services.settings.lease_s)
 
     async def run(self) -> None:
         """Run the pipeline to its end and settle. Raises `LeaseLost`."""
@@ -112,16 +105,11 @@ class _Attempt:
         )
         roles = FURTHER_ROLES if further else ROLES
         journal = _Journal(self._writer, expected_s, roles)
-        work = asyncio.create_task(self._work(job, journal))
-        heartbeat = asyncio.create_task(self._writer.renew_lease_forever())
         loads = [asyncio.create_task(self._load(role, journal)) for role in roles]
         try:
-            await asyncio.wait({work, heartbeat}, return_when=asyncio.FIRST_COMPLETED)
-            if heartbeat.done():
-                heartbeat.result()
-            await self._settle(work)
+            await self._settle(self._writer.while_leased(self._work(job, journal)))
         finally:
-            await _cancel(work, heartbeat, *loads)
+            await cancel(*loads)
 
     async def fail(self, failure: RecruitScreenError) -> None:
         """End the attempt with a failure: the job is queued again or fails. Raises `LeaseLost`."""
@@ -134,7 +122,7 @@ class _Attempt:
     async def _work(self, job: Job, journal: "_Journal") -> dict[str, Any]:
         return await pipeline.run(self._interview(job), self._pool, journal)
 
-    async def _settle(self, work: asyncio.Task[dict[str, Any]]) -> None:
+    async def _settle(self, work: Awaitable[dict[str, Any]]) -> None:
         try:
             result = await work
         except (JobFailure, Invalid, NotFound) as failure:  # not found: the product was removed
@@ -176,99 +164,10 @@ class _Attempt:
         )
 
 
-class _JobWriter:
-    """Writes to the claimed job, one write at a time, with the version of the last one.
-
-    While the database is away a write is tried again until the lease has run out: a connection that was cut must not
-    cost the attempt.
-    """
-
-    def __init__(self, database: Database, claim: Claim, lease_s: float) -> None:
-        self._database = database
-        self._lease_s = lease_s
-        self._claim = claim
-        self._state = JobState.QUEUED
-        self._lease_ends_at = time.monotonic() + lease_s
-        self._lock = asyncio.Lock()
-
-    @property
-    def job(self) -> Job:
-        """The job as it was when it was claimed."""
-        return self._claim.job
-
-    async def write(self, work: Work[T]) -> T:
-        """Run `work` in a transaction, with the claim and so the version to write against.
-
-        Raises what `work` raises, and `Unavailable` once another worker may own the job.
-        """
-        async with self._lock:
-            return await self._write(work)
-
-    async def _write(self, work: Work[T]) -> T:
-        while True:
-            try:
-                async with self._database.transaction() as session:
-                    return await work(session, self._claim)
-            except Unavailable as outage:
-                if time.monotonic() > self._lease_ends_at:
-                    raise
-                log.warning("job %s: a write is tried again: %s", self.job.id, outage)
-                await asyncio.sleep(WRITE_AGAIN_S)
-
-    async def enter(self, state: JobState, note: Note | None = None, *, only_from: JobState | None = None) -> bool:
-        """Move the job to `state`. False when it is there already or is not in `only_from`. Raises `LeaseLost`."""
-        async with self._lock:
-            if self._state is state or (only_from and self._state is not only_from):
-                return False
-            version = await self._write(
-                lambda session, claim: lifecycle.transition(
-                    session, self.job.id, state, seen=claim.version, note=note or Note()
-                )
-            )
-            self._claim, self._state = Claim(self.job, version), state
-            return True
-
-    async def report(self, note: Note) -> None:
-        """Write a progress event, unless the database is away. Raises `LeaseLost`."""
-        async with self._lock:
-            with suppress(Unavailable):
-                async with self._database.transaction() as session:
-                    await lifecycle.report(session, self.job.id, self._claim.version, note)
-
-    async def save_checkpoint(self, stage: str, output: object) -> None:
-        """Keep a stage's output and renew the lease. Raises `LeaseLost`."""
-        values = {
-            "job_id": self.job.id,
-            "stage": stage,
-            "output": TypeAdapter(type(output)).dump_python(output, mode="json"),
-        }
-
-        async def work(session: AsyncSession, claim: Claim) -> None:
-            await lifecycle.renew_lease(session, self.job.id, claim.version, self._lease_s)
-            await session.exec(insert(JobCheckpoint).values(**values).on_conflict_do_nothing())
-
-        await self.write(work)
-
-    async def load_checkpoint(self, stage: str, type_: type[T]) -> T | None:
-        """A stage's output from an earlier attempt. None when no attempt finished it."""
-        row = await self.write(lambda session, _: session.get(JobCheckpoint, (self.job.id, stage)))
-        return None if row is None else TypeAdapter(type_).validate_python(row.output)
-
-    async def renew_lease_forever(self) -> None:
-        """Renew the lease until `LeaseLost` is raised. Notices a cancel within a second."""
-        while True:
-            await asyncio.sleep(min(1.0, self._lease_s / 3))
-            began = time.monotonic()
-            await self.write(
-                lambda session, claim: lifecycle.renew_lease(session, self.job.id, claim.version, self._lease_s)
-            )
-            self._lease_ends_at = began + self._lease_s
-
-
 class _Journal:
     """The pipeline's journal: turns the models' reports into job states and progress events."""
 
-    def __init__(self, writer: _JobWriter, expected_s: float, roles: Sequence[ModelRole]) -> None:
+    def __init__(self, writer: JobWriter, expected_s: float, roles: Sequence[ModelRole]) -> None:
         self._writer = writer
         self._weight = sum(PROGRESS_WEIGHTS[role] for role in roles)
         self._due_at = time.monotonic() + expected_s
@@ -327,9 +226,3 @@ def _loading_note(events: list[Loading]) -> Note:
     detail += f", about {max(expected):.0f} s" if expected else ""
     data = {"roles": roles, "bytes_loaded": loaded, "bytes_total": total, "expected_s": max(expected, default=None)}
     return Note(detail, {"loading": data})
-
-
-async def _cancel(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -110,6 +110,17 @@ class Settings(Paths):
         default=False,
         description="Also deliver webhooks to this machine, by http or https. For development only.",
     )
+    source_allow_loopback: bool = Field(
+        default=False,
+        description="Also fetch recordings from this machine, by http or https. For development only.",
+    )
+    source_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        default=600.0, description="Longest download of a recording from its source_url."
+    )
+    downloads_per_executor: Annotated[int, Field(ge=1)] = Field(
+        default=4, description="Recordings that one executor downloads at once, beside its jobs; two of one account."
+    )
+
     credits_low: Annotated[int, Field(ge=1)] = Field(
         default=20, description="Balance below which an account is told `credits.low`."
     )

@@ -24,6 +24,7 @@ FENCED_COLUMNS = {"state", "version", "last_seq"}
 JOB_WRITERS = (
     "serve_app/jobs/",
     "serve_app/http/",
+    "serve_app/downloader.py",
     "serve_app/executor.py",
     "serve_app/sweeper.py",
     "serve_app/cli.py",

@@ -57,14 +57,20 @@ async def charge(session: AsyncSession, price: Price, reason: str) -> int:
 
     Raises `InsufficientCredits` or `KeyCapReached`, and then charges nothing.
     """
+    remaining = await check(session, price)
+    if price.credits:  # a demo costs nothing
+        session.add(_entry(price, EntryKind.CHARGE, -price.credits, reason))
+        await session.flush()
+    return remaining
+
+
+async def check(session: AsyncSession, price: Price) -> int:
+    """The balance that a charge would leave. Raises as `charge`."""
     before = await balance(session, price.account_id)
     remaining = before - price.credits
     if remaining < 0:
         raise InsufficientCredits(_shortage(before, price.credits), price.credits, before)
     await _check_cap(session, price)
-    if price.credits:  # a demo costs nothing
-        session.add(_entry(price, EntryKind.CHARGE, -price.credits, reason))
-        await session.flush()
     return remaining
 
 

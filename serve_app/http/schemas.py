@@ -41,7 +41,9 @@ class SubmittedJob(BaseModel):
 
     job_id: JobId
     status: JobState = Field(examples=["queued"])
-    credits_charged: int = Field(examples=[7])
+    credits_charged: int = Field(
+        examples=[7], description="0 for a `source_url`: charged when the recording has arrived."
+    )
     credits_remaining: int = Field(examples=[93])
     status_url: str = Field(examples=["/v1/jobs/job_9f2c81d4a0b34e7f9d21"])
     events_url: str = Field(examples=["/v1/jobs/job_9f2c81d4a0b34e7f9d21/events"])
@@ -105,9 +107,12 @@ class JobSummary(BaseModel):
     file_name: str | None = Field(description="Name of the uploaded file.")
     language: str | None = Field(description="As you named it; once the job has a result, the language of that.")
     percent: int | None = Field(description="Percentage of the work that is done. Null while the job waits.")
-    stage: str | None = Field(description="transcription, diarization or assessment, while a model works.")
+    stage: str | None = Field(
+        description="transcription, diarization or assessment, while a model works; download, while a `source_url` is "
+        "fetched."
+    )
     expected_s: float | None = Field(description="Estimated seconds until the result. Null once the job is over.")
-    duration_s: float
+    duration_s: float | None = Field(description="Null until the recording of a `source_url` has arrived.")
     credits_charged: int
     credits_returned: int = Field(
         description="Credits given back: the job was canceled before a model had begun to work on it, failed for good, "
@@ -156,7 +161,7 @@ def _common(job: Job) -> dict[str, Any]:
         "percent": job.percent,
         "stage": job.stage,
         "expected_s": _seconds_until(job.expected_at),
-        "duration_s": round(job.duration_s, 1),
+        "duration_s": round(job.duration_s, 1) or None,
         "credits_charged": job.credits,
         "credits_returned": job.credits_returned,
         "cost": JobCost.of(job),
@@ -269,8 +274,12 @@ class StreamedEvent(BaseModel):
     at: datetime
     queue_position: int | None = Field(default=None, description="Place in the queue; 1 runs next. Only while queued.")
     expected_s: float | None = Field(default=None, description="Estimated seconds until the result.")
-    stage: str | None = Field(default=None, description="transcription, diarization or assessment.")
+    stage: str | None = Field(default=None, description="download, transcription, diarization or assessment.")
     percent: int | None = Field(default=None, description="Percentage of the job that is done.")
+    download: dict[str, Any] | None = Field(
+        default=None, description="Of a `source_url`: `bytes` that have arrived, and `bytes_total` if it is known."
+    )
+    credits_charged: int | None = Field(default=None, description="When the recording of a `source_url` has arrived.")
     loading: dict[str, Any] | None = Field(default=None, description="Models that are loading, and their progress.")
     error: dict[str, Any] | None = Field(default=None, description="Of a failed job: code, message, retryable.")
     reviews: int | None = Field(default=None, description="In a `review` event: how many reviews the result has now.")

@@ -24,11 +24,19 @@ from serve_app.verticals.rubric import FORM as RUBRIC_FORM
 from serve_app.verticals.rubric import CallerRubric
 from serve_app.verticals.spec import VerticalSpec
 
-NOT_FOR_THE_PIPELINE = {"duration_s", "label", "metadata", "rubric_id", "webhook_url"}
+NOT_FOR_THE_PIPELINE = {"duration_s", "label", "metadata", "rubric_id", "source_url", "webhook_url"}
 FORM_OVERHEAD = 1 << 20
 """Room for the other fields and the multipart framing around the file."""
 MAX_TEXT_BYTES = 64 * 1024
-FILE_FORM = "The recording. Each product limits its size and length; refusals name the limit."
+FILE_FORM = (
+    "The recording, unless you send its `source_url`. Each product limits its size and length; refusals name the limit."
+)
+SOURCE_FORM = (
+    "A public https URL of the recording, in place of `file`. The job is accepted at once and fetches it: events with "
+    "the stage `download` say how far it is, and the price is charged when it has arrived. When the download fails, "
+    "the job fails and nothing is charged. Use an address that opens without a login, such as a signed one. No answer "
+    "shows it."
+)
 LANGUAGE_FORM = "ISO 639 code. Detected if not sent. One that the models do not transcribe is refused."
 CANDIDATE_FORM = (
     "Who the candidate is: `first` or `second` to speak, or alone on `channel_1` or `channel_2`. Guessed if not sent. "
@@ -96,6 +104,7 @@ class SubmitFields(BaseModel):
         ]
         | None
     ) = None
+    source_url: Annotated[Storable, Field(max_length=2000, description=SOURCE_FORM)] | None = None
     webhook_url: Annotated[Storable, Field(max_length=2000, description=WEBHOOK_FORM)] | None = None
 
     def inputs(self) -> dict[str, Any]:
@@ -116,9 +125,9 @@ F = TypeVar("F", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class SubmitForm:
-    """A parsed submit form."""
+    """A parsed submit form: with a file, or with a `source_url` among its fields."""
 
-    upload: UploadedFile
+    upload: UploadedFile | None
     fields: SubmitFields
 
 
@@ -129,7 +138,7 @@ OPENAPI_FORM: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["file", "role_title"],
+                    "required": ["role_title"],
                     "properties": {
                         "file": {"type": "string", "format": "binary", "description": FILE_FORM},
                         **SubmitFields.model_json_schema()["properties"],
@@ -174,14 +183,22 @@ async def submit_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Sub
 
     A body over the product's limit is refused by its declared length, or else while it is read.
     """
-    if not _is_multipart(request):
+    if not (_is_multipart(request) or _is_urlencoded(request)):
         raise Invalid("Send the recording as multipart/form-data with the fields 'file' and 'role_title'.")
     async with _read(request, spec) as form:
         file = form.get("file")
-        if not isinstance(file, StarletteUploadFile):
-            raise InvalidField("'file' is missing. Attach the recording as the file field 'file'.", "file")
-        file = _checked(file, spec)
-        yield SubmitForm(UploadedFile(file.file, file.filename or ""), _fields(form, SubmitFields))
+        if isinstance(file, StarletteUploadFile):
+            file = _checked(file, spec)
+            fields = _fields(form, SubmitFields)
+            if fields.source_url is not None:
+                raise InvalidField("'source_url' came with a file. Send one of the two.", "source_url")
+            yield SubmitForm(UploadedFile(file.file, file.filename or ""), fields)
+        elif not form.get("source_url"):
+            raise InvalidField(
+                "'file' is missing. Attach the recording as the file field 'file', or send its 'source_url'.", "file"
+            )
+        else:
+            yield SubmitForm(None, _fields(form, SubmitFields))
 
 
 @asynccontextmanager
@@ -200,6 +217,10 @@ async def quote_form(request: Request, spec: VerticalSpec) -> AsyncIterator[Uplo
 
 def _is_multipart(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+def _is_urlencoded(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
 
 
 class _FormParser(MultiPartParser):

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from serve_app.errors import IllegalTransition, LeaseLost
 from serve_app.jobs.models import EventKind, Job, JobCheckpoint, JobEvent, JobState, ShareLink
-from serve_app.jobs.scheduling import RUNNING, claimable, queue_in_order
+from serve_app.jobs.scheduling import RUNNING, claimable, downloadable, downloads_in_order, queue_in_order
 from serve_app.storage.database import after, wake_after_commit
 from serve_app.webhooks import outbox
 from serve_app.webhooks.models import Event, EventType
@@ -159,17 +159,26 @@ async def requeue(session: AsyncSession, job_id: str, *, seen: int | None, after
 
 async def claim(session: AsyncSession, job_id: str, owner: str, lease_s: float) -> Claim | None:
     """Claim a queued job for `lease_s` seconds. None when it is leased or not due."""
+    started = {"started_at": func.coalesce(Job.started_at, func.now())}
+    return await _claim(session, job_id, claimable(), lease_owner=owner, lease_until=after(lease_s), **started)
+
+
+async def claim_download(session: AsyncSession, owner: str, lease_s: float, per_account: int) -> Claim | None:
+    """Claim the next job whose recording is to be fetched. None when none is due."""
+    lease = {"lease_owner": owner, "lease_until": after(lease_s)}
+    queue = downloads_in_order(per_account)
+    for job_id in (await session.exec(select(queue.c.id).order_by(queue.c.position).limit(CANDIDATES))).all():
+        if taken := await _claim(session, job_id, downloadable(), **lease):
+            return taken
+    return None
+
+
+async def _claim(session: AsyncSession, job_id: str, conditions: list[Any], **values: Any) -> Claim | None:
     version = (
         await session.exec(
             update(Job)
-            .where(col(Job.id) == job_id, *claimable())
-            .values(
-                version=Job.version + 1,
-                attempt=Job.attempt + 1,
-                lease_owner=owner,
-                lease_until=after(lease_s),
-                started_at=func.coalesce(Job.started_at, func.now()),
-            )
+            .where(col(Job.id) == job_id, *conditions)
+            .values(version=Job.version + 1, attempt=Job.attempt + 1, **values)
             .returning(col(Job.version))
             .execution_options(synchronize_session=False)
         )
@@ -238,7 +247,7 @@ async def further_assessments(session: AsyncSession, job_id: str) -> Sequence[Jo
 async def erase_content(session: AsyncSession, job_id: str) -> None:
     """Delete all content of a job that is over. State, times and credits remain as a receipt."""
     cleared: dict[str, Any] = {"inputs": {}, "labels": {}, "reviews": [], "erased_at": func.now()}
-    cleared |= dict.fromkeys(("label", "file_name", "language", "result", "blob"))
+    cleared |= dict.fromkeys(("label", "file_name", "language", "result", "blob", "source_url"))
     with_content = (col(Job.id) == job_id, col(Job.state).in_(TERMINAL), col(Job.erased_at).is_(None))
     erased = (await session.exec(update(Job).where(*with_content).values(**cleared).returning(*TOLD))).first()
     await session.exec(delete(JobCheckpoint).where(col(JobCheckpoint.job_id) == job_id))

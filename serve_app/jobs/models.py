@@ -78,13 +78,16 @@ class Job(SQLModel, table=True):
     language: str | None = Field(default=None, max_length=16)
     """As the caller named it; once the job has a result, the language of that."""
     duration_s: float
+    """0 until the recording of a `source_url` has arrived, as are its price and its digest."""
     credits: int
     credits_returned: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     """What the ledger has given back of `credits`: all or nothing."""
     return_reason: str | None = Field(default=None, max_length=MAX_REASON)
     """Why the ledger has given them back, in words."""
+    source_url: str | None = None
+    """Where the recording is fetched from. None once it has arrived: such an address may open it for anyone."""
     blob: str | None = None
-    """Key of the upload; empty for a further assessment; None once the input is deleted."""
+    """Key of the upload; empty for a further assessment; None once the input is deleted, and until it has arrived."""
     blob_sha256: str = Field(max_length=64)
     blob_bytes: int = Field(sa_type=BigInteger)
 
@@ -121,6 +124,8 @@ def price_of(job: Job) -> Price:
 
 def charge_reason(job: Job) -> str:
     """What the charge for the job is for, in words."""
+    if not job.duration_s:
+        return "no recording has arrived, so nothing is charged"
     if job.based_on_id is not None:
         return f"accepted another assessment of {job.based_on_id}"
     return f"accepted a recording of {job.duration_s:.0f} s"

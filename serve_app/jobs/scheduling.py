@@ -6,7 +6,7 @@ oldest job is first. A thousand recordings sent at once delay each other, and no
 
 from typing import Any
 
-from sqlalchemy import Subquery, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, false, func, or_, select
 from sqlmodel import col
 
 from serve_app.jobs.duration_estimate import FURTHER_SHARE
@@ -16,8 +16,29 @@ RUNNING = frozenset({JobState.LOADING_WEIGHTS, JobState.PROCESSING_INFERENCE})
 
 
 def claimable() -> list[Any]:
-    """Conditions of a job that is queued, due and not leased."""
-    return [col(Job.state) == JobState.QUEUED, col(Job.available_at) <= func.now(), ~_leased()]
+    """Conditions of a job that can run: queued, due and not leased, and its recording is here."""
+    return [*_due(), col(Job.blob).is_not(None)]
+
+
+def downloadable() -> list[Any]:
+    """Conditions of a job whose recording can be fetched: queued, due and not leased."""
+    return [*_due(), col(Job.blob).is_(None)]
+
+
+def downloads_in_order(per_account: int) -> Subquery:
+    """Downloadable jobs: `id`, `position` from 1. Accounts with fewer downloads under way are first, then older jobs.
+
+    Leaves out accounts with `per_account` downloads under way.
+    """
+    fetching = _per_account(and_(col(Job.state) == JobState.QUEUED, _leased(), col(Job.blob).is_(None)))
+    under_way = func.coalesce(fetching.c.jobs, 0)
+    position = func.row_number().over(order_by=(under_way, col(Job.created_at), col(Job.id))).label("position")
+    return (
+        select(col(Job.id), position)
+        .outerjoin(fetching, fetching.c.account_id == col(Job.account_id))
+        .where(*downloadable(), under_way < per_account)
+        .subquery()
+    )
 
 
 def queue_in_order() -> Subquery:
@@ -48,11 +69,23 @@ def queue_in_order() -> Subquery:
 
 
 def _running_per_account() -> Subquery:
-    """How many jobs of each account a worker holds."""
-    running = or_(col(Job.state).in_(RUNNING), and_(col(Job.state) == JobState.QUEUED, _leased()))
+    """How many jobs of each account a worker holds. Downloads do not count."""
+    claimed = and_(col(Job.state) == JobState.QUEUED, _leased(), col(Job.blob).is_not(None))
+    return _per_account(or_(col(Job.state).in_(RUNNING), claimed))
+
+
+def _per_account(condition: ColumnElement[bool]) -> Subquery:
+    """How many jobs of each account meet the condition: `account_id`, `jobs`."""
     return (
-        select(col(Job.account_id), func.count().label("jobs")).where(running).group_by(col(Job.account_id)).subquery()
+        select(col(Job.account_id), func.count().label("jobs"))
+        .where(condition)
+        .group_by(col(Job.account_id))
+        .subquery()
     )
+
+
+def _due() -> list[Any]:
+    return [col(Job.state) == JobState.QUEUED, col(Job.available_at) <= func.now(), ~_leased()]
 
 
 def _leased() -> Any:

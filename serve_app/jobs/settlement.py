@@ -73,7 +73,8 @@ async def requeue_or_fail(
     if failure.retryable:
         changes: dict[str, Any] = {"expires_at": after(settings.retry_window_s)}
     else:
-        changes = {"expires_at": await _kept_until(session, job, settings.retention_s), "blob": None}
+        kept_until = await _kept_until(session, job, settings.retention_s)
+        changes = {"expires_at": kept_until, "blob": None, "source_url": None}
         await _return_credits(session, job, EntryKind.REFUND, f"failed for good: {failure.code}")
     error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
     await lifecycle.transition(
@@ -102,7 +103,7 @@ async def _cancel(session: AsyncSession, job: Job, retention_s: float) -> str | 
     if job.inference_at is None:
         await _return_credits(session, job, EntryKind.RELEASE, "canceled before a model had begun to work")
     expires_at = await _kept_until(session, job, retention_s)
-    await lifecycle.transition(session, job.id, JobState.CANCELED, blob=None, expires_at=expires_at)
+    await lifecycle.transition(session, job.id, JobState.CANCELED, blob=None, source_url=None, expires_at=expires_at)
     return job.blob
 
 
@@ -115,7 +116,8 @@ async def retry(session: AsyncSession, actor: Actor, job: Job) -> None:
     job = await _lock(session, job.id)
     if job.state is not JobState.FAILED:
         raise Conflict(f"The job is {job.state}. Only a failed job can be retried.")
-    if job.blob is None or job.erased_at is not None or await _is_expired(session, job):
+    gone = job.blob is None and job.source_url is None
+    if gone or job.erased_at is not None or await _is_expired(session, job):
         raise Conflict("This job can no longer be retried. Its credits are returned. Submit the recording again.")
     await lifecycle.transition(
         session, job.id, JobState.QUEUED, note=Note("retried"), attempt=0, error_code=None, error_message=None,

@@ -1,4 +1,7 @@
-"""Turn an upload into a job: store it, probe it, then accept and charge it. A refused upload leaves nothing behind."""
+"""Turn an upload into a job: store it, probe it, then accept and charge it. A refused upload leaves nothing behind.
+
+A recording with a `source_url` is accepted before it is there, and charged when it has arrived (`jobs.source`).
+"""
 
 import asyncio
 import hashlib
@@ -17,9 +20,9 @@ from serve_app.accounts import audit
 from serve_app.accounts.actors import Actor, Role
 from serve_app.accounts.audit import Action
 from serve_app.credits import ledger
-from serve_app.credits.ledger import credits_for
+from serve_app.credits.ledger import Price, credits_for
 from serve_app.errors import Invalid, InvalidField
-from serve_app.jobs import queue_position
+from serve_app.jobs import queue_position, source
 from serve_app.jobs.dispatch import Dispatcher
 from serve_app.jobs.lifecycle import topic
 from serve_app.jobs.models import (
@@ -36,6 +39,7 @@ from serve_app.pipeline.types import Media
 from serve_app.settings import Settings
 from serve_app.storage.blobs import Blobs, StoredBlob
 from serve_app.storage.database import Database, wake_after_commit
+from serve_app.storage.download import check_source
 from serve_app.verticals.spec import VerticalSpec
 from serve_app.webhooks import job_endpoints, notices
 from serve_app.webhooks.job_endpoints import JobWebhook
@@ -59,9 +63,12 @@ class Submission:
     file_name: str | None = None
     """`Submitter.submit` sets it from the upload."""
 
-    def fingerprint(self, blob_sha256: str) -> str:
-        """SHA-256 over product, inputs, metadata, label and recording: equal for repeats of one request."""
-        parts = [self.spec.slug, self.inputs, self.metadata, blob_sha256, *filter(None, [self.webhook_url])]
+    def fingerprint(self, recording: str) -> str:
+        """SHA-256 over product, inputs, metadata, label and recording: equal for repeats of one request.
+
+        `recording` is the digest of an upload, or an address.
+        """
+        parts = [self.spec.slug, self.inputs, self.metadata, recording, *filter(None, [self.webhook_url])]
         parts += [["label", self.label]] if self.label else []  # earlier versions had none
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -127,13 +134,31 @@ class Submitter:
             await self._dispatcher.notify()
         return accepted
 
+    async def submit_source(self, submission: Submission, source_url: str, estimate_s: float | None) -> Accepted:
+        """Accept a recording that is fetched later. Charges nothing yet.
+
+        `estimate_s`, the caller's estimate of its length, is only used to refuse what the balance does not cover.
+        Raises as `submit`.
+        """
+        submission.actor.must_be(Role.RECRUITER)
+        self._check_language(submission.inputs.get("language"))
+        check_source(source_url, allow_loopback=self._settings.source_allow_loopback)
+        at_least = credits_for(estimate_s or 0.0, submission.spec.price.credits_per_minute)
+        async with self._database.transaction() as session:
+            accepted = await accept_source(session, submission, source_url, at_least)
+            return replace(accepted, webhook=await self._webhook(session, submission, accepted))
+
     async def probe(self, spec: VerticalSpec, upload: UploadedFile) -> Media:
         """Measure a recording and keep nothing of it. Raises `Invalid`."""
         blob = await self._blobs.put(upload.source, upload.filename)
         try:
-            return await asyncio.to_thread(self._probe, spec, blob)
+            return await self.measure(spec, blob)
         finally:
             await self._blobs.delete(blob.key)
+
+    async def measure(self, spec: VerticalSpec, blob: StoredBlob) -> Media:
+        """Measure a stored recording. Raises `Invalid`."""
+        return await asyncio.to_thread(self._probe, spec, blob)
 
     def _check_language(self, language: str | None) -> None:
         """Raise `InvalidField` for a language that the speech model does not know. Its languages may be unknown."""
@@ -142,7 +167,7 @@ class Submitter:
             raise InvalidField(f"'language': '{language}' is not transcribed here. Send one of: {known}.", "language")
 
     async def _accept(self, submission: Submission, blob: StoredBlob) -> Accepted:
-        media = await asyncio.to_thread(self._probe, submission.spec, blob)
+        media = await self.measure(submission.spec, blob)
         credits_ = credits_for(media.sound_s, submission.spec.price.credits_per_minute)
         async with self._database.transaction() as session:
             accepted = await accept(session, submission, blob, media.duration_s, credits_)
@@ -174,7 +199,42 @@ async def accept(
     Idempotency key, charge, job row and first event are written in the caller's transaction, all or none.
     Raises `InsufficientCredits`, or `Invalid` when the key was used for another request.
     """
-    job = Job(
+    stored = {"blob": blob.key, "blob_sha256": blob.sha256, "blob_bytes": blob.size}
+    job = new_job(submission, duration_s=duration_s, credits=credits_, **stored)
+    key = submission.idempotency_key
+    if earlier := await reserve_key(session, job, key, submission.fingerprint(blob.sha256)):
+        return earlier
+    accepted = await charge_and_queue(session, job, key)
+    await audit.record(session, submission.actor, Action.INTERVIEW_SUBMITTED, job.id)
+    return accepted
+
+
+async def accept_source(session: AsyncSession, submission: Submission, source_url: str, at_least: int) -> Accepted:
+    """Queue a job for the download of its recording, or repeat the answer given under the same idempotency key.
+
+    Charges nothing. `at_least` is the lowest price that the job can have: raises `InsufficientCredits` when the balance
+    does not cover it, and `Invalid` when the key was used for another request.
+    """
+    job = new_job(submission, source_url=source_url, duration_s=0.0, credits=0, blob_sha256="", blob_bytes=0)
+    key = submission.idempotency_key
+    if earlier := await reserve_key(session, job, key, submission.fingerprint(source_url)):
+        return earlier
+    await ledger.check(session, Price(job.account_id, job.id, at_least, job.key_id))
+    session.add(job)
+    await session.flush()
+    queued = JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state, data={"stage": source.STAGE})
+    queued.detail = "waiting for the download"
+    session.add(queued)
+    await audit.record(session, submission.actor, Action.INTERVIEW_SUBMITTED, job.id)
+    accepted = Accepted(job.id, 0, await ledger.balance(session, job.account_id))
+    await keep_answer(session, job, key, accepted)
+    wake_after_commit(session, source.TOPIC)
+    return accepted
+
+
+def new_job(submission: Submission, **recording: Any) -> Job:
+    """The row of a new job. `recording` are the columns that describe its input."""
+    return Job(
         account_id=submission.actor.account_id,
         key_id=submission.actor.key_id,
         vertical=submission.spec.slug,
@@ -184,18 +244,8 @@ async def accept(
         file_name=submission.file_name,
         consent_text=submission.consent_text,
         language=submission.inputs.get("language"),
-        duration_s=duration_s,
-        credits=credits_,
-        blob=blob.key,
-        blob_sha256=blob.sha256,
-        blob_bytes=blob.size,
+        **recording,
     )
-    key = submission.idempotency_key
-    if earlier := await reserve_key(session, job, key, submission.fingerprint(blob.sha256)):
-        return earlier
-    accepted = await charge_and_queue(session, job, key)
-    await audit.record(session, submission.actor, Action.INTERVIEW_SUBMITTED, job.id)
-    return accepted
 
 
 async def charge_and_queue(session: AsyncSession, job: Job, idempotency_key: str | None) -> Accepted:
@@ -207,16 +257,22 @@ async def charge_and_queue(session: AsyncSession, job: Job, idempotency_key: str
     job.expected_at = datetime.now(UTC) + timedelta(seconds=position["expected_s"])
     session.add(JobEvent(job_id=job.id, seq=1, kind=EventKind.STATUS, status=job.state, data=position))
     accepted = Accepted(job.id, job.credits, remaining)
-    if idempotency_key is not None:
-        row = await session.get_one(IdempotencyKey, (job.account_id, idempotency_key))
-        row.response = {
-            "job_id": accepted.job_id,
-            "credits_charged": accepted.credits_charged,
-            "credits_remaining": accepted.credits_remaining,
-        }
-        session.add(row)
+    await keep_answer(session, job, idempotency_key, accepted)
     wake_after_commit(session, topic(job.id))
     return accepted
+
+
+async def keep_answer(session: AsyncSession, job: Job, key: str | None, accepted: Accepted) -> None:
+    """Keep the answer for repeats of the request. Does nothing without an idempotency key."""
+    if key is None:
+        return
+    row = await session.get_one(IdempotencyKey, (job.account_id, key))
+    row.response = {
+        "job_id": accepted.job_id,
+        "credits_charged": accepted.credits_charged,
+        "credits_remaining": accepted.credits_remaining,
+    }
+    session.add(row)
 
 
 async def reserve_key(session: AsyncSession, job: Job, key: str | None, fingerprint: str) -> Accepted | None:

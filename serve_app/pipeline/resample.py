@@ -29,7 +29,10 @@ MAX_BACK_S = 1.0
 def check_length(duration_s: float, max_duration_s: float | None) -> None:
     """Raise `MediaTooLong` where a recording is longer than the limit."""
     if max_duration_s is not None and duration_s >= max_duration_s + TOLERANCE_S:
-        raise MediaTooLong.of(duration_s, max_duration_s)
+        raise MediaTooLong(
+            f"The recording is longer than {max_duration_s / 60:g} minutes, the limit of this product: it has at least "
+            f"{duration_s / 60:.1f} minutes ({duration_s:.1f} s). Send a shorter one, or parts of it."
+        )
 
 
 class Timeline:

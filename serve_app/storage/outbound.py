@@ -2,7 +2,7 @@
 
 A URL is checked when it is given (`check_url`). Its host is resolved and checked again for every request, and the
 request goes to the very address that was checked, so a name that resolves differently the second time gains nothing.
-Redirects are not followed, and proxies of the environment are not used.
+Proxies of the environment are not used. A client that follows redirects sends each through the same checks.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
@@ -79,7 +80,7 @@ def check_url(url: str, policy: OutboundPolicy) -> None:
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError):
-        raise Refused("It is not a URL. Send an absolute one such as https://example.com/hooks.") from None
+        raise Refused("It is not a URL. Send an absolute one such as https://example.com/path.") from None
     _check_parts(url, parsed)
     literal = _literal(parsed.host)
     if literal is not None and not policy.allows(literal):
@@ -89,16 +90,16 @@ def check_url(url: str, policy: OutboundPolicy) -> None:
         raise Refused("'localhost' is this machine. Send the URL of a public host.")
     local = policy.allow_loopback and (named_local or (literal is not None and literal.is_loopback))
     if parsed.scheme != "https" and not (parsed.scheme == "http" and local):
-        raise Refused("It does not start with https://. Only https is delivered to.")
+        raise Refused("It does not start with https://. Only https addresses are requested.")
 
 
 def _check_parts(url: str, parsed: httpx.URL) -> None:
     if any(char.isspace() or not char.isprintable() or char == "\\" for char in url):
         raise Refused("It contains spaces, control characters or a backslash. Escape them.")
     if not parsed.host or parsed.scheme not in {"http", "https"}:
-        raise Refused("It is not an absolute https URL. Send one such as https://example.com/hooks.")
+        raise Refused("It is not an absolute https URL. Send one such as https://example.com/path.")
     if parsed.userinfo or "@" in parsed.netloc.decode("latin-1"):
-        raise Refused("It contains a user name or password. Leave them out; the signature proves the sender.")
+        raise Refused("It contains a user name or password. Leave them out.")
     if parsed.fragment:
         raise Refused("It has a fragment (#…), which is never sent. Leave it out.")
     if ("%" in parsed.host and ":" not in parsed.host) or not 0 < _port(parsed) <= MAX_PORT:
@@ -189,6 +190,10 @@ def _pinned(request: httpx.Request, address: IPAddress) -> httpx.Request:
     )
 
 
-def guarded_client(transport: GuardedTransport) -> httpx.AsyncClient:
-    """A client for addresses that customers name. Follows no redirect, reads no proxy from the environment."""
-    return httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
+def guarded_client(transport: GuardedTransport, redirects: int = 0) -> httpx.AsyncClient:
+    """A client for addresses that customers name. Reads no proxy from the environment, and keeps no cookies."""
+    client = httpx.AsyncClient(
+        transport=transport, follow_redirects=redirects > 0, max_redirects=redirects, trust_env=False
+    )
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # one client serves all customers
+    return client

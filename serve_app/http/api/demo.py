@@ -49,6 +49,8 @@ async def submit_demo_job(request: Request, vertical: Vertical, services: Servic
             raise InvalidField(
                 "'rubric_id': demos have no saved rubrics. Send 'rubric', or submit with a key.", "rubric_id"
             )
+        if form.upload is None:
+            raise InvalidField("'source_url': demos take files only. Send 'file', or submit with a key.", "source_url")
         submission = Submission(stranger, spec.as_demo(), form.fields.inputs(), label=form.fields.label)
         accepted = await asyncio.shield(services.submitter.submit(submission, form.upload))
     token = job_tokens(request).issue(accepted.job_id)

@@ -28,6 +28,7 @@ from serve_app.errors import (
     NoAudioTrack,
     NotFound,
     RateLimited,
+    SourceRefused,
     Unauthorized,
     Unavailable,
     VerticalNotFound,
@@ -62,7 +63,9 @@ RECONNECT_MS = 2000
     "/{vertical}/jobs",
     status_code=202,
     response_model_exclude_none=True,
-    responses=refusals(InsufficientCredits, KeyCapReached, WrongScope, VerticalNotFound, FileTooLarge, *UPLOAD_ERRORS),
+    responses=refusals(
+        InsufficientCredits, KeyCapReached, WrongScope, VerticalNotFound, FileTooLarge, SourceRefused, *UPLOAD_ERRORS
+    ),
     openapi_extra=OPENAPI_FORM,
 )
 async def submit_job(
@@ -72,7 +75,11 @@ async def submit_job(
     services: Services,
     idempotency_key: Annotated[Storable | None, Header(min_length=1, max_length=255)] = None,
 ) -> SubmittedJob:
-    """Submit a recording. The answer names the job; the result follows. An `Idempotency-Key` makes retries safe."""
+    """Submit a recording. The answer names the job; the result follows. An `Idempotency-Key` makes retries safe.
+
+    Send the recording as `file`, or its address as `source_url`. Of an address the answer has `credits_charged` 0: the
+    price is charged when the recording has arrived, and an event says so.
+    """
     submission = Submission(caller.actor, spec, idempotency_key=idempotency_key)
     return await accept_upload(request, services, submission)
 
@@ -93,8 +100,12 @@ async def accept_upload(request: Request, services: app_services.Services, submi
             label=fields.label,
             webhook_url=fields.webhook_url,
         )
+        if form.upload is not None:
+            accepting = services.submitter.submit(submission, form.upload)
+        else:
+            accepting = services.submitter.submit_source(submission, fields.source_url or "", fields.duration_s)
         # Shielded: Serve cancels the handler when the client disconnects, and an accepted job must still be dispatched.
-        return SubmittedJob.of(await asyncio.shield(services.submitter.submit(submission, form.upload)))
+        return SubmittedJob.of(await asyncio.shield(accepting))
 
 
 async def saved_rubric(

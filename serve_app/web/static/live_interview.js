@@ -5,7 +5,7 @@ const bar = document.getElementById("progress");
 const left = document.getElementById("left");
 const connection = document.getElementById("connection");
 const ROLES = {asr: "speech recognition", diarizer: "speakers", assessor: "assessor"};
-const STAGES = {transcription: "transcribing", diarization: "finding who speaks", assessment: "assessing"};
+const STAGES = {download: "waiting for the download", transcription: "transcribing", diarization: "finding who speaks", assessment: "assessing"};
 let endsAt = null;
 
 function duration(seconds) {
@@ -15,6 +15,7 @@ function duration(seconds) {
 
 function note(event) {
   if (event.status === "queued" && event.queue_position) return `place ${event.queue_position} in the queue`;
+  if (event.download) return event.detail;
   if (event.loading) {
     const names = Object.keys(event.loading).map((role) => ROLES[role] ?? role);
     return names.join(", ");

@@ -12,8 +12,10 @@ def plain(text: object, style: str = "") -> Text:
     return Text(CONTROL.sub("", str(text)), style)
 
 
-def clock(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss` from one hour."""
+def clock(seconds: float | None) -> str:
+    """`m:ss`, or `h:mm:ss` from one hour. A dash for a length that is not known yet."""
+    if seconds is None:
+        return "–"
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
