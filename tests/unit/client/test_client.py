@@ -22,7 +22,8 @@ from recruitscreen_client import (
     RecruitScreenError,
     StatusEvent,
 )
-from recruitscreen_client.events import Frame, read_frames
+from recruitscreen_client.events import Frame
+from recruitscreen_client.transport import read_frames
 
 JOB = "job_9f2c81d4a0b34e7f9d21"
 SUBMITTED = {"job_id": JOB, "status": "queued", "credits_charged": 7, "credits_remaining": 93}

@@ -14,14 +14,11 @@ from typer.core import TyperGroup
 
 from recruitscreen_client import again, listen, live, reports, scorecard, tables
 from recruitscreen_client.arguments import pairs, read_rubric, text_of
-from recruitscreen_client.client import (
-    DEFAULT_BASE_URL,
-    RecruitScreen,
-    TranscriptFormat,
-)
+from recruitscreen_client.client import RecruitScreen
 from recruitscreen_client.errors import RecruitScreenError
+from recruitscreen_client.fields import DEFAULT_BASE_URL
 from recruitscreen_client.fixes import fix_for, fix_for_job
-from recruitscreen_client.options import StatedCandidate, SubmitOptions
+from recruitscreen_client.options import StatedCandidate, SubmitOptions, TranscriptFormat
 from recruitscreen_client.plain import plain
 from recruitscreen_client.session import AsJson, JobId, Session
 
@@ -64,7 +61,6 @@ app = typer.Typer(
 
 Follow = Annotated[bool, typer.Option(help="Show progress until the job is over, then its scorecard.")]
 WithTranscript = Annotated[bool, typer.Option(help="Print the transcript above the scorecard.")]
-Recording = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
 
 
 @app.callback()
@@ -88,7 +84,7 @@ def connect(
 @app.command()
 def submit(  # noqa: PLR0913 - a command's options are its parameters
     ctx: typer.Context,
-    file: Recording,
+    recording: Annotated[str, typer.Argument(metavar="FILE|URL", help="A file, or a public https address of one.")],
     *,
     role: Annotated[str, typer.Option(help="Title of the role that the candidate interviews for.")],
     follow: Follow = True,
@@ -129,7 +125,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
         "label": label,
         "metadata": pairs(metadata) or None,
     }
-    submitted = _upload(session, file, role, options)
+    submitted = _send(session, recording, role, options)
     if not follow:
         session.print(submitted, lambda job: plain(job["job_id"]), as_json=as_json)
         session.err.print(plain(f"Follow the job: recruitscreen follow {submitted['job_id']}"))
@@ -289,6 +285,8 @@ app.command()(again.review)
 app.command()(again.agreement)
 app.command()(reports.usage)
 app.command()(reports.prices)
+app.command()(reports.results)
+app.command()(reports.impact_ratio)
 
 
 def _console(*, stderr: bool) -> Console:
@@ -298,10 +296,19 @@ def _console(*, stderr: bool) -> Console:
     return console
 
 
-def _upload(session: Session, file: Path, role: str, options: SubmitOptions) -> dict[str, Any]:
-    size = f"{file.stat().st_size / 1e6:.1f} MB"
+def _send(session: Session, recording: str, role: str, options: SubmitOptions) -> dict[str, Any]:
+    """Submit a file or an address."""
     try:
-        with session.err.status(plain(f"Uploading {file.name} ({size})")):
+        if "://" in recording:
+            submitted = session.client.submit_url(recording, role, **options)
+            session.err.print(
+                plain(f"Submitted as {submitted['job_id']}. It is charged when the recording has arrived.")
+            )
+            return submitted
+        file = Path(recording)
+        if not file.is_file():
+            raise typer.BadParameter(f"File '{file}' does not exist.")
+        with session.err.status(plain(f"Uploading {file.name} ({file.stat().st_size / 1e6:.1f} MB)")):
             submitted = session.client.submit(file, role, **options)
     except KeyboardInterrupt:
         session.err.print(

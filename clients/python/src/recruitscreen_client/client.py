@@ -1,8 +1,7 @@
+# Written from aio/client.py by `python -m scripts.checks.sync_client`. Edit that file.
 """The API as Python methods. Returns jobs, quotes and results as dicts, as the API sends them. Events are typed."""
 
-import json
 import math
-import mimetypes
 import os
 import time
 import uuid
@@ -10,38 +9,42 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self, Unpack
-from urllib.parse import quote
+from typing import Any, Self, Unpack
 
 import httpx
 
 from recruitscreen_client.errors import JobFailed, RecruitScreenError
-from recruitscreen_client.events import Event, Frame, StatusEvent, parse, read_frames
+from recruitscreen_client.events import Event, Frame, StatusEvent, parse
+from recruitscreen_client.fields import (
+    DEFAULT_BASE_URL,
+    MAX_WAIT_S,
+    TERMINAL,
+    file_part,
+    form,
+    given,
+    job_path,
+    segment,
+    text,
+    usage_query,
+)
 from recruitscreen_client.options import (
     AgreementFilters,
+    Job,
     ListFilters,
     Rating,
     ReassessOptions,
     Recommendation,
+    ScorecardFormat,
+    Section,
     SubmitOptions,
+    TranscriptFormat,
+    UsageColumn,
 )
-from recruitscreen_client.transport import TIMEOUT, Backoff, Transport
+from recruitscreen_client.transport import TIMEOUT, Backoff, Transport, read_frames
+from recruitscreen_client.webhook_endpoints import WebhookEndpoints
 
-Job = dict[str, Any]
-TranscriptFormat = Literal["json", "txt", "srt", "vtt"]
-ScorecardFormat = Literal["pdf", "docx", "md", "csv", "json", "ashby", "greenhouse"]
-Section = Literal[
-    "summary", "scores", "highlights", "red_flags", "questions", "submittal_note", "reviews", "metrics", "transcript"
-]
-UsageColumn = Literal["day", "key_id", "vertical", "status"]
-
-DEFAULT_BASE_URL = "http://127.0.0.1:8000"
-TERMINAL = frozenset({"completed", "failed", "canceled"})
-MAX_WAIT_S = 60
-"""Seconds that the API allows for one long poll."""
 RECONNECT_S = 1.0
 """Pause before the next request when the server ended a stream or a long poll early."""
-PAGE_SIZE = 100
 REMEMBERED_EVENTS = 1000
 """Ids of events by which repeats after a reconnection are recognised."""
 
@@ -70,6 +73,7 @@ class RecruitScreen:
         self.base_url = url.strip().rstrip("/")
         self.vertical = vertical
         self._transport = Transport(self.base_url, key or None, backoff or Backoff(), transport)
+        self.webhooks = WebhookEndpoints(self._transport)
 
     def __enter__(self) -> Self:
         return self
@@ -97,21 +101,37 @@ class RecruitScreen:
         own key to get the same across processes.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        fields = _form({"role_title": role_title, **options})
+        fields = form({"role_title": role_title, **options})
         with Path(path).open("rb") as file:
             return self._transport.json(
                 "POST",
-                f"/v1/{_segment(self.vertical)}/jobs",
+                f"/v1/{segment(self.vertical)}/jobs",
                 data=fields,
-                files={"file": _file_part(file)},
+                files={"file": file_part(file)},
                 headers=headers,
             )
+
+    def submit_url(
+        self,
+        source_url: str,
+        role_title: str,
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[SubmitOptions],
+    ) -> dict[str, Any]:
+        """Submit a recording by its public https address, which the service fetches. Returns the fields of `submit`.
+
+        `credits_charged` is 0: the price is charged when the recording has arrived, and an event says so.
+        """
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        fields = form({"role_title": role_title, "source_url": source_url, **options})
+        return self._transport.json("POST", f"/v1/{segment(self.vertical)}/jobs", data=fields, headers=headers)
 
     def job(self, job_id: str, wait: int | None = None) -> Job:
         """Get the job. With `wait` (at most 60 s), wait that long for the job to be over."""
         wait = min(wait or 0, MAX_WAIT_S)
         more = {"params": {"wait": wait}, "timeout": httpx.Timeout(wait + 15, connect=TIMEOUT.connect)} if wait else {}
-        return self._transport.json("GET", _job(job_id), **more)
+        return self._transport.json("GET", job_path(job_id), **more)
 
     def events(self, job_id: str, after: int = 0) -> Iterator[Event]:
         """Yield the job's events after number `after`: past ones, then new ones until the job is over.
@@ -171,19 +191,19 @@ class RecruitScreen:
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job that is not over. Its credits come back unless a model had begun to work on the recording."""
-        return self._transport.json("POST", f"{_job(job_id)}/cancel")
+        return self._transport.json("POST", f"{job_path(job_id)}/cancel")
 
     def retry(self, job_id: str) -> dict[str, Any]:
         """Run a failed job again without a charge. Returns the same fields as `submit`."""
-        return self._transport.json("POST", f"{_job(job_id)}/retry", repeatable=False)
+        return self._transport.json("POST", f"{job_path(job_id)}/retry", repeatable=False)
 
     def delete(self, job_id: str) -> dict[str, Any]:
         """Erase the content of a job that is over."""
-        return self._transport.json("DELETE", _job(job_id))
+        return self._transport.json("DELETE", job_path(job_id))
 
     def transcript(self, job_id: str, format: TranscriptFormat = "txt") -> str:  # noqa: A002 - the API's word
         """Get the transcript as text in this format."""
-        return self._transport.send("GET", f"{_job(job_id)}/transcript", params={"format": format}).text
+        return self._transport.send("GET", f"{job_path(job_id)}/transcript", params={"format": format}).text
 
     def export(
         self,
@@ -201,7 +221,7 @@ class RecruitScreen:
         params: dict[str, Any] = {"format": format} | ({"sections": sections} if sections else {})
         if hide_name:
             params["hide_name"] = "true"
-        return self._transport.send("GET", f"{_job(job_id)}/scorecard", params=params).content
+        return self._transport.send("GET", f"{job_path(job_id)}/scorecard", params=params).content
 
     # Its result -------------------------------------------------------------------------------------------------
 
@@ -214,11 +234,11 @@ class RecruitScreen:
         the id of the job that made it. The request has an idempotency key, as that of `submit`.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return self._transport.json("POST", f"{_job(job_id)}/assessments", json=changes, headers=headers)
+        return self._transport.json("POST", f"{job_path(job_id)}/assessments", json=changes, headers=headers)
 
     def assessments(self, job_id: str) -> list[dict[str, Any]]:
         """Get all assessments of the job's recording with their scores, the first one first."""
-        versions: list[dict[str, Any]] = self._transport.json("GET", f"{_job(job_id)}/assessments")["data"]
+        versions: list[dict[str, Any]] = self._transport.json("GET", f"{job_path(job_id)}/assessments")["data"]
         return versions
 
     def review(
@@ -231,14 +251,12 @@ class RecruitScreen:
         note: str | None = None,
     ) -> dict[str, Any]:
         """Add a person's ratings and reasons to a result, or replace the reviewer's earlier ones."""
-        body = {"reviewer": reviewer, "scores": scores or {}, "recommendation": recommendation, "note": note}
-        sent = {name: value for name, value in body.items() if value is not None}
-        return self._transport.json("POST", f"{_job(job_id)}/review", json=sent)
+        sent = given({"reviewer": reviewer, "scores": scores or {}, "recommendation": recommendation, "note": note})
+        return self._transport.json("POST", f"{job_path(job_id)}/review", json=sent)
 
     def agreement(self, **filters: Unpack[AgreementFilters]) -> dict[str, Any]:
         """Get how far people and the model agree: `reviews`, `recommendation`, and `competencies` by slug."""
-        params = {name: value for name, value in filters.items() if value is not None}
-        return self._transport.json("GET", "/v1/reviews/agreement", params=params)
+        return self._transport.json("GET", "/v1/reviews/agreement", params=given({**filters}))
 
     # The account and the pool -----------------------------------------------------------------------------------
 
@@ -255,16 +273,16 @@ class RecruitScreen:
 
         `metadata` selects jobs whose metadata has all of these members.
         """
-        members = {f"metadata[{name}]": _text(value) for name, value in (metadata or {}).items()}
-        return self._pages("/v1/jobs", limit, {"status": status, "vertical": vertical, **filters, **members})
+        members = {f"metadata[{name}]": text(value) for name, value in (metadata or {}).items()}
+        return self._transport.pages("/v1/jobs", limit, {"status": status, "vertical": vertical, **filters, **members})
 
     def quote(self, path: str | os.PathLike[str] | None = None, *, duration_s: float | None = None) -> dict[str, Any]:
         """Get the price of a recording or a length: `credits`, `duration_s`, `expected_s`, `cold`. Charges nothing."""
-        url = f"/v1/{_segment(self.vertical)}/quote"
+        url = f"/v1/{segment(self.vertical)}/quote"
         if path is None:
-            return self._transport.json("POST", url, data=_form({"duration_s": duration_s}))
+            return self._transport.json("POST", url, data=form({"duration_s": duration_s}))
         with Path(path).open("rb") as file:
-            return self._transport.json("POST", url, files={"file": _file_part(file)})
+            return self._transport.json("POST", url, files={"file": file_part(file)})
 
     def credits(self) -> dict[str, Any]:
         """Get `balance`, `held` and `refundable`: credits to spend, of jobs not over, of failed jobs to retry."""
@@ -272,7 +290,7 @@ class RecruitScreen:
 
     def ledger(self, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield at most `limit` changes of the balance, newest first."""
-        return self._pages("/v1/credits/ledger", limit, {})
+        return self._transport.pages("/v1/credits/ledger", limit, {})
 
     def usage(
         self, since: date | None = None, until: date | None = None, by: Sequence[UsageColumn] | None = None
@@ -281,13 +299,13 @@ class RecruitScreen:
 
         The rows of `data` are grouped by all of `by`, or by all four columns. The last 30 days by default.
         """
-        return self._transport.json("GET", "/v1/usage", params=_usage_query(since, until, by))
+        return self._transport.json("GET", "/v1/usage", params=usage_query(since, until, by))
 
     def usage_csv(
         self, since: date | None = None, until: date | None = None, by: Sequence[UsageColumn] | None = None
     ) -> str:
         """Get the rows of `usage` as CSV."""
-        params = _usage_query(since, until, by) | {"format": "csv"}
+        params = usage_query(since, until, by) | {"format": "csv"}
         return self._transport.send("GET", "/v1/usage", params=params).text
 
     def prices(self) -> dict[str, Any]:
@@ -329,50 +347,8 @@ class RecruitScreen:
     def _stream(self, job_id: str, after: int) -> Iterator[Event]:
         """The events of one connection."""
         headers = {"Last-Event-ID": str(after)} if after else {}
-        with self._transport.stream(f"{_job(job_id)}/events", headers) as chunks:
+        with self._transport.stream(f"{job_path(job_id)}/events", headers) as chunks:
             for frame in read_frames(chunks):
                 event = parse(frame)
                 if event is not None and event.seq > after:
                     yield event
-
-    def _pages(self, url: str, limit: int | None, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        params = {name: value for name, value in filters.items() if value is not None}
-        left = limit
-        cursor: dict[str, str] = {}
-        while left is None or left > 0:
-            size = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
-            page = self._transport.json("GET", url, params=params | cursor | {"limit": size})
-            yield from page["data"]
-            if not page["has_more"]:
-                return
-            cursor = {"cursor": page["next_cursor"]}
-            left = None if left is None else left - len(page["data"])
-
-
-def _usage_query(since: date | None, until: date | None, by: Sequence[UsageColumn] | None) -> dict[str, Any]:
-    ends = {"from": since, "to": until}
-    return {name: day.isoformat() for name, day in ends.items() if day} | ({"by": by} if by else {})
-
-
-def _job(job_id: str) -> str:
-    return f"/v1/jobs/{_segment(job_id)}"
-
-
-def _segment(text: str) -> str:
-    """`text`, escaped as one segment of a path."""
-    return quote(text, safe="")
-
-
-def _file_part(file: BinaryIO) -> tuple[str, BinaryIO, str]:
-    name = Path(file.name).name
-    return name, file, mimetypes.guess_type(name)[0] or "application/octet-stream"
-
-
-def _form(fields: dict[str, Any]) -> dict[str, str]:
-    """Form fields, without None."""
-    return {name: _text(value) for name, value in fields.items() if value is not None}
-
-
-def _text(value: object) -> str:
-    """A value as text: dicts, lists and booleans as JSON."""
-    return json.dumps(value) if isinstance(value, dict | list | bool) else str(value)

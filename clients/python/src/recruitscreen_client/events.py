@@ -1,7 +1,7 @@
 """Typed events of a job's stream, and a parser of `text/event-stream`."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -101,29 +101,34 @@ def parse(frame: Frame) -> Event | None:
     return ProgressEvent(**common, stage=data.get("stage"), percent=data.get("percent"))
 
 
-def read_frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
-    """The frames of an event stream. An incomplete frame at the end is dropped."""
-    name, last_id = "", ""
-    data: list[str] = []
-    for line in _lines(chunks):
+class FrameParser:
+    """Takes the bytes of an event stream as they come, and gives the frames that have become whole."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._name = ""
+        self._data: list[str] = []
+        self._last_id = ""
+
+    def feed(self, chunk: bytes) -> Iterator[Frame]:
+        """The frames that end in this chunk."""
+        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        for line in whole:  # `str.splitlines` would also split at U+2028, which data can contain
+            frame = self._line(line.removesuffix(b"\r").decode("utf-8", "replace"))
+            if frame is not None:
+                yield frame
+
+    def _line(self, line: str) -> Frame | None:
         key, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
-            if data:
-                yield Frame(name or "message", "\n".join(data), last_id)
-            name, data = "", []
-        elif key == "event":
-            name = value
+            whole = Frame(self._name or "message", "\n".join(self._data), self._last_id) if self._data else None
+            self._name, self._data = "", []
+            return whole
+        if key == "event":
+            self._name = value
         elif key == "data":
-            data.append(value)
+            self._data.append(value)
         elif key == "id":
-            last_id = value
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Lines that end with LF or CR LF. `str.splitlines` would also split at U+2028, which data can contain."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.removesuffix(b"\r").decode("utf-8", "replace")
+            self._last_id = value
+        return None

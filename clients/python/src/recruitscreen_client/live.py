@@ -101,7 +101,7 @@ def activity(event: Event) -> str:
     if event.queue_position:
         return f"{words(event.status)}, place {event.queue_position}"
     if isinstance(event, ProgressEvent) and event.stage:
-        return words(event.stage)
+        return event.detail or "" if "download" in event.data else words(event.stage)
     return words(event.status)
 
 
@@ -110,6 +110,8 @@ def percent_of(event: Event) -> float | None:
     if event.loading:
         total = event.loading.bytes_total
         return 100 * event.loading.bytes_loaded / total if total else None
+    if download := event.data.get("download"):
+        return 100 * download["bytes"] / download["bytes_total"] if download.get("bytes_total") else None
     return event.percent if isinstance(event, ProgressEvent) else None
 
 

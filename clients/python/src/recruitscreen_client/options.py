@@ -1,7 +1,20 @@
 """The optional arguments of the client's methods."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
+Job = dict[str, Any]
+"""A job as the API sends it."""
+TranscriptFormat = Literal["json", "txt", "srt", "vtt"]
+ScorecardFormat = Literal["pdf", "docx", "md", "csv", "json", "ashby", "greenhouse"]
+Section = Literal[
+    "summary", "scores", "highlights", "red_flags", "questions", "submittal_note", "reviews", "metrics", "transcript"
+]
+UsageColumn = Literal["day", "key_id", "vertical", "status"]
+WebhookEvent = Literal[
+    "job.completed", "job.failed", "job.canceled", "job.deleted", "job.reviewed",
+    "credits.low", "credits.exhausted", "key.expiring", "endpoint.disabled", "endpoint.test",
+]  # fmt: skip
 StatedCandidate = Literal["first", "second", "channel_1", "channel_2"]
 Recommendation = Literal["advance", "hold", "reject", "insufficient_evidence"]
 
@@ -82,3 +95,15 @@ class AgreementFilters(TypedDict, total=False):
     rubric_version: str | None
     model: str | None
     reviewer: str | None
+
+
+class WebhookChanges(TypedDict, total=False):
+    """What to change of a webhook endpoint."""
+
+    url: str
+    description: str
+    events: Sequence[WebhookEvent] | None
+    """None sends all types."""
+    products: Sequence[str] | None
+    """None sends the jobs of all products."""
+    enabled: bool

@@ -1,14 +1,17 @@
 """Tables and one-line views of lists and small responses."""
 
-from collections.abc import Iterable
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from recruitscreen_client.impact import Impact
 from recruitscreen_client.live import STYLES
 from recruitscreen_client.plain import clock, plain, words
 
@@ -163,3 +166,44 @@ def agreement(found: dict[str, Any]) -> Group:
 
 def _shown(value: object) -> str:
     return "–" if value is None else str(value)
+
+
+def impact(found: Impact) -> Group:
+    """A table for each group: rate and impact ratio of every category."""
+    scores = found.median is not None
+    basis = f"a score above {found.median:g}, the median" if scores else "selected"
+    parts: list[RenderableType] = [plain(f"{found.people} people with '{found.outcome}'. Rate: the part with {basis}.")]
+    for group in found.groups:
+        table = _table(group.name, ">people", ">share", ">chosen", ">rate", ">impact ratio")
+        for one in group.categories:
+            ratio = "–" if one.impact_ratio is None else f"{one.impact_ratio:.3f}"
+            small = " (under 2 %)" if one.is_small else ""
+            table.add_row(
+                plain(one.category + small),
+                str(one.people),
+                f"{one.share:.1%}",
+                str(one.selected),
+                f"{one.rate:.1%}",
+                ratio,
+            )
+        parts += [Text(), table, plain(f"{group.unknown} people whose {group.name} is unknown are not counted.", "dim")]
+    return Group(*parts)
+
+
+def results_csv(jobs: Sequence[dict[str, Any]]) -> str:
+    """Recommendation and scores, a row for each job. A score that is null is an empty cell."""
+    slugs = list(dict.fromkeys(slug for job in jobs for slug in job["result"]["assessment"]["scores"]))
+    named = ("job_id", "label", "file_name", "role_title")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*named, "recommendation", *(f"score_{slug}" for slug in slugs)])
+    for job in jobs:
+        assessment = job["result"]["assessment"]
+        scores = [assessment["scores"].get(slug, {}).get("score") for slug in slugs]
+        writer.writerow([*(_inert(job.get(name)) for name in named), assessment["recommendation"], *scores])
+    return out.getvalue()
+
+
+def _inert(text: str | None) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text and text[0] in "=+-@\t\r" else text or ""

@@ -1,3 +1,4 @@
+# Written from aio/transport.py by `python -m scripts.checks.sync_client`. Edit that file.
 """HTTP requests with retries: which failures are retried, and after how long."""
 
 import random
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 
 from recruitscreen_client.errors import ApiError, ConnectionFailed, RecruitScreenError
+from recruitscreen_client.events import Frame, FrameParser
 
 TIMEOUT = httpx.Timeout(60, connect=10)
 STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
@@ -17,6 +19,7 @@ STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
 RETRYABLE_STATUSES = frozenset({429, 503, 507})
 PROXY_STATUSES = frozenset({500, 502, 504})
 """Statuses of a proxy that cannot reach the API. It may have lost the API's response."""
+PAGE_SIZE = 100
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Failures before the server received the request."""
 
@@ -91,6 +94,25 @@ class Transport:
             raise ApiError(f"{self.base_url} is not a RecruitScreen API. Check the base URL.", 200)
         return body
 
+    def items(self, url: str) -> list[dict[str, Any]]:
+        """Get the JSON list at `url`. Raises as `send`."""
+        items: list[dict[str, Any]] = self.send("GET", url).json()
+        return items
+
+    def pages(self, url: str, limit: int | None, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield at most `limit` items of a list that comes in pages. Leaves out filters that are None."""
+        params = {name: value for name, value in filters.items() if value is not None}
+        left = limit
+        cursor: dict[str, str] = {}
+        while left is None or left > 0:
+            size = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
+            page = self.json("GET", url, params=params | cursor | {"limit": size})
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+            left = None if left is None else left - len(page["data"])
+
     @contextmanager
     def stream(self, url: str, headers: dict[str, str]) -> Iterator[Iterator[bytes]]:
         """The bytes of an event stream as they arrive. One attempt. Raises `ApiError` and `ConnectionFailed`."""
@@ -118,6 +140,13 @@ class Transport:
         failure = ConnectionFailed(f"No answer from {self.base_url}: {error or type(error).__name__}")
         failure.__cause__ = error
         return failure
+
+
+def read_frames(chunks: Iterator[bytes]) -> Iterator[Frame]:
+    """The frames of an event stream. An incomplete frame at the end is dropped."""
+    parser = FrameParser()
+    for chunk in chunks:
+        yield from parser.feed(chunk)
 
 
 def _can_retry(failure: RecruitScreenError) -> bool:
