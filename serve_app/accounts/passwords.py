@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -19,8 +20,6 @@ walks."""
 _hasher = PasswordHash((Argon2Hasher(),))
 _threads = ThreadPoolExecutor(2, thread_name_prefix="passwords")
 """Two at once: each hash takes 64 MiB and a quarter of a second of a core."""
-_NOBODYS = _hasher.hash("")
-"""Compared where there is no member or no password, so that the time of an answer does not tell them apart."""
 
 
 def check_password(password: str, email: str) -> None:
@@ -44,9 +43,15 @@ async def hash_password(password: str) -> str:
 
 async def is_password(password: str, stored: str | None) -> bool:
     """Whether the stored hash is that of the password. Takes as long when there is none."""
-    matches = await asyncio.get_running_loop().run_in_executor(_threads, _verify, password, stored or _NOBODYS)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _verify, password, stored)
+
+
+def _verify(password: str, stored: str | None) -> bool:
+    matches = len(password) <= MAX_LENGTH and _hasher.verify(password, stored or _nobodys())
     return matches and stored is not None
 
 
-def _verify(password: str, stored: str) -> bool:
-    return len(password) <= MAX_LENGTH and _hasher.verify(password, stored)
+@cache
+def _nobodys() -> str:
+    """Compared where there is no member or no password, so that the time of an answer does not tell them apart."""
+    return _hasher.hash("")
