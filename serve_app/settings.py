@@ -97,7 +97,8 @@ class Settings(Paths):
         description="Seconds that a failed job keeps its input and can be retried. Then it is refunded.",
     )
     retention_s: Annotated[int, Field(ge=0)] = Field(
-        default=30 * 24 * 3600, description="Seconds that a finished job keeps its content. Then the content is erased."
+        default=30 * 24 * 3600,
+        description="Seconds that a finished job keeps its content; an account may choose less. Then it is erased.",
     )
 
     cors_origins: list[str] = Field(

@@ -77,6 +77,11 @@ async def end_all(session: AsyncSession, member_id: str, but: str | None = None)
     await session.exec(delete(BrowserSession).where(*mine))
 
 
+async def end_of_key(session: AsyncSession, key_id: str) -> None:
+    """End the sessions that a key has begun."""
+    await session.exec(delete(BrowserSession).where(col(BrowserSession.key_id) == key_id))
+
+
 async def delete_expired(session: AsyncSession) -> None:
     """Delete the rows of sessions that have expired."""
     await session.exec(delete(BrowserSession).where(col(BrowserSession.expires_at) <= func.now()))

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, func, or_, text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from serve_app.accounts import audit
+from serve_app.accounts import audit, sessions
 from serve_app.accounts.actors import Actor, Role
 from serve_app.accounts.audit import Action
 from serve_app.errors import NotFound, Unauthorized
@@ -117,6 +117,7 @@ async def revoke(session: AsyncSession, actor: Actor, key_id: str) -> None:
     )
     if done.first() is None:
         raise NotFound(NO_SUCH_KEY)
+    await sessions.end_of_key(session, key_id)
     await audit.record(session, actor, Action.KEY_REVOKED, key_id)
 
 

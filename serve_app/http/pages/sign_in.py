@@ -11,6 +11,7 @@ from serve_app.accounts import links, members, sessions
 from serve_app.accounts.actors import Actor
 from serve_app.accounts.models import LinkKind, OneTimeLink
 from serve_app.accounts.passwords import MIN_LENGTH
+from serve_app.accounts.secrets import digest
 from serve_app.accounts.service import get_account
 from serve_app.errors import Conflict, InvalidField, LinkNotFound, RecruitScreenError, WrongScope
 from serve_app.http.deps import Services, client_address
@@ -94,7 +95,7 @@ async def _identify(services: app_services.Services, fields: dict[str, str]) -> 
     """Who signs in. Raises `SignInFailed`, `Unauthorized`, `WrongScope` and `RateLimited`."""
     if "email" in fields:
         email = fields["email"].strip().lower()
-        await services.limiter.hit("sign-in-email", SIGN_INS_PER_EMAIL, email)
+        await services.limiter.hit("sign-in-email", SIGN_INS_PER_EMAIL, digest(email))
         return (await members.sign_in(services.database, email, fields.get("password", ""))).actor
     async with services.database.transaction() as session:
         key = await keys.verify(session, fields.get("api_key", ""))

@@ -6,6 +6,7 @@ import re
 import httpx
 from sqlmodel import select
 
+from serve_app.accounts import sessions
 from serve_app.keys.models import ApiKey
 from serve_app.services import Services
 from tests.support.calls import error
@@ -93,8 +94,10 @@ async def test_a_form_without_the_sessions_token_is_refused(
     assert len((await client.get("/v1/keys", headers=customer.headers)).json()) == 1
 
 
-async def test_a_session_ends_with_its_key_and_with_signing_out(client: httpx.AsyncClient, customer: Customer) -> None:
-    """After sign-out or revocation the page asks for a key."""
+async def test_a_session_ends_with_its_key_and_with_signing_out(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """After sign-out or revocation the page asks for a key, and no session is listed."""
     token = await signed_in(client, customer)
     await client.post("/sign-out", data={"form_token": token})
     assert 'name="api_key"' in (await client.get(PAGE)).text
@@ -102,6 +105,8 @@ async def test_a_session_ends_with_its_key_and_with_signing_out(client: httpx.As
     key_id = (await client.get("/v1/keys", headers=customer.headers)).json()[0]["key_id"]
     await client.post(f"{PAGE}/{key_id}/revoke", data={"form_token": token})
     assert 'name="api_key"' in (await client.get(PAGE)).text
+    async with services.database.transaction() as session:
+        assert not await sessions.list_sessions(session, customer.actor)
 
 
 async def test_another_accounts_key_cannot_be_touched_from_the_page(
