@@ -1,4 +1,4 @@
-"""What an account decides for itself: how long interviews are kept, the text about consent, and the default rubric."""
+"""What an account decides for itself: retention, the text about consent, the default rubric, and who rates when."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -19,6 +19,7 @@ WORDS = {
     "retention_days": "how long interviews are kept",
     "consent_text": "the text about consent",
     "default_rubric_id": "the default rubric",
+    "rate_first": "whether people rate first",
 }
 
 
@@ -49,6 +50,8 @@ class Preferences:
     retention_days: int | None = None
     consent_text: str | None = None
     default_rubric_id: str | None = None
+    rate_first: bool = False
+    """Whether people rate a candidate before the web app shows them the model's scores."""
 
     @property
     def consent(self) -> Consent:
@@ -59,7 +62,7 @@ class Preferences:
 async def get(session: AsyncSession, account_id: str) -> Preferences:
     """The account's settings."""
     account = await session.get_one(Account, account_id)
-    return Preferences(account.retention_days, account.consent_text, account.default_rubric_id)
+    return Preferences(account.retention_days, account.consent_text, account.default_rubric_id, account.rate_first)
 
 
 async def retention_s(session: AsyncSession, account_id: str, deployment_s: float) -> float:

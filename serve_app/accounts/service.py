@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from serve_app.accounts.actors import Actor, Role
 from serve_app.accounts.models import Account
 from serve_app.errors import NotFound
 from serve_app.storage.text import storable
@@ -27,12 +25,6 @@ async def get_account(session: AsyncSession, account_id: str) -> Account:
     if account is None:
         raise NotFound("No account has this id. `recruitscreen-admin list-accounts` shows all.")
     return account
-
-
-async def set_rate_first(session: AsyncSession, actor: Actor, *, rate_first: bool) -> None:
-    """Say whether people of the account rate before they see the model's scores. Raises `NotPermitted`."""
-    actor.must_be(Role.OWNER)
-    await session.exec(update(Account).where(col(Account.id) == actor.account_id).values(rate_first=rate_first))
 
 
 async def list_accounts(session: AsyncSession) -> Sequence[Account]:

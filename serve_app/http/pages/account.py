@@ -1,4 +1,4 @@
-"""The page of an account's own settings: retention, the text about consent, and the default rubric. For owners."""
+"""The page of an account's own settings: retention, consent, the default rubric, and who rates when. For owners."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -20,7 +20,7 @@ from serve_app.verticals import rubric_templates
 
 router = APIRouter(prefix="/settings/account", include_in_schema=False)
 
-NAMES = {"retention_days": "Days", "consent_text": "Text", "default_rubric_id": "Rubric"}
+NAMES = {"retention_days": "Days", "consent_text": "Text", "default_rubric_id": "Rubric", "rate_first": "Rating"}
 
 
 class AccountForm(BaseModel):
@@ -31,6 +31,7 @@ class AccountForm(BaseModel):
     retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     consent_text: Annotated[Storable, Field(min_length=20, max_length=MAX_CONSENT)] | None = None
     default_rubric_id: Annotated[str, Field(max_length=32)] | None = None
+    rate_first: bool = False
 
 
 @router.get("")

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
-from serve_app.accounts import service as accounts
 from serve_app.errors import Conflict
 from serve_app.http.api.assessments import ReassessForm, reassess
 from serve_app.http.api.reviews import ReviewForm, save_review
@@ -21,7 +20,7 @@ from serve_app.http.pages import changes
 from serve_app.http.pages.judgement import RECOMMENDATIONS, Judgement
 from serve_app.http.pages.scorecard import Scorecard
 from serve_app.http.pages.templates import MEDIA_POLICY, PRIVATE, render
-from serve_app.http.pages.visitors import CurrentVisitor, FormFields, FormSender, ScriptSender, Visitor
+from serve_app.http.pages.visitors import CurrentVisitor, ScriptSender, Visitor
 from serve_app.http.schemas import SubmittedJob
 from serve_app.jobs import assess_again, reading, review
 from serve_app.jobs import queries as jobs
@@ -29,6 +28,7 @@ from serve_app.jobs.models import Job
 from serve_app.pipeline.result import Review
 from serve_app.pipeline.scorecard.document import Section
 from serve_app.storage.text import Storable
+from serve_app.verticals import rubric_templates
 
 router = APIRouter(prefix="/interviews/{job_id}", include_in_schema=False)
 
@@ -67,10 +67,10 @@ async def show_scorecard(visitor: Visitor, services: Services, interview: Job) -
     """The scorecard of an interview that has a result; without the model's part where the visitor rates first."""
     assert interview.result is not None
     async with services.database.transaction() as session:
-        account = await accounts.get_account(session, interview.account_id)
         await reading.note_seen(session, visitor.actor, interview)
         hidden = await review.must_rate_first(session, visitor.actor, interview)
         versions = await assess_again.versions(session, interview)
+        rubrics = await rubric_templates.list_rubrics(session, visitor.actor)
     result = without_model(interview.result) if hidden else interview.result
     base = next((one for one in versions if one.id == interview.based_on_id), None)
     context = {
@@ -80,10 +80,10 @@ async def show_scorecard(visitor: Visitor, services: Services, interview: Job) -
         "result": result,
         "card": Scorecard(result),
         "hidden": hidden,
-        "rate_first": account.rate_first,
         "judgement": Judgement.of(interview.reviews, visitor.actor.name, hidden=hidden),
         "recommendations": RECOMMENDATIONS,
         "versions": versions,
+        "rubrics": rubrics,
         "changes": changes.between(base, interview) if base else None,
     }
     return render("scorecard.html", context, policy=MEDIA_POLICY, headers=PRIVATE)
@@ -115,16 +115,6 @@ async def assess_interview_again(
 ) -> SubmittedJob:
     """Assess the transcript again, corrected or under another role or rubric."""
     return await reassess(interview, visitor.actor, services, form, idempotency_key)
-
-
-@router.post("/rate-first")
-async def set_rate_first(
-    visitor: FormSender, services: Services, interview: Interview, fields: FormFields
-) -> RedirectResponse:
-    """Say for the whole account whether people rate before they see the model's scores."""
-    async with services.database.transaction() as session:
-        await accounts.set_rate_first(session, visitor.actor, rate_first=fields.get("rate_first") == "yes")
-    return RedirectResponse(f"/interviews/{interview.id}", 303, PRIVATE)
 
 
 @router.get("/transcript.{format_}")

@@ -37,8 +37,10 @@ function collect() {
   if (candidate && !("was" in candidate.dataset)) request.candidate = candidate.value;
   const role = form.elements.role_title;
   if (role.value.trim() && role.value !== role.defaultValue) request.role_title = role.value.trim();
-  if (form.elements.rubric.value === "product") request.rubric = null;
-  if (form.elements.rubric.value === "own") request.rubric = JSON.parse(form.elements.own_rubric.value);
+  const rubric = form.elements.rubric.value;
+  if (rubric === "product") request.rubric = null;
+  else if (rubric === "own") request.rubric = JSON.parse(form.elements.own_rubric.value);
+  else if (rubric !== "same") request.rubric_id = rubric;
   return request;
 }
 

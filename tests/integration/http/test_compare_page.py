@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from deployments.replica.local_pool import LocalPool
-from serve_app.accounts import service as accounts
+from serve_app.accounts import preferences
 from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.preferences import Preferences
 from serve_app.executor import Executor
 from serve_app.jobs.review import Rating, ReviewRequest, review
 from serve_app.services import Services
@@ -98,7 +99,7 @@ async def test_who_has_to_rate_first_sees_nothing_of_the_model(
 ) -> None:
     """The column asks for the reader's own rating, and the order tells nothing either."""
     async with services.database.transaction() as session:
-        await accounts.set_rate_first(session, Actor.operator(customer.account_id), rate_first=True)
+        await preferences.change(session, Actor.operator(customer.account_id), Preferences(rate_first=True))
     text = (await client.get(COMPARE, params={"job": chosen, "sort": "motivation"})).text
     assert order(text) == chosen
     assert "Rate first" in text

@@ -58,7 +58,7 @@ async def test_the_list_hides_the_model_from_who_has_to_rate_first(
     job_id = await scored(client, services, pool, customer)
     await rate(services, job_id, "a", "hold")
     token = await as_role(client, services, customer.account_id, Role.OWNER)
-    await client.post(f"/interviews/{job_id}/rate-first", data={"form_token": token, "rate_first": "yes"})
+    await client.post("/settings/account", data={"form_token": token, "rate_first": "yes"})
     for path in ("/interviews", "/interviews/list.csv"):
         text = (await client.get(path)).text
         assert "Advance" not in text

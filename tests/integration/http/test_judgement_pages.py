@@ -1,5 +1,6 @@
 """People's judgement and corrections on the page of a finished interview, without a browser."""
 
+import re
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from deployments.replica.local_pool import LocalPool
 from serve_app.accounts.actors import Role
 from serve_app.executor import Executor
+from serve_app.http.request_examples import RUBRIC
 from serve_app.jobs import queries
 from serve_app.services import Services
 from tests.integration.http.test_interview_pages import HOSTILE, finished
@@ -81,12 +83,11 @@ async def test_judging_and_correcting_need_the_pages_token_and_the_owner(
     stranger = await as_role(client, services, (await new_customer(services.database)).account_id, Role.OWNER)
     for action, body in (("review", {"note": "x"}), ("assessments", {})):
         assert (await send(client, f"{page}/{action}", stranger, **body)).status_code == 404
-    assert (await client.post(f"{page}/rate-first", data={"form_token": stranger})).status_code == 404
 
 
 async def test_a_rule_hides_the_model_until_one_has_rated(client: httpx.AsyncClient, page: str, token: str) -> None:
     """Neither page nor files show the model's part to somebody who has not rated every competency."""
-    await client.post(f"{page}/rate-first", data={"form_token": token, "rate_first": "yes"})
+    await client.post("/settings/account", data={"form_token": token, "rate_first": "yes"})
     text = (await client.get(page)).text
     assert "Rate first" in text
     for told in ("by the model", "Told.", "Advance</p>", "A note.", "<mark"):
@@ -108,8 +109,8 @@ async def test_a_rule_hides_the_model_until_one_has_rated(client: httpx.AsyncCli
 
 async def test_the_rule_is_taken_back(client: httpx.AsyncClient, page: str, token: str) -> None:
     """Without it everybody sees the model's part."""
-    await client.post(f"{page}/rate-first", data={"form_token": token, "rate_first": "yes"})
-    await client.post(f"{page}/rate-first", data={"form_token": token})
+    await client.post("/settings/account", data={"form_token": token, "rate_first": "yes"})
+    await client.post("/settings/account", data={"form_token": token})
     assert "Told." in (await client.get(page)).text
 
 
@@ -142,6 +143,21 @@ async def test_a_corrected_version_shows_what_changed(
     assert f'<a href="{newer}"' in first
 
 
+async def test_a_saved_rubric_is_chosen_for_another_assessment(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, page: str, token: str
+) -> None:
+    """The form lists it, and the new version says that its rubric is another one."""
+    saved = await client.post("/rubrics/save", json=RUBRIC, headers={"X-Form-Token": token})
+    assert saved.status_code == 200, saved.text
+    text = (await client.get(page)).text
+    rubric_id = re.search(rf'<option value="(\w+)">{RUBRIC["name"]}, version 1<', text)[1]  # type: ignore[index]
+    answer = await send(client, f"{page}/assessments", token, rubric_id=rubric_id)
+    await Executor(services, pool).run_next()
+    text = (await client.get(f"/interviews/{answer.json()['job_id']}")).text
+    assert re.search(r"Rubric: 2026-12 → [\w-]+\.v1\.", text)
+    assert "not in the rubric" in text
+
+
 async def test_a_correction_that_cannot_be_made_says_why(client: httpx.AsyncClient, page: str, token: str) -> None:
     """The answer names the field and the value, and nothing is charged."""
     refused = await send(client, f"{page}/assessments", token, lines=[{"line": 900, "text": "x"}])
@@ -154,7 +170,7 @@ async def test_a_viewer_sees_the_model_and_cannot_judge(
     client: httpx.AsyncClient, services: Services, customer: Customer, page: str, token: str
 ) -> None:
     """The rule does not bind who cannot rate; the page has no form, and a request is refused."""
-    await client.post(f"{page}/rate-first", data={"form_token": token, "rate_first": "yes"})
+    await client.post("/settings/account", data={"form_token": token, "rate_first": "yes"})
     viewer = await as_role(client, services, customer.account_id, Role.VIEWER)
     text = (await client.get(page)).text
     assert "Told." in text

@@ -37,7 +37,6 @@ LEAST_ROLE = {
     "GET /interviews/{job_id}/scorecard.{format_}": Role.RECRUITER,
     "POST /interviews/{job_id}/review": Role.RECRUITER,
     "POST /interviews/{job_id}/assessments": Role.RECRUITER,
-    "POST /interviews/{job_id}/rate-first": Role.OWNER,
     "GET /interviews/{job_id}/send": Role.RECRUITER,
     "POST /interviews/{job_id}/links": Role.RECRUITER,
     "POST /interviews/{job_id}/links/{link_id}/revoke": Role.RECRUITER,
