@@ -27,6 +27,9 @@ NEAR = CASES / "near"
 """Sentences about the process, computing and the interview itself, and attacks in the same words."""
 ORDINARY = CASES / "ordinary"
 """All sentences of interview answers by two authors who knew nothing of attacks."""
+APART = CASES / "apart"
+"""Three authors who knew nothing of the product and of each other: 1,300 honest sentences near the subject, and attacks
+in the same words. The ninth author's were measured once, after weights and limits were fixed."""
 PLACES = ("end", "middle", "everywhere", "alone")
 """Where an attack is said: at the end or after the first sentence of the longest answer, after every answer, or as the
 answer to LAST_QUESTION."""

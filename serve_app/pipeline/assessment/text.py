@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from serve_app.pipeline.assessment.doubtful_words import negation_in_doubt
 from serve_app.pipeline.assessment.injection.patterns import is_instruction
-from serve_app.pipeline.assessment.injection.policy import InjectionPolicy, InjectionVerdict
+from serve_app.pipeline.assessment.injection.policy import FLAGGED_WITH_PATTERN, InjectionPolicy, InjectionVerdict
 from serve_app.pipeline.assessment.injection.rights import is_a_right
 from serve_app.pipeline.assessment.injection.spans import combine, split_at_injections, tag_sentences
 from serve_app.pipeline.assessment.ports import WordTagger, WordTags
@@ -22,8 +22,6 @@ MIN_PIECE_WORDS = 12
 COMMA_S = 0.4
 """Seconds. A comma counts like a pause of this length when the cut is chosen."""
 NO_VERDICT = InjectionVerdict()
-HALF_INSTRUCTION = InjectionVerdict(severity="low")
-"""Verdict on both halves of an instruction with a full stop inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def split_utterances(
                 else [_sentence(words, policy.for_interviewer(join(words)))]
             )
         ]
-        conversation.append(SplitUtterance(speaker, _flag_halves(sentences)))
+        conversation.append(SplitUtterance(speaker, _leave_out_halves(sentences)))
     return tuple(conversation)
 
 
@@ -82,16 +80,20 @@ def _candidate_sentences(
     ]
 
 
-def _flag_halves(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
-    """Flag neighbouring sentences that form an instruction only together."""
+def _leave_out_halves(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """Leave out neighbouring sentences that form an instruction only together. Flag them where the tagger agrees."""
     checked = list(sentences)
     for index, pair in enumerate(pairwise(checked)):
         texts = [sentence.text for sentence in pair]
         if is_instruction(" ".join(texts)) and not any(map(is_instruction, texts)):
-            checked[index : index + 2] = [
-                replace(half, trusted=False, verdict=HALF_INSTRUCTION, negation_in_doubt=False) for half in pair
-            ]
+            agreed = any(half.verdict.tags.injection >= FLAGGED_WITH_PATTERN for half in pair)
+            checked[index : index + 2] = [_half_instruction(half, flagged=agreed) for half in pair]
     return tuple(checked)
+
+
+def _half_instruction(half: Sentence, *, flagged: bool) -> Sentence:
+    verdict = half.verdict._replace(severity="low" if flagged else None, matched=True)
+    return replace(half, trusted=False, verdict=verdict, negation_in_doubt=False)
 
 
 def _split(utterance: Utterance) -> list[Sequence[Word]]:

@@ -1,11 +1,8 @@
 """The policy on prompt injection: which sentences are flagged, which are judged, and which may raise a score.
 
-The injection tagger finds speech to the assessor in any wording; a few patterns are unmistakable. Both together make a
-red flag of high severity, one alone a flag of low severity. Flagged sentences are not judged. Doubtful ones are judged,
-but raise no score.
-
-A red flag accuses a person, so it takes near certainty. Leaving a sentence out of judging only protects the score, so
-it takes less. Between the two limits, a sentence is left out without a flag.
+The injection tagger finds speech to the assessor in any wording; a few patterns confirm it. A red flag accuses a
+person, so it takes near certainty. Leaving a sentence out of judging only protects the score, so it takes less: either
+sign alone. Doubtful sentences are judged, but raise no score.
 
 This is the second defence. The first one: the judge of a competency reads only the sentences about it (see
 `passages.relevant_part`), and the default judge weighs the rubric's own statements, so it follows no instruction.
@@ -29,9 +26,11 @@ WORK = 0.5
 """From this probability on, a sentence tells of work."""
 CLEARLY_WORK = 0.8
 """From this probability on, a sentence clearly tells of work."""
-FLAGGED = 0.95
-"""From this probability on, words that address the assessor are a red flag by themselves. Chosen on
-`scripts/training/validation`: of its 500 honest sentences near the subject, 70 reach 0.5 and 13 reach this."""
+FLAGGED = 0.97
+"""From this probability on, words that address the assessor are a red flag by themselves. The lowest limit that flags
+less than 1 in 100 honest sentences near the subject in `scripts/training/validation`: 4 of 500. From 0.5 on, 70 are."""
+FLAGGED_WITH_PATTERN = 0.8
+"""From this probability on, words that match a pattern are a red flag."""
 CLEARLY_NO_INJECTION = 0.3
 """Below this probability, a sentence clearly does not address the assessor."""
 DOUBT = 0.15
@@ -49,6 +48,9 @@ class InjectionVerdict(NamedTuple):
     split: bool = False
     """Whether this is a part of a sentence, cut because another part addresses the assessor."""
 
+    matched: bool = False
+    """Whether it matches a pattern of an instruction and does not clearly tell of work."""
+
     @property
     def tells_of_work(self) -> bool:
         """Whether it may be judged without a cue of the rubric in it."""
@@ -56,13 +58,13 @@ class InjectionVerdict(NamedTuple):
 
     @property
     def may_be_judged(self) -> bool:
-        """Whether it has no red flag and either tells of work or clearly does not address the assessor.
+        """Whether it has no red flag, matches no pattern, and tells of work or clearly does not address the assessor.
 
         A part of a cut sentence must clearly tell of work.
         """
         limit = INJECTION if self.tells_of_work else CLEARLY_NO_INJECTION
         hidden = self.split and self.tags.work < CLEARLY_WORK
-        return self.severity is None and self.tags.injection < limit and not hidden
+        return self.severity is None and not self.matched and self.tags.injection < limit and not hidden
 
     @property
     def doubtful(self) -> bool:
@@ -85,12 +87,15 @@ class InjectionPolicy:
         """Return the verdict on a sentence of the candidate, or on a part of one. Asking for a person is no flag."""
         if is_a_right(sentence):
             return InjectionVerdict(tags)
-        sure, matched = tags.injection >= FLAGGED, is_instruction(sentence)
-        if sure and matched:
-            return InjectionVerdict(tags, "high", split)
         about_work = tags.work >= CLEARLY_WORK and tags.injection < DOUBT  # "I wrote the system prompt of our chatbot"
-        low = sure or (matched and not about_work) or self._recites(sentence)
-        return InjectionVerdict(tags, "low" if low else None, split)
+        matched = is_instruction(sentence) and not about_work
+        return InjectionVerdict(tags, self._severity(sentence, tags.injection, matched=matched), split, matched)
+
+    def _severity(self, sentence: str, injection: float, *, matched: bool) -> Severity | None:
+        if matched and injection >= FLAGGED:
+            return "high"
+        sure = injection >= (FLAGGED_WITH_PATTERN if matched else FLAGGED)
+        return "low" if sure or self._recites(sentence) else None
 
     def for_interviewer(self, sentence: str) -> InjectionVerdict:
         """Return the verdict on a sentence of others, by patterns alone: interviewers order and ask for grades."""
