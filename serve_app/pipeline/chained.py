@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from serve_app.pipeline.file_extent import MAX_PARTS
+
 Span = tuple[int, int]
 """First byte, and the byte after the last one."""
 
@@ -78,7 +80,9 @@ def _ogg_starts(data: mmap.mmap) -> Iterator[int]:
 def _mp4_starts(data: mmap.mmap) -> Iterator[int]:
     """Where another box `ftyp` follows. A search for it would find those of attached pictures."""
     position = 0
-    while position + BOX_HEADER <= len(data):
+    for _ in range(MAX_PARTS):
+        if position + BOX_HEADER > len(data):
+            return
         size, kind, long_size = struct.unpack_from(">I4sQ", data, position)
         if kind == b"ftyp" and position:
             yield position

@@ -8,6 +8,8 @@ from serve_app.pipeline.media_source import Source
 OPEN_ENDED = 0x7FFF_0000
 """Sizes of RIFF from here on, and 0, were written before the size was known."""
 SLACK = 64
+MAX_PARTS = 200_000
+"""Chunks or boxes that are followed. Four hours of MP4 in fragments of a second have 29,000, hostile files millions."""
 LARGEST_OGG_PAGE, OGG_HEADER, LAST_OGG_PAGE = 65_307, 27, 4
 TAGS = (b"ID3", b"TAG", b"APETAGEX")
 """Beginnings of what programs append to recordings of any format."""
@@ -65,7 +67,9 @@ def measure_extent(source: Source) -> Extent:
 
 def _chunks_extent(source: Source, chunks: _Chunks) -> Extent:
     position, header = chunks.start, chunks.header
-    while position + header.size <= source.length:
+    for _ in range(MAX_PARTS):
+        if position + header.size > source.length:
+            break
         name, size = header.unpack(source.read_at(position, header.size))
         if not _is_name(name):
             return Extent(trailing=0 if name.startswith(TAGS) else source.length - position)
@@ -82,7 +86,9 @@ def _is_name(name: bytes) -> bool:
 
 def _mp4_extent(source: Source) -> Extent:
     position, indexed = 0, False
-    while position + 16 <= source.length:
+    for _ in range(MAX_PARTS):
+        if position + 16 > source.length:
+            break
         size, kind, long_size = struct.unpack(">I4sQ", source.read_at(position, 16))
         indexed |= kind == b"moov"
         size = long_size if size == 1 else size

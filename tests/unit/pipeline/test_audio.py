@@ -2,6 +2,7 @@
 
 import csv
 import math
+import time
 import wave
 from pathlib import Path
 
@@ -299,6 +300,21 @@ def test_exceptions_of_the_media_library_are_refusals(
     monkeypatch.setattr(media_file.av, "open", fail)
     with pytest.raises(MediaUnreadable):
         probe(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.mp4", b"\0\0\0\x08ftyp" * 5_000_000), ("a.wav", b"RIFF\x02\0\0\0WA" * 5_000_000)],
+    ids=["mp4", "riff"],
+)
+def test_millions_of_empty_parts_are_not_followed(tmp_path: Path, name: str, content: bytes) -> None:
+    """A file made to keep its reader busy is refused within seconds of the processor."""
+    (path := tmp_path / name).write_bytes(content)
+    start = time.process_time()
+    with pytest.raises(MediaUnreadable) as refusal:
+        probe(path)
+    assert "too long to read" not in str(refusal.value)  # the deadline did not have to end it
+    assert time.process_time() - start < 3
 
 
 def test_an_offset_that_no_file_can_have_is_no_failing_disk(tmp_path: Path) -> None:
