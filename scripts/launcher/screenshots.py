@@ -22,6 +22,8 @@ SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 QUICKSTART = Paths().run_dir / "quickstart.json"
 LOADED_MS = 800
 """For what scripts add to a page after it has loaded."""
+SLOW = {"/docs": ".opblock"}
+"""Pages whose scripts need longer, and what is there when they are done."""
 PUBLIC = {
     "home": "/", "try": "/try", "sign-in": "/sign-in", "pool": "/pool", "prices": "/pricing", "errors": "/docs/errors",
     "api": "/docs",
@@ -88,6 +90,7 @@ async def take(page: Page, pages: dict[str, str], folder: Path, size: str) -> No
     """Take pictures of some pages at one size. Raises `typer.BadParameter` for a page that does not open."""
     for name, path in pages.items():
         await must_work(await page.goto(path))
+        await page.wait_for_selector(SLOW.get(path, "main"))
         await page.wait_for_timeout(LOADED_MS)
         await page.screenshot(path=folder / f"{name}-{size}.png")
 
