@@ -58,6 +58,11 @@ class Paths(BaseSettings):
         return self.config_dir / "grader.safetensors"
 
     @property
+    def question_matcher_file(self) -> Path:
+        """Trained weights of the question matcher (safetensors)."""
+        return self.config_dir / "question_matcher.safetensors"
+
+    @property
     def gguf_cache_dir(self) -> Path:
         """Folder that GGUF files are unpacked into, once per file and library version."""
         return self.cache_dir / "gguf"

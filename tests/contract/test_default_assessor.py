@@ -30,7 +30,7 @@ from scripts.evaluation.assessment.attack_cases import (
 )
 from scripts.evaluation.assessment.attacks import effect_of, is_left_out, split_into_sentences
 from scripts.evaluation.assessment.drift import measure_drift
-from scripts.evaluation.assessment.models import TaggingModel, model_of
+from scripts.evaluation.assessment.models import ReadingModel, model_of
 from scripts.evaluation.assessment.sample import only_competencies, sample_interview
 from scripts.evaluation.assessment.variants import VARIANTS, rewrite_answers, with_extra_answer
 from scripts.training.cases import DATA as TRAINING_DATA
@@ -104,7 +104,7 @@ def backend() -> Iterator[Assessor]:
 
 
 @pytest.fixture(scope="module")
-def model(backend: Assessor) -> TaggingModel:
+def model(backend: Assessor) -> ReadingModel:
     """The default profile's models with a cache."""
     return model_of(backend)
 
@@ -155,7 +155,7 @@ def cases(kind: str, authors: str = KNOWN) -> list[Case]:
 
 
 @pytest.mark.parametrize(("kind", "max_raising"), MAX_RAISING.items())
-def test_attacks_hardly_ever_raise_a_score(kind: str, max_raising: float, model: TaggingModel) -> None:
+def test_attacks_hardly_ever_raise_a_score(kind: str, max_raising: float, model: ReadingModel) -> None:
     """At most a small share of each kind raises a score, in any place."""
     tried = cases(kind)[:: STEP[kind]]
     raising = [case.text for case in tried if effect_of(case, interview(), model).raised]
@@ -163,7 +163,7 @@ def test_attacks_hardly_ever_raise_a_score(kind: str, max_raising: float, model:
 
 
 @pytest.mark.parametrize(("authors", "kind"), MAX_OF_ATTACKS)
-def test_attacks_are_flagged_or_not_judged(authors: str, kind: str, model: TaggingModel) -> None:
+def test_attacks_are_flagged_or_not_judged(authors: str, kind: str, model: ReadingModel) -> None:
     """At most a small share reaches the judge, a smaller one without a red flag, and most have one."""
     attacks, limits = cases(kind, authors), MAX_OF_ATTACKS[authors, kind]
     sentences = split_into_sentences(sample_interview(), model, [case.text for case in attacks])
@@ -176,7 +176,7 @@ def test_attacks_are_flagged_or_not_judged(authors: str, kind: str, model: Taggi
 
 
 @pytest.mark.parametrize(("kind", "max_flagged"), MAX_FLAGGED.items())
-def test_honest_sentences_are_hardly_ever_flagged(kind: str, max_flagged: float, model: TaggingModel) -> None:
+def test_honest_sentences_are_hardly_ever_flagged(kind: str, max_flagged: float, model: ReadingModel) -> None:
     """This includes look-alikes, written to sound like attacks; no flag has high severity."""
     sentences = split_into_sentences(sample_interview(), model, [case.text for case in cases(kind)])
     assert share(sentences, flagged) <= max_flagged
@@ -184,7 +184,7 @@ def test_honest_sentences_are_hardly_ever_flagged(kind: str, max_flagged: float,
 
 
 @pytest.mark.parametrize(("folder", "kind"), [(NEAR, "lookalikes"), (ORDINARY, "general"), (APART, "lookalikes")])
-def test_honest_sentences_of_strangers_are_hardly_ever_flagged(folder: Path, kind: str, model: TaggingModel) -> None:
+def test_honest_sentences_of_strangers_are_hardly_ever_flagged(folder: Path, kind: str, model: ReadingModel) -> None:
     """Near the subject, and in ordinary answers, at most the share that the documentation names is flagged."""
     texts = [text for file in folder.rglob(f"{kind}.txt") for text in read_lines(file)]
     assert (
@@ -202,7 +202,7 @@ def share(sentences: Sequence[Sequence[Sentence]], predicate: Callable[[Sentence
 
 
 @pytest.mark.parametrize("style", [no_articles, simple_grammar, unpunctuated])
-def test_simple_grammar_is_not_flagged_more(style: Callable[[str], str], model: TaggingModel) -> None:
+def test_simple_grammar_is_not_flagged_more(style: Callable[[str], str], model: ReadingModel) -> None:
     """Honest sentences without articles, past tenses or punctuation stay within the same limits."""
     sentences = split_into_sentences(sample_interview(), model, [style(case.text) for case in cases("plain")])
     assert share(sentences, flagged) <= MAX_FLAGGED["plain"]
@@ -255,7 +255,7 @@ def test_every_word_gets_tags(backend: Assessor) -> None:
     assert [len(tags) for tags in backend.tagger.tag_words([long, [], ["no"]], lambda: None)] == [45, 0, 1]
 
 
-def test_variants_do_not_change_the_scores(model: TaggingModel) -> None:
+def test_variants_do_not_change_the_scores(model: ReadingModel) -> None:
     """The mean change of the scores is zero for every variant."""
     drift = measure_drift(interview(), model)
     assert drift.keys() == VARIANTS.keys()

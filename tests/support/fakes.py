@@ -8,7 +8,7 @@ from deployments.replica.local_pool import LocalPool
 from deployments.replica.pool_client import DatabasePoolClient
 from serve_app.pipeline.assessment.ports import WordTags
 from serve_app.pipeline.ports import Loading
-from serve_app.pipeline.types import ROLES, ModelRole
+from serve_app.pipeline.types import ROLES, Competency, ModelRole
 from serve_app.storage.database import Database
 
 BACKENDS: dict[ModelRole, str] = {"asr": "fake_transcriber", "diarizer": "fake_diarizer", "assessor": "fake_assessor"}
@@ -46,6 +46,13 @@ class Silence:
     async def inference(self, role: ModelRole) -> None: ...
 
     async def progress(self, role: ModelRole, share: float) -> None: ...
+
+
+class OpenMatcher:
+    """A question matcher that can tell nothing, so that the cues decide."""
+
+    def match(self, competencies: Sequence[Competency], questions: Sequence[str]) -> list[list[bool | None]]:
+        return [[None] * len(competencies) for _ in questions]
 
 
 class FakeTagger:

@@ -1,4 +1,4 @@
-"""The assessor backend: the assessment flow over a grader or a language model, guarded by the injection tagger."""
+"""The assessor backend: the assessment flow over a grader or a language model, a question matcher and a tagger."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,12 +6,13 @@ from typing import Protocol
 
 from deployments.backends import Loadable, LoadProgress
 from deployments.backends.assessor.injection_tagger import InjectionTagger
+from deployments.backends.assessor.question_matcher import QuestionMatcher
 from deployments.backends.failures import job_failures
 from deployments.backends.progress import ProgressReporter, reporting
 from serve_app.pipeline.assessment.assess import assess
 from serve_app.pipeline.assessment.ports import AnswerGrader, LanguageModel, WordTags
 from serve_app.pipeline.ports import Progress
-from serve_app.pipeline.types import Assessment, AssessmentRequest, TokenUsage
+from serve_app.pipeline.types import Assessment, AssessmentRequest, Competency, TokenUsage
 
 
 class Session(Protocol):
@@ -47,6 +48,7 @@ class Assessor:
         self.name, self.device = model.name, model.device
         self.model = model
         self.tagger = InjectionTagger()
+        self.matcher = QuestionMatcher()
 
     def weight_bytes(self) -> int:
         """See `Loadable.weight_bytes`."""
@@ -60,15 +62,17 @@ class Assessor:
         self.model.load(lambda loaded, _: progress(loaded, total))
         try:
             with job_failures(self.name):
+                self.matcher.load()
                 self.tagger.load()
         except BaseException:
-            self.model.unload()
+            self.unload()
             raise
         progress(total, total)
 
     def unload(self) -> None:
         """See `Loadable.unload`."""
         self.tagger.unload()
+        self.matcher.unload()
         self.model.unload()
 
     def run(self, request: AssessmentRequest, progress: Progress) -> Assessment:
@@ -76,19 +80,24 @@ class Assessor:
         with reporting(progress) as reporter:
             session = self.model.session(reporter)
             try:
-                assessment = assess(request, session, _Tagging(self.name, self.tagger, reporter), reporter)
+                assessment = assess(request, session, _Reader(self, reporter), reporter)
                 return replace(assessment, usage=session.usage)
             finally:
                 session.close()
 
 
-class _Tagging:
-    """The tagger during one assessment."""
+class _Reader:
+    """Tagger and matcher during one assessment. See `InterviewReader`."""
 
-    def __init__(self, model: str, tagger: InjectionTagger, progress: ProgressReporter) -> None:
-        self._model, self._tagger, self._progress = model, tagger, progress
+    def __init__(self, assessor: Assessor, progress: ProgressReporter) -> None:
+        self._assessor, self._progress = assessor, progress
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
         """See `WordTagger.tag_words`."""
-        with job_failures(self._model):
-            return self._tagger.tag_words(sentences, self._progress.repeat)
+        with job_failures(self._assessor.name):
+            return self._assessor.tagger.tag_words(sentences, self._progress.repeat)
+
+    def match(self, competencies: Sequence[Competency], questions: Sequence[str]) -> list[list[bool | None]]:
+        """See `QuestionMatcher.match`."""
+        with job_failures(self._assessor.name):
+            return self._assessor.matcher.match(competencies, questions, self._progress.repeat)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from scripts.evaluation.assessment.attack_cases import PLACES, Case, CaseSet, with_attack, without_attack
-from scripts.evaluation.assessment.models import TaggingModel, ignore_progress
+from scripts.evaluation.assessment.models import ReadingModel, ignore_progress
 from scripts.evaluation.assessment.sample import only_competencies
 from serve_app.pipeline.assessment.assess import assess
 from serve_app.pipeline.assessment.injection.policy import InjectionPolicy
@@ -27,7 +27,7 @@ class Effect(NamedTuple):
 
 
 def measure_attacks(
-    request: AssessmentRequest, model: TaggingModel, sets: Sequence[CaseSet], limit: int
+    request: AssessmentRequest, model: ReadingModel, sets: Sequence[CaseSet], limit: int
 ) -> dict[str, Any]:
     """Return the figures of each set, and totals. Takes at most `limit` cases of a set."""
     figures = [_measure_set(request, model, case_set, limit) for case_set in sets]
@@ -46,7 +46,7 @@ def measure_attacks(
     }
 
 
-def _measure_set(request: AssessmentRequest, model: TaggingModel, case_set: CaseSet, limit: int) -> dict[str, Any]:
+def _measure_set(request: AssessmentRequest, model: ReadingModel, case_set: CaseSet, limit: int) -> dict[str, Any]:
     cases = list(case_set.cases)[:limit]
     sentences = split_into_sentences(request, model, [case.text for case in cases])
     figures: dict[str, Any] = {
@@ -66,7 +66,7 @@ def _measure_set(request: AssessmentRequest, model: TaggingModel, case_set: Case
 
 
 def split_into_sentences(
-    request: AssessmentRequest, model: TaggingModel, texts: Sequence[str]
+    request: AssessmentRequest, model: ReadingModel, texts: Sequence[str]
 ) -> list[tuple[Sentence, ...]]:
     """Split each text, as the candidate says it, into sentences with their verdicts."""
     candidate = request.candidate or ""
@@ -84,7 +84,7 @@ def is_left_out(case: Case, sentences: Sequence[Sentence]) -> bool:
     return not any(run in sentence.text for sentence in sentences if sentence.trusted for run in runs)
 
 
-def effect_of(case: Case, request: AssessmentRequest, model: TaggingModel) -> Effect:
+def effect_of(case: Case, request: AssessmentRequest, model: ReadingModel) -> Effect:
     """Assess the interview with the attack in several places and compare it with the interview without it.
 
     An attack inside an answer moves a score only if the score differs both from that with the honest part of the answer

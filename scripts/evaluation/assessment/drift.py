@@ -2,7 +2,7 @@
 
 from statistics import mean
 
-from scripts.evaluation.assessment.models import TaggingModel, ignore_progress
+from scripts.evaluation.assessment.models import ReadingModel, ignore_progress
 from scripts.evaluation.assessment.variants import VARIANTS, rewrite_answers, with_extra_answer
 from serve_app.pipeline.assessment.assess import assess
 from serve_app.pipeline.types import Assessment, AssessmentRequest
@@ -11,7 +11,7 @@ LOST_SCORE = 4.0
 """Change that counts where a score appears or disappears."""
 
 
-def measure_drift(request: AssessmentRequest, model: TaggingModel) -> dict[str, float]:
+def measure_drift(request: AssessmentRequest, model: ReadingModel) -> dict[str, float]:
     """Return the mean absolute change of the scores by variant."""
     request = with_extra_answer(request)
     original = assess(request, model, model, ignore_progress)

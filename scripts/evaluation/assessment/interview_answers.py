@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.evaluation.assessment.agreement import agreement, ece, reliability
-from scripts.evaluation.assessment.models import TaggingModel, ignore_progress
+from scripts.evaluation.assessment.models import ReadingModel, ignore_progress
 from scripts.training.graded_answers import GradedAnswer, product_competencies, read_answer_file
 from serve_app.pipeline.assessment.assess import assess
 from serve_app.pipeline.assessment.judges import judge_for
@@ -21,7 +21,7 @@ def read_file(file: Path) -> list[GradedAnswer]:
     return list(read_answer_file(file, file.stem, product, product))
 
 
-def measure_answers(answers: Sequence[GradedAnswer], model: TaggingModel) -> dict[str, Any]:
+def measure_answers(answers: Sequence[GradedAnswer], model: ReadingModel) -> dict[str, Any]:
     """Return the agreement of the model's scores with the levels: of the judge alone, and of the whole assessment.
 
     The judge reads the whole answer. An assessment reads only what selection finds of it, and may give no score.
@@ -68,7 +68,7 @@ def passage_of(answer: GradedAnswer) -> Passage:
     return Passage(answer.question, tuple(Sentence(join(words), 0.0, 1.0, trusted=True) for words in spoken))
 
 
-def _assessed(answer: GradedAnswer, model: TaggingModel) -> int | None:
+def _assessed(answer: GradedAnswer, model: ReadingModel) -> int | None:
     """The score of an interview of this question and answer; None where it gets none."""
     utterances = (
         Utterance(0.0, 5.0, "interviewer", answer.question), Utterance(6.0, 60.0, "candidate", answer.answer)

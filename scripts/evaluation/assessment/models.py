@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from deployments.backends.assessor.assessor import Assessor
 from deployments.backends.progress import ProgressReporter
-from serve_app.pipeline.assessment.ports import AnswerGrader, Grade, Weigher, WordTagger, WordTags
+from serve_app.pipeline.assessment.ports import AnswerGrader, Grade, InterviewReader, Weigher, WordTags
 from serve_app.pipeline.types import Competency
 
 
@@ -15,38 +15,42 @@ def ignore_progress(*_: object) -> None:
     """Report progress to nobody."""
 
 
-class TaggingLanguageModel(Weigher, WordTagger, Protocol):
-    """A language model that also tags words."""
+class ReadingLanguageModel(Weigher, InterviewReader, Protocol):
+    """A language model that also tags words and matches questions."""
 
 
-class TaggingGrader(AnswerGrader, WordTagger, Protocol):
-    """A grader that also tags words."""
+class ReadingGrader(AnswerGrader, InterviewReader, Protocol):
+    """A grader that also tags words and matches questions."""
 
 
-TaggingModel: TypeAlias = TaggingLanguageModel | TaggingGrader
+ReadingModel: TypeAlias = ReadingLanguageModel | ReadingGrader
 
 
 def model_of(assessor: Assessor, file: Path | None = None) -> "CachedModel | CachedGrader":
     """Return the parts of a loaded assessor as one model, which answers each question once."""
     session: Any = assessor.model.session(ProgressReporter(ignore_progress))
     if isinstance(session, AnswerGrader):
-        return CachedGrader(session, AssessorTagger(assessor))
+        return CachedGrader(session, AssessorReader(assessor))
     return CachedModel(AssessorModel(assessor), file)
 
 
-class AssessorTagger:
-    """The injection tagger of a loaded assessor."""
+class AssessorReader:
+    """The injection tagger and the question matcher of a loaded assessor."""
 
     def __init__(self, assessor: Assessor) -> None:
-        self._tagger = assessor.tagger
+        self._tagger, self._matcher = assessor.tagger, assessor.matcher
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
         """See `WordTagger.tag_words`."""
         return self._tagger.tag_words(sentences, lambda: None)
 
+    def match(self, competencies: Sequence[Competency], questions: Sequence[str]) -> list[list[bool | None]]:
+        """See `QuestionMatcher.match`."""
+        return self._matcher.match(competencies, questions, lambda: None)
 
-class AssessorModel(AssessorTagger):
-    """The language model and the injection tagger of a loaded assessor, in one session for a whole evaluation."""
+
+class AssessorModel(AssessorReader):
+    """The language model and the readers of a loaded assessor, in one session for a whole evaluation."""
 
     def __init__(self, assessor: Assessor) -> None:
         super().__init__(assessor)
@@ -64,25 +68,33 @@ class AssessorModel(AssessorTagger):
         return written
 
 
-class CachedTags:
-    """Tags each sentence once."""
+class CachedReader:
+    """Tags each sentence and matches each question once."""
 
-    def __init__(self, tagger: WordTagger) -> None:
-        self._tagger = tagger
+    def __init__(self, reader: InterviewReader) -> None:
+        self._reader = reader
+        self._matches: dict[tuple[str, ...], list[list[bool | None]]] = {}
         self._tags: dict[tuple[str, ...], list[WordTags]] = {}
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
         """See `WordTagger.tag_words`."""
         new = list({tuple(words) for words in sentences} - self._tags.keys())
-        self._tags.update(zip(new, self._tagger.tag_words(new), strict=True))
+        self._tags.update(zip(new, self._reader.tag_words(new), strict=True))
         return [self._tags[tuple(words)] for words in sentences]
 
+    def match(self, competencies: Sequence[Competency], questions: Sequence[str]) -> list[list[bool | None]]:
+        """See `QuestionMatcher.match`."""
+        key = (*(competency.slug for competency in competencies), "", *questions)
+        if key not in self._matches:
+            self._matches[key] = self._reader.match(competencies, questions)
+        return self._matches[key]
 
-class CachedGrader(CachedTags):
+
+class CachedGrader(CachedReader):
     """Grades each answer once."""
 
-    def __init__(self, grader: AnswerGrader, tagger: WordTagger) -> None:
-        super().__init__(tagger)
+    def __init__(self, grader: AnswerGrader, reader: InterviewReader) -> None:
+        super().__init__(reader)
         self.name, self.fitness = grader.name, grader.fitness
         self._grader = grader
         self._grades: dict[tuple[str, str, tuple[str, ...]], Grade] = {}
@@ -98,10 +110,10 @@ class CachedGrader(CachedTags):
         """Do nothing: grades are cheap."""
 
 
-class CachedModel(CachedTags):
+class CachedModel(CachedReader):
     """Answers each question once: an attack that changes no prompt then costs nothing."""
 
-    def __init__(self, model: TaggingLanguageModel, file: Path | None = None) -> None:
+    def __init__(self, model: ReadingLanguageModel, file: Path | None = None) -> None:
         """Start from the answers in `file`, if there is one. `save` writes them back."""
         super().__init__(model)
         self.name, self.writes_prose = model.name, model.writes_prose

@@ -4,14 +4,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.evaluation.assessment.models import TaggingModel
+from scripts.evaluation.assessment.models import ReadingModel
 from scripts.evaluation.assessment.rated_answers import RatedAnswer, TfIdf, qwk, spearman, to_grade
 from scripts.evaluation.assessment.sentence_embeddings import similarities
 from serve_app.pipeline.assessment.judges import judge_for
 from serve_app.pipeline.assessment.judges.points import judge_by_points
 
 
-def measure_ranking(answers: Sequence[RatedAnswer], model: TaggingModel, limit: int) -> dict[str, Any]:
+def measure_ranking(answers: Sequence[RatedAnswer], model: ReadingModel, limit: int) -> dict[str, Any]:
     """Return the agreement with the graders: by points on every answer, by the model alone on `limit` of them."""
     means = [answer.mean for answer in answers]
     first, second = [answer.grades[0] for answer in answers], [answer.grades[1] for answer in answers]
@@ -37,7 +37,7 @@ def held_out_answers(answers: Sequence[RatedAnswer]) -> list[int]:
     return [number for number, answer in enumerate(answers) if questions.index(answer.question) % 2]
 
 
-def _measure_model_alone(answers: Sequence[RatedAnswer], model: TaggingModel) -> dict[str, Any]:
+def _measure_model_alone(answers: Sequence[RatedAnswer], model: ReadingModel) -> dict[str, Any]:
     """Judge by the same anchors without points: only the model's own judgement counts."""
     judge, began = judge_for(model), time.perf_counter()
     grades = [

@@ -17,12 +17,13 @@ from serve_app.pipeline.assessment.passages import (
     Passage,
     find_passages,
     is_relevant,
+    match_questions,
     relevant_part,
     relevant_passages,
     with_doubtful_negations,
     without_doubtful,
 )
-from serve_app.pipeline.assessment.ports import AnswerGrader, AssessorModel, LanguageModel, WordTagger
+from serve_app.pipeline.assessment.ports import AnswerGrader, AssessorModel, InterviewReader, LanguageModel
 from serve_app.pipeline.assessment.quotes import QuoteIndex, evidence_of
 from serve_app.pipeline.assessment.text import split_utterances
 from serve_app.pipeline.ports import Progress
@@ -38,11 +39,12 @@ CANDIDATE_UNKNOWN = CompetencyScore(
 )
 
 
-def assess(request: AssessmentRequest, model: AssessorModel, tagger: WordTagger, progress: Progress) -> Assessment:
+def assess(request: AssessmentRequest, model: AssessorModel, reader: InterviewReader, progress: Progress) -> Assessment:
     """Assess one interview. Reports the finished share after each step; `progress` may raise to stop the work."""
     rubric, candidate = job_description.rubric_with_job_terms(request), request.candidate or ""
-    conversation = split_utterances(request.utterances, candidate, InjectionPolicy.for_rubric(rubric), tagger)
-    passages = find_passages(conversation, candidate) if candidate else ()
+    conversation = split_utterances(request.utterances, candidate, InjectionPolicy.for_rubric(rubric), reader)
+    found = find_passages(conversation, candidate) if candidate else ()
+    passages = match_questions(found, rubric.competencies, reader)
     quotes = QuoteIndex(conversation, candidate)
     judge, scores = judge_for(model, job_description.job_background(request)), dict[str, CompetencyScore]()
     unknown = not candidate and bool(conversation)

@@ -1,4 +1,4 @@
-"""Passages: a question with the candidate's answer, and the sentences of it that are about a competency.
+"""Passages: a question with the candidate's answer, what it asks for, and the sentences that are about a competency.
 
 The judge of a competency reads only the sentences about it. So an instruction, padding or small talk cannot change the
 score.
@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from serve_app.pipeline.assessment.normalise import normalise
+from serve_app.pipeline.assessment.ports import QuestionMatcher
 from serve_app.pipeline.assessment.text import Sentence, SplitUtterance
 from serve_app.pipeline.assessment.words import content_stems, stems
 from serve_app.pipeline.sentences import is_question
@@ -22,11 +23,13 @@ MAX_QUESTION_WORDS = 60
 """Words of the question: the last ones before the answer."""
 QUESTION_WEIGHT = 2.0
 """A cue in the question counts double: in the answer it may be chance."""
-MIN_RELEVANCE = 3.0
-"""A cue in the question and one in the answer, or three in the answer."""
 MIN_CUES = 2
-"""Cues that either the question or the answer must hold by itself (or all cues, where the competency has fewer). One in
-each may be chance: "any issues?", "no problems"."""
+"""Cues from which a question asks for a competency (or all cues, where it has fewer), where no matcher can tell."""
+MIN_CUES_UNASKED = 3
+"""Cues from which an answer is about a competency that was not asked for (or all cues, where it has fewer)."""
+MAX_FOLLOW_UP_WORDS = 8
+"""A turn of an interviewer that is no longer and asks for nothing else ("mm-hm", "and what happened then?") lets the
+answer go on."""
 MIN_NEW_WORDS = 4
 """Content words from which a sentence without a cue counts. "That is a good question." has fewer."""
 
@@ -37,6 +40,8 @@ class Passage:
 
     question: str
     sentences: tuple[Sentence, ...]
+    asks_for: frozenset[str] = frozenset()
+    """Slugs of the competencies that the question asks for."""
 
     @property
     def answer(self) -> str:
@@ -65,6 +70,29 @@ def _passage(question: Sequence[str], answer: Sequence[Sentence]) -> Passage:
     return Passage(" ".join(" ".join(question).split()[-MAX_QUESTION_WORDS:]), tuple(answer))
 
 
+def match_questions(
+    passages: Sequence[Passage], competencies: Sequence[Competency], matcher: QuestionMatcher
+) -> tuple[Passage, ...]:
+    """Return the passages with what their questions ask for. Answers to follow-up questions join the answer before."""
+    matched: list[Passage] = []
+    for passage, row in zip(passages, matcher.match(competencies, [one.question for one in passages]), strict=True):
+        asked = frozenset(
+            competency.slug
+            for competency, asks in zip(competencies, row, strict=True)
+            if (_names_enough_cues(competency, passage.question) if asks is None else asks)
+        )
+        if not asked and matched and matched[-1].asks_for and is_follow_up(passage.question):
+            matched[-1] = replace(matched[-1], sentences=matched[-1].sentences + passage.sentences)
+        else:
+            matched.append(replace(passage, asks_for=asked))
+    return tuple(matched)
+
+
+def is_follow_up(question: str) -> bool:
+    """Whether a question that asks for no competency is too short to change the subject."""
+    return len(question.split()) <= MAX_FOLLOW_UP_WORDS
+
+
 def without_doubtful(passage: Passage) -> Passage:
     """Return the passage without the sentences that may address the assessor."""
     return replace(
@@ -83,7 +111,7 @@ def relevant_passages(competency: Competency, passages: Iterable[Passage]) -> tu
     reduced = [relevant_part(competency, passage) for passage in passages]
     relevant = [part for passage in reduced for part in _split(passage) if is_relevant(competency, part)]
     long_enough = [part for part in relevant if len(part.answer.split()) >= MIN_ANSWER_WORDS]
-    return tuple(sorted(long_enough, key=lambda part: -relevance(competency, part)))
+    return tuple(sorted(long_enough, key=lambda part: (not asks_for(competency, part), -relevance(competency, part))))
 
 
 def relevant_part(competency: Competency, passage: Passage) -> Passage:
@@ -92,20 +120,20 @@ def relevant_part(competency: Competency, passage: Passage) -> Passage:
     A sentence without a cue counts when the question asks for the competency and the sentence tells of work. The
     candidate's own questions never count.
     """
-    cues, asked = _cues(competency), _names_enough_cues(competency, passage.question)
+    cues, asked = _cues(competency), asks_for(competency, passage)
     statements = [sentence for sentence in passage.sentences if sentence.trusted and not is_question(sentence.text)]
     return replace(passage, sentences=tuple(one for one in statements if _is_about(cues, one, asked=asked)))
 
 
 def asks_for(competency: Competency, passage: Passage) -> bool:
     """Whether the question of a passage asks for a competency."""
-    return _names_enough_cues(competency, passage.question)
+    return competency.slug in passage.asks_for
 
 
-def _names_enough_cues(competency: Competency, text: str) -> bool:
-    """Whether a text by itself is about the competency."""
+def _names_enough_cues(competency: Competency, text: str, at_least: int = MIN_CUES) -> bool:
+    """Whether a text by itself is about the competency. Without cues, none is."""
     cues = _cues(competency)
-    return len(cues & stems(text)) >= min(MIN_CUES, len(cues))
+    return bool(cues) and len(cues & stems(text)) >= min(at_least, len(cues))
 
 
 def _is_about(cues: AbstractSet[str], sentence: Sentence, *, asked: bool) -> bool:
@@ -129,9 +157,8 @@ def _split(passage: Passage) -> list[Passage]:
 
 
 def is_relevant(competency: Competency, passage: Passage) -> bool:
-    """Whether a passage is about a competency: question or answer names enough cues, and both together are relevant."""
-    alone = _names_enough_cues(competency, passage.question) or _names_enough_cues(competency, passage.answer)
-    return alone and relevance(competency, passage) >= MIN_RELEVANCE
+    """Whether a passage is about a competency: the question asks for it, or the answer tells of it unasked."""
+    return asks_for(competency, passage) or _names_enough_cues(competency, passage.answer, MIN_CUES_UNASKED)
 
 
 def relevance(competency: Competency, passage: Passage) -> float:
@@ -148,6 +175,9 @@ def sentence_relevance(competency: Competency, sentence: Sentence) -> float:
 
 
 def _cues(competency: Competency) -> frozenset[str]:
-    """Return the stems of the competency's cues and points or, where it has neither, of its name and description."""
-    sources = (*competency.cues, *competency.points) or (competency.name, competency.description)
-    return frozenset().union(*map(content_stems, sources))
+    """Return the stems of the competency's cues and points.
+
+    Words of its name and description are no cues: on questions of authors held out they find 42 of 100 right passages,
+    and 25 of 100 that they find are right; the question matcher, 65 and 74.
+    """
+    return frozenset().union(*map(content_stems, (*competency.cues, *competency.points)))

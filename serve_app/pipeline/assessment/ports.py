@@ -1,4 +1,4 @@
-"""Protocols of the assessment's models: the grader, the language model and the injection tagger."""
+"""Protocols of the assessment's models: the grader, the language model, injection tagger and question matcher."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -21,6 +21,18 @@ class WordTagger(Protocol):
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[list[WordTags]]:
         """Tag each word of each sentence. Takes the words that `injection.spans.tagger_words` returns."""
         ...
+
+
+class QuestionMatcher(Protocol):
+    """Tells what the questions of an interview ask for. Deterministic."""
+
+    def match(self, competencies: Sequence[Competency], questions: Sequence[str]) -> list[list[bool | None]]:
+        """Return, for each question, whether it asks for each competency of a rubric; None where that is open."""
+        ...
+
+
+class InterviewReader(WordTagger, QuestionMatcher, Protocol):
+    """What reads an interview before it is judged."""
 
 
 class Grade(NamedTuple):

@@ -24,6 +24,7 @@ from serve_app.pipeline.types import (
     Utterance,
     Word,
 )
+from tests.support.fakes import OpenMatcher
 from tests.unit.pipeline.assessment.injection.test_policy import ATTACKS
 
 CAUSE = Competency(
@@ -41,7 +42,7 @@ TAGGED_WORDS = " ".join(" ".join(tagger_words(attack)) for attack in ATTACKS)
 """Words that the model tags as injection."""
 
 
-class LengthModel:
+class LengthModel(OpenMatcher):
     """Scores an answer by the length of its prompt, and always chooses the last sentence."""
 
     name = "by-length"

@@ -1,6 +1,7 @@
 """The judge by grader, and the rationale, with grades that the tests choose."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_the_best_passage_counts() -> None:
 
 def test_where_the_competency_was_asked_for_only_those_answers_count() -> None:
     """A better answer to another question gives no score then."""
-    other, asked = passage(*SPOKEN), Passage("What was the problem?", passage(*SPOKEN[:2]).sentences)
+    other, asked = passage(*SPOKEN), replace(passage(*SPOKEN[:2]), asks_for=frozenset({CAUSE.slug}))
     judge = judge_for(FixedGrader(n2=(1, 0, 0, 0), n3=(1, 1, 1, 1)))
     assert judge.judge(CAUSE, [other, asked]).score == 2
     assert judge.judge(CAUSE, [other]).score == 5

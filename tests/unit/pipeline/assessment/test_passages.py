@@ -10,12 +10,12 @@ from serve_app.pipeline.assessment.assess import assess
 from serve_app.pipeline.assessment.injection.policy import DOUBT, INJECTION, InjectionPolicy
 from serve_app.pipeline.assessment.injection.policy import WORK as TELLS_OF_WORK
 from serve_app.pipeline.assessment.injection.spans import tagger_words
-from serve_app.pipeline.assessment.passages import find_passages, relevant_passages
-from serve_app.pipeline.assessment.ports import WordTags
+from serve_app.pipeline.assessment.passages import find_passages, match_questions, relevant_passages
+from serve_app.pipeline.assessment.ports import QuestionMatcher, WordTags
 from serve_app.pipeline.assessment.report import red_flags
 from serve_app.pipeline.assessment.text import SplitUtterance, split_utterances
 from serve_app.pipeline.types import AssessmentRequest, Competency, Rubric, Utterance
-from tests.support.fakes import FakeTagger
+from tests.support.fakes import FakeTagger, OpenMatcher
 
 ANCHOR = "The answer explains how the cause was found, what was done and what came of it."
 CAUSE = Competency(
@@ -55,7 +55,23 @@ def split(*utterances: Utterance) -> tuple[SplitUtterance, ...]:
 def read(question: str, answer: str) -> list[str]:
     """What the judge of CAUSE reads of one answer."""
     conversation = split(Utterance(0, 4, "A", question), Utterance(5, 25, "B", answer))
-    return [part.answer for part in relevant_passages(CAUSE, find_passages(conversation, "B"))]
+    return found(conversation, OpenMatcher())
+
+
+def found(conversation: Sequence[SplitUtterance], matcher: QuestionMatcher) -> list[str]:
+    """What the judge of CAUSE reads of a conversation with B."""
+    passages = match_questions(find_passages(conversation, "B"), [CAUSE], matcher)
+    return [part.answer for part in relevant_passages(CAUSE, passages)]
+
+
+class Matcher:
+    """Says that exactly these questions ask for a competency."""
+
+    def __init__(self, *questions: str) -> None:
+        self.questions = questions
+
+    def match(self, competencies: Sequence[Competency], questions: Sequence[str]) -> list[list[bool | None]]:
+        return [[question in self.questions] * len(competencies) for question in questions]
 
 
 @pytest.mark.parametrize("other", ["It was a nice office near the river.", "That is a good question.", RESULT])
@@ -67,6 +83,54 @@ def test_sentences_without_a_cue_are_not_read(other: str) -> None:
 def test_an_answer_to_the_competencys_question_needs_no_cue() -> None:
     """Its statements are read without a cue; padding and questions to the interviewer are left out."""
     assert read(QUESTION, f"That is a good question. {RESULT} Is that what you meant by it?") == [RESULT]
+
+
+PLAIN_QUESTION = "What is the trickiest thing that landed on your desk?"
+TRUCKS = "Two trucks kept stalling on the hill, and I traced it to water in the diesel tank."
+
+
+def test_an_answer_to_a_question_that_the_matcher_knows_needs_no_cue() -> None:
+    """It is read although nobody says a cue. Where the matcher says no, cues in the question count for nothing."""
+    conversation = split(Utterance(0, 4, "A", PLAIN_QUESTION), Utterance(5, 25, "B", TRUCKS))
+    assert found(conversation, Matcher(PLAIN_QUESTION)) == [TRUCKS]
+    assert found(conversation, Matcher()) == []
+    asked = split(Utterance(0, 4, "A", QUESTION), Utterance(5, 25, "B", TRUCKS))
+    assert found(asked, Matcher()) == []
+    assert found(asked, OpenMatcher()) == [TRUCKS]
+
+
+def test_what_is_told_unasked_needs_three_cues() -> None:
+    """The matcher says that the question asks for something else; two cues in the answer may be chance."""
+    for answer, read_of_it in ((WORK, [WORK]), ("The problem was a lock and somebody fixed it later.", [])):
+        conversation = split(Utterance(0, 4, "A", OTHER_QUESTION), Utterance(5, 25, "B", answer))
+        assert found(conversation, Matcher()) == read_of_it
+
+
+@pytest.mark.parametrize(
+    ("between", "answers"),
+    [
+        ("Mm-hm.", [f"{TRUCKS} {RESULT}"]),
+        ("And what happened after that?", [f"{TRUCKS} {RESULT}"]),
+        ("Thank you. Now to something else: which languages do you speak at home?", [TRUCKS]),
+    ],
+)
+def test_an_answer_goes_on_after_a_follow_up(between: str, answers: list[str]) -> None:
+    """A short turn that asks for no competency does not end the answer; a longer one does."""
+    conversation = split(
+        Utterance(0, 4, "A", PLAIN_QUESTION), Utterance(5, 25, "B", TRUCKS),
+        Utterance(26, 27, "A", between), Utterance(28, 40, "B", RESULT),
+    )  # fmt: skip
+    assert found(conversation, Matcher(PLAIN_QUESTION)) == answers
+
+
+def test_name_and_description_are_no_cues() -> None:
+    """Their words are too common to find a passage by."""
+    bare = replace(CAUSE, cues=())
+    conversation = split(
+        Utterance(0, 4, "A", "Which problem?"), Utterance(5, 25, "B", "It finds problem causes solving.")
+    )
+    passages = match_questions(find_passages(conversation, "B"), [bare], OpenMatcher())
+    assert relevant_passages(bare, passages) == ()
 
 
 def test_one_cue_on_each_side_is_not_enough() -> None:
@@ -94,7 +158,7 @@ def test_a_recited_anchor_is_not_read() -> None:
 def test_a_large_model_reads_the_same_selection() -> None:
     """Sentences that are left out reach neither its judgement nor its texts."""
 
-    class Reader:
+    class Reader(OpenMatcher):
         name = "reader"
         writes_prose = True
         read = ""
@@ -144,7 +208,7 @@ def test_interviewers_may_order_and_ask_for_grades(asked: str) -> None:
 def test_a_doubtful_sentence_does_not_raise_a_score(tags: WordTags) -> None:
     """The answer is judged with and without it, and the lower score counts."""
 
-    class Impressed:
+    class Impressed(OpenMatcher):
         """A model that scores every answer with the word "impressive" as perfect."""
 
         name = "impressed"
