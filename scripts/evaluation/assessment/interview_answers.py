@@ -6,6 +6,7 @@ from typing import Any
 
 from scripts.evaluation.assessment.agreement import agreement, ece, reliability
 from scripts.evaluation.assessment.models import ReadingModel, ignore_progress
+from scripts.evaluation.assessment.selection import measure_selection
 from scripts.training.graded_answers import GradedAnswer, product_competencies, read_answer_file
 from serve_app.pipeline.assessment.assess import assess
 from serve_app.pipeline.assessment.judges import judge_for
@@ -44,6 +45,7 @@ def measure_answers(answers: Sequence[GradedAnswer], model: ReadingModel) -> dic
         "ece": ece(confidences, near),
         "reliability": reliability(confidences, near),
         "unsure": round(sum(not judgement.stable for judgement in judged) / len(judged), 3),
+        "selection": measure_selection(answers, model),
         "with_selection": {
             "scored": len(kept),
             **agreement(*_columns([answers[at] for at in kept], [float(selected[at] or 0) for at in kept])),
@@ -93,6 +95,9 @@ def answers_table(figures: Mapping[str, Any]) -> str:
 {figures["exact"]} | {figures["within_one"]} |
 | the whole assessment: {selection["scored"]} answers scored | {selection["spearman"]} | {selection["qwk"]} | \
 {selection["exact"]} | {selection["within_one"]} |
+
+Does the judge of a competency get the answers that were asked for it? Over interviews composed of these answers, with
+small talk and follow-ups: recall {figures["selection"]["recall"]}, precision {figures["selection"]["precision"]}.
 
 | competency | Spearman |
 | --- | --- |
