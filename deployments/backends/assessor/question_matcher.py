@@ -20,7 +20,7 @@ from serve_app.settings import Paths
 BATCH = 32
 MAX_TOKENS = 256
 """Length that the encoder was trained on. The longest question has about 80."""
-LEARNT, COMPARED = 0.3, 0.4
+LEARNT, COMPARED = 0.2, 0.4
 """Probability from which a question asks for a competency that was learnt, or that is compared."""
 TYPICAL_RIVAL = 0.41
 """Mean cosine of a question with the nearest other competency of a rubric. It stands in where a rubric has only one."""

@@ -4,6 +4,7 @@ The judge of a competency reads only the sentences about it. So an instruction, 
 score.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ MIN_CUES = 2
 """Cues from which a question asks for a competency (or all cues, where it has fewer), where no matcher can tell."""
 MIN_CUES_UNASKED = 3
 """Cues from which an answer is about a competency that was not asked for (or all cues, where it has fewer)."""
+MAX_ASKING_SENTENCES = 3
 MAX_FOLLOW_UP_WORDS = 8
 """A turn of an interviewer that is no longer and asks for nothing else ("mm-hm", "and what happened then?") lets the
 answer go on."""
@@ -75,17 +77,25 @@ def match_questions(
 ) -> tuple[Passage, ...]:
     """Return the passages with what their questions ask for. Answers to follow-up questions join the answer before."""
     matched: list[Passage] = []
-    for passage, row in zip(passages, matcher.match(competencies, [one.question for one in passages]), strict=True):
+    asking = [_asking(passage.question) for passage in passages]
+    rows = iter(matcher.match(competencies, [text for texts in asking for text in texts]))
+    for passage, texts in zip(passages, asking, strict=True):
+        verdicts = zip(*[next(rows) for _ in texts], strict=True)
         asked = frozenset(
             competency.slug
-            for competency, asks in zip(competencies, row, strict=True)
-            if (_names_enough_cues(competency, passage.question) if asks is None else asks)
+            for competency, asks in zip(competencies, verdicts, strict=False)
+            if any(asks) or (None in asks and _names_enough_cues(competency, passage.question))
         )
         if not asked and matched and matched[-1].asks_for and is_follow_up(passage.question):
             matched[-1] = replace(matched[-1], sentences=matched[-1].sentences + passage.sentences)
         else:
             matched.append(replace(passage, asks_for=asked))
     return tuple(matched)
+
+
+def _asking(question: str) -> list[str]:
+    """The last sentences of what was said before an answer, which are matched one by one. What leads in blurs them."""
+    return [text for text in re.split(r"(?<=[.?!]) ", question) if text][-MAX_ASKING_SENTENCES:]
 
 
 def is_follow_up(question: str) -> bool:

@@ -99,6 +99,14 @@ def test_an_answer_to_a_question_that_the_matcher_knows_needs_no_cue() -> None:
     assert found(asked, OpenMatcher()) == [TRUCKS]
 
 
+def test_a_question_counts_behind_what_leads_in() -> None:
+    """Each of the last three sentences is matched by itself; where nobody asked, nothing is asked for."""
+    turn = f"All right, thank you. {PLAIN_QUESTION} Take your time."
+    conversation = split(Utterance(0, 4, "A", turn), Utterance(5, 25, "B", TRUCKS))
+    assert found(conversation, Matcher(PLAIN_QUESTION)) == [TRUCKS]
+    assert found(split(Utterance(5, 25, "B", TRUCKS)), Matcher(PLAIN_QUESTION)) == []
+
+
 def test_what_is_told_unasked_needs_three_cues() -> None:
     """The matcher says that the question asks for something else; two cues in the answer may be chance."""
     for answer, read_of_it in ((WORK, [WORK]), ("The problem was a lock and somebody fixed it later.", [])):
