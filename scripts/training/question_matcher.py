@@ -122,7 +122,7 @@ def _minimise(parameters: list[torch.Tensor], loss: Callable[[], torch.Tensor]) 
         value.backward()  # type: ignore[no-untyped-call]
         return value.item()
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
 
 
 def measure(data: Data) -> dict[str, dict[str, float]]:
@@ -137,8 +137,8 @@ def measure(data: Data) -> dict[str, dict[str, float]]:
         chances = torch.softmax(data.vectors[at] @ weights["weight"].T + weights["bias"], 1)[:, :-1]
         learnt.add(chances >= LEARNT, classes[at])
         features, truth = data.compared(at)
-        two, offset = weights["compared"].split([2, 1])
-        compared.add(torch.sigmoid(features @ two + offset) >= COMPARED, truth.bool())
+        chances = torch.sigmoid(features @ weights["compared"][:2] + weights["compared"][2])
+        compared.add(chances >= COMPARED, truth.bool())
     return {"learnt": learnt.figures(), "compared": compared.figures()}
 
 
