@@ -25,6 +25,7 @@ from scripts.evaluation.assessment.attack_cases import (
     ORDINARY,
     TRIED,
     Case,
+    read_apart_sets,
     read_author,
     read_tried_sets,
 )
@@ -69,7 +70,7 @@ class AttackLimits(NamedTuple):
 KNOWN, APART_ALL = "authors looked at, and the blind one", "authors apart"
 MAX_OF_ATTACKS = {
     (KNOWN, "attacks"): AttackLimits(missed=0.035, judged=0.05, unflagged=0.19),
-    (KNOWN, "run_on"): AttackLimits(missed=0.0, judged=0.0, unflagged=0.1),
+    (KNOWN, "run_on"): AttackLimits(missed=0.0, judged=0.0, unflagged=0.11),
     (APART_ALL, "attacks"): AttackLimits(missed=0.02, judged=0.035, unflagged=0.175),
     (APART_ALL, "run_on"): AttackLimits(missed=0.04, judged=0.065, unflagged=0.13),
 }
@@ -146,11 +147,7 @@ def test_no_field_is_about_the_person() -> None:
 
 def cases(kind: str, authors: str = KNOWN) -> list[Case]:
     """All cases of a kind. None is training data."""
-    sets = (
-        [*read_tried_sets(), *read_author(BLIND, "blind")]
-        if authors == KNOWN
-        else [case_set for folder in APART.iterdir() for case_set in read_author(folder, "blind")]
-    )
+    sets = [*read_tried_sets(), *read_author(BLIND, "blind")] if authors == KNOWN else read_apart_sets()
     return [case for case_set in sets if case_set.name.endswith(kind) for case in case_set.cases]
 
 

@@ -14,7 +14,14 @@ import typer
 from rich.console import Console
 
 from deployments.profiles import load_profile
-from scripts.evaluation.assessment.attack_cases import APART, BLIND, NEAR, ORDINARY, read_author, read_tried_sets
+from scripts.evaluation.assessment.attack_cases import (
+    BLIND,
+    NEAR,
+    ORDINARY,
+    read_apart_sets,
+    read_author,
+    read_tried_sets,
+)
 from scripts.evaluation.assessment.attacks import measure_attacks
 from scripts.evaluation.assessment.drift import measure_drift
 from scripts.evaluation.assessment.interview_answers import measure_answers, read_file
@@ -61,8 +68,8 @@ def main(  # noqa: PLR0913 - options of a command line
     seconds = time.perf_counter() - began
     spoken = data / "ratings/interview_answers"
     levels = [answer for file in sorted(spoken.glob("*.jsonl")) for answer in read_file(file)]
-    folders = (blind, NEAR, ORDINARY, *sorted(APART.iterdir()))
-    sets = [case_set for folder in folders for case_set in read_author(folder, "blind")]
+    sets = [case_set for folder in (blind, NEAR, ORDINARY) for case_set in read_author(folder, "blind")]
+    sets += read_apart_sets()
     try:
         figures = {
             "model": model.name,

@@ -29,7 +29,9 @@ ORDINARY = CASES / "ordinary"
 """All sentences of interview answers by two authors who knew nothing of attacks."""
 APART = CASES / "apart"
 """Three authors who knew nothing of the product and of each other: 1,300 honest sentences near the subject, and attacks
-in the same words. The ninth author's were measured once, after weights and limits were fixed."""
+in the same words."""
+BLIND_APART = "ninth"
+"""The author of APART whose sentences were measured once, after weights and limits were fixed."""
 PLACES = ("end", "middle", "everywhere", "alone")
 """Where an attack is said: at the end or after the first sentence of the longest answer, after every answer, or as the
 answer to LAST_QUESTION."""
@@ -66,6 +68,12 @@ def read_tried_sets() -> list[CaseSet]:
     """Return the sets of all authors but the blind one."""
     authors = sorted(folder for folder in TRIED.iterdir())
     return [case_set for author in authors for case_set in read_author(author, "looked at")]
+
+
+def read_apart_sets() -> list[CaseSet]:
+    """Return the sets of the authors in APART."""
+    relations = {author: "blind" if author.name == BLIND_APART else "looked at" for author in sorted(APART.iterdir())}
+    return [case_set for author, relation in relations.items() for case_set in read_author(author, relation)]
 
 
 def read_author(folder: Path, relation: str) -> list[CaseSet]:
