@@ -85,6 +85,7 @@ def announce(quickstart: dict[str, str], link: str) -> None:
         f"  Ray dashboard  {quickstart['ray_dashboard_url']}\n"
         f"  API key        {quickstart['api_key']}\n",
         highlight=False,
+        soft_wrap=True,  # a link that is broken in two cannot be clicked
     )
 
 

@@ -4,8 +4,10 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 from sqlmodel import col, select
 
+from scripts.launcher.__main__ import announce, console
 from scripts.launcher.first_account import OWNER, first_key, sign_in_link
 from serve_app.accounts.actors import Role
 from serve_app.accounts.models import Member
@@ -37,3 +39,12 @@ async def test_a_start_that_lost_its_key_makes_an_owner_of_its_own(
     assert (first.email, first.role, second.role) == (OWNER, Role.OWNER, Role.OWNER)
     assert second.email == f"{second.account_id}@localhost"
     assert first.account_id != second.account_id
+
+
+def test_the_link_is_printed_on_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However narrow the terminal: a link that is broken in two cannot be clicked."""
+    link = f"http://127.0.0.1:8000/links/{'x' * 43}"
+    monkeypatch.setattr(console, "width", 40)
+    addresses = dict.fromkeys(("base_url", "dashboard_url", "ray_dashboard_url", "api_key"), "http://127.0.0.1:8000")
+    announce(addresses, link)
+    assert link in capsys.readouterr().out
