@@ -25,8 +25,9 @@ def middlewares() -> list[Middleware]:
     """The middlewares of the proxy. Serve calls this when the proxy starts, before its HTTP server."""
     parse_with_h11()
     settings = Settings()  # pydantic-settings fills the fields
-    # The application answers with CORS headers itself; here they make Serve's own errors readable for pages.
-    return [Middleware(CrossOrigin, origins=settings.cors_origins), Middleware(ProxyErrors, settings=settings)]
+    # Serve puts the last one outermost. The application answers with CORS headers itself; here they make Serve's own
+    # errors readable for pages of other origins.
+    return [Middleware(ProxyErrors, settings=settings), Middleware(CrossOrigin, origins=settings.cors_origins)]
 
 
 class ProxyErrors:

@@ -2,10 +2,11 @@
 
 import httpx
 import pytest
+from ray.serve._private.http_util import _apply_middlewares
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from deployments.proxy_errors import ProxyErrors
+from deployments.proxy_errors import ProxyErrors, middlewares
 from serve_app.settings import Settings
 
 SETTINGS = Settings(database_url="x", redis_url="x", secret_key="x", public_url="https://api.test")
@@ -58,6 +59,22 @@ async def test_the_applications_answers_pass_as_they_are(original: Response) -> 
     """The application's errors and documents pass unchanged."""
     answer = await ask(original)
     assert (answer.status_code, answer.content) == (original.status_code, original.body)
+
+
+async def test_a_page_of_another_origin_can_read_serves_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composed as Serve composes them, the middlewares name the origin once, on errors, answers and preflights."""
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
+        monkeypatch.setenv(name, "x")
+    page = {"Origin": "https://app.customer.example"}
+    answered = JSONResponse({}, headers={"Access-Control-Allow-Origin": "*", "Vary": "Origin"})
+    for original, status in ((PlainTextResponse("timed out", 408), 503), (answered, 200)):
+        proxy = _apply_middlewares(original, middlewares())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(proxy), base_url="http://test") as client:
+            answer = await client.get("/v1/credits", headers=page)
+            preflight = await client.options("/v1/credits", headers=page | {"Access-Control-Request-Method": "GET"})
+        assert (answer.status_code, preflight.status_code) == (status, 200)
+        assert answer.headers.get_list("access-control-allow-origin") == ["*"]
+        assert preflight.headers.get_list("access-control-allow-origin") == ["*"]
 
 
 async def test_serves_own_pages_for_operators_pass() -> None:
