@@ -138,8 +138,8 @@ def compare(questions: torch.Tensor, competencies: torch.Tensor, weights: torch.
 
 
 def identity(competency: Competency) -> str:
-    """What tells a competency that was learnt from one that has only its slug."""
-    return f"{competency.slug}: {competency.description}"
+    """What a competency that was learnt is known by. Its slug may differ."""
+    return f"{competency.name}: {competency.description}"
 
 
 def _unit(vectors: torch.Tensor) -> torch.Tensor:
