@@ -10,7 +10,7 @@ OPEN_ENDED = 0x7FFF_0000
 SLACK = 64
 MAX_PARTS = 200_000
 """Chunks or boxes that are followed. Four hours of MP4 in fragments of a second have 29,000, hostile files millions."""
-LARGEST_OGG_PAGE, OGG_HEADER, LAST_OGG_PAGE = 65_307, 27, 4
+LARGEST_OGG_PAGE, OGG_HEADER = 65_307, 27
 TAGS = (b"ID3", b"TAG", b"APETAGEX")
 """Beginnings of what programs append to recordings of any format."""
 WAVE64 = tuple(map(bytes.fromhex, ("2e91cf11a5d628db04c10000", "2f91cf11a5d628db04c10000", "f3acd3118cd100c04f8edb8a")))
@@ -99,13 +99,15 @@ def _mp4_extent(source: Source) -> Extent:
 
 
 def _ogg_extent(source: Source) -> Extent:
-    """Whether the file ends with the page that ends a stream (RFC 3533). How much should follow is not stated."""
+    """Whether the last page is whole. How much should follow it is not stated.
+
+    The mark of a stream's last page is not asked for: voice messages of Telegram for Android lack it.
+    """
     tail = source.read_at(max(0, source.length - LARGEST_OGG_PAGE), LARGEST_OGG_PAGE)
     page = tail[tail.rfind(b"OggS") :] if b"OggS" in tail else b""
-    is_whole = len(page) >= OGG_HEADER and bool(page[5] & LAST_OGG_PAGE)
-    if is_whole:
-        end = OGG_HEADER + page[OGG_HEADER - 1] + sum(page[OGG_HEADER : OGG_HEADER + page[OGG_HEADER - 1]])
-        is_whole = end <= len(page) <= end + SLACK or page[end:].startswith(TAGS)
+    segments = page[OGG_HEADER : OGG_HEADER + page[OGG_HEADER - 1]] if len(page) >= OGG_HEADER else b""
+    end = OGG_HEADER + len(segments) + sum(segments)
+    is_whole = bool(segments) and (end <= len(page) <= end + SLACK or page[end:].startswith(TAGS))
     return Extent(missing=0 if is_whole else LARGEST_OGG_PAGE)
 
 
