@@ -27,6 +27,7 @@ WORDS = {
     Action.INTERVIEW_RATED: "rated an interview",
     Action.INTERVIEW_EXPORTED: "exported an interview",
     Action.INTERVIEW_SHARED: "shared an interview",
+    Action.SHARE_REVOKED: "ended a share link",
     Action.INTERVIEW_ERASED: "erased an interview",
     Action.MEMBER_INVITED: "invited somebody",
     Action.MEMBER_JOINED: "joined",
