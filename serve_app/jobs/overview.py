@@ -62,6 +62,14 @@ async def get_overviews(session: AsyncSession, account_id: str, job_ids: Sequenc
     return sorted(rows, key=lambda row: job_ids.index(row.id))
 
 
+async def list_versions(session: AsyncSession, job: Job) -> list[Overview]:
+    """All assessments of the job's recording, the original first, then in the order of their requests."""
+    original_id = job.original_id or job.id
+    mine = (col(Job.id) == original_id) | (col(Job.original_id) == original_id)
+    in_order = (col(Job.original_id).is_not(None), col(Job.created_at), col(Job.id))
+    return await _read(session, _query().where(mine).order_by(*in_order))
+
+
 def _query() -> Any:
     result: Any = col(Job.result)
     slugs = select(func.json_object_keys(result["assessment", "scores"])).correlate(Job).scalar_subquery()

@@ -22,7 +22,7 @@ from serve_app.http.pages.scorecard import Scorecard
 from serve_app.http.pages.templates import MEDIA_POLICY, PRIVATE, render
 from serve_app.http.pages.visitors import CurrentVisitor, ScriptSender, Visitor
 from serve_app.http.schemas import SubmittedJob
-from serve_app.jobs import assess_again, reading, review
+from serve_app.jobs import overview, reading, review
 from serve_app.jobs import queries as jobs
 from serve_app.jobs.models import Job
 from serve_app.pipeline.result import Review
@@ -69,10 +69,10 @@ async def show_scorecard(visitor: Visitor, services: Services, interview: Job) -
     async with services.database.transaction() as session:
         await reading.note_seen(session, visitor.actor, interview)
         hidden = await review.must_rate_first(session, visitor.actor, interview)
-        versions = await assess_again.versions(session, interview)
+        versions = await overview.list_versions(session, interview)
+        base = await jobs.get_job(session, interview.based_on_id) if interview.based_on_id else None
         rubrics = await rubric_templates.list_rubrics(session, visitor.actor)
     result = without_model(interview.result) if hidden else interview.result
-    base = next((one for one in versions if one.id == interview.based_on_id), None)
     context = {
         "visitor": visitor,
         "interview": interview,
