@@ -94,8 +94,13 @@ def match_questions(
 
 
 def _asking(question: str) -> list[str]:
-    """The last sentences of what was said before an answer, which are matched one by one. What leads in blurs them."""
-    return [text for text in re.split(r"(?<=[.?!]) ", question) if text][-MAX_ASKING_SENTENCES:]
+    """The last sentences of what was said before an answer, which are matched one by one. What leads in blurs them.
+
+    What follows the last question ("it is something for us to think about") does not ask.
+    """
+    texts = [text for text in re.split(r"(?<=[.?!]) ", question) if text][-MAX_ASKING_SENTENCES:]
+    after = next((number for number, text in enumerate(reversed(texts)) if is_question(text)), 0)
+    return texts[: len(texts) - after]
 
 
 def is_follow_up(question: str) -> bool:

@@ -107,6 +107,13 @@ def test_a_question_counts_behind_what_leads_in() -> None:
     assert found(split(Utterance(5, 25, "B", TRUCKS)), Matcher(PLAIN_QUESTION)) == []
 
 
+def test_a_statement_after_the_question_does_not_ask() -> None:
+    """Only what stands before it, or is a question itself, asks for a competency."""
+    conversation = split(Utterance(0, 4, "A", f"Where was that? {PLAIN_QUESTION[:-1]}."), Utterance(5, 25, "B", TRUCKS))
+    assert found(conversation, Matcher(f"{PLAIN_QUESTION[:-1]}.")) == []
+    assert found(conversation, Matcher("Where was that?")) == [TRUCKS]
+
+
 def test_what_is_told_unasked_needs_three_cues() -> None:
     """The matcher says that the question asks for something else; two cues in the answer may be chance."""
     for answer, read_of_it in ((WORK, [WORK]), ("The problem was a lock and somebody fixed it later.", [])):
