@@ -1,4 +1,4 @@
-"""The scorecard on the home page is the bundled interview's, as a run of the default models gave it."""
+"""The scorecard on the home page is the bundled interview's, as a run of real models gave it."""
 
 import json
 import re
