@@ -34,6 +34,7 @@ RESULT: dict[str, Any] = {
     },
     "transcript": [{"start": 0.4, "end": 4.8, "speaker": "SPEAKER_00", "text": "Why are you interested?"}],
     "speakers": {"SPEAKER_00": {"role": "interviewer", "confidence": 0.9}},
+    "rubric": {"competencies": [{"slug": "problem_solving", "name": "Solving hard problems"}]},
     "metrics": {"talk_ratio": {"SPEAKER_00": 0.41, "SPEAKER_01": 0.59}, "interruptions": 1, "coverage": 0.97},
     "assessment": {
         "summary": "Solid on production work.",
@@ -133,7 +134,7 @@ def test_the_scorecard_shows_what_a_judgement_rests_on() -> None:
     for piece in (
         "completed  recruitscreen, 1:49, 2 credits", "Why are you interested?", "interruptions 1",
         "SPEAKER_00 interviewer  41% of the talk", "words cover 97% of the speech", "Solid on production work.",
-        "Problem solving", "●●●●○ 4 ?", "Measured first.", "1:01:01 “I moved", "(unsure: “moved”)",
+        "Solving hard problems", "●●●●○ 4 ?", "Measured first.", "1:01:01 “I moved", "(unsure: “moved”)",
         "Leadership", "not asked", "Found a locked table.", "low: Vague dates", "A plain flag", "Who wrote the report?",
         "A careful engineer.", "Judged by fake-assessor · rubric 1",
     ):  # fmt: skip
@@ -339,11 +340,11 @@ MOVING = (
 
 
 def test_a_log_gets_few_lines() -> None:
-    """A log gets one line per state and per quarter."""
+    """A log gets a line per state, and one when five seconds have passed without a line."""
     log = io.StringIO()
     live.follow(Server(stream(*MOVING), ok(DONE)).client, JOB, Console(file=log, width=100))
     assert [re.sub(r"^ *[\d.]+ s +", "", line) for line in log.getvalue().splitlines()] == [
-        "queued", "loading weights", "processing inference", "transcription, 30 %", "transcription, 50 %", "completed",
+        "queued", "loading weights", "processing inference", "transcription, 40 %", "completed",
     ]  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from recruitscreen_client.events import Event, Loading, ProgressEvent, StatusEve
 from recruitscreen_client.plain import plain, words
 
 STYLES = {"completed": "bold green", "failed": "bold red", "canceled": "bold yellow"}
-LOG_EVERY_PERCENT = 25
+LOG_EVERY_S = 5
+"""Seconds between two lines of a log; events come more often."""
 MIB = 1 << 20
 
 
@@ -26,12 +27,12 @@ def follow(client: RecruitScreen, job_id: str, console: Console) -> dict[str, An
 
 
 class LogView:
-    """Prints one line per state and per 25 % of progress."""
+    """Prints a line per state, and every few seconds what is done."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self._began = 0.0
-        self._logged = 0
+        self._logged = 0.0
 
     def shown(self) -> AbstractContextManager[Any]:
         """Context in which the view is visible."""
@@ -40,22 +41,21 @@ class LogView:
     def show(self, event: Event) -> None:
         """Show an event."""
         if isinstance(event, StatusEvent):
-            self._logged = 0
             self.line(event, words(event.status), STYLES.get(event.status, "bold"))
         else:
             self.update(event)
 
     def update(self, event: Event) -> None:
         """Show progress within a state."""
-        quarter = round(percent_of(event) or 0) // LOG_EVERY_PERCENT
-        if quarter > self._logged:
-            self._logged = quarter
-            self.line(event, f"  {activity(event)}, {percent_of(event):.0f} %", "dim")
+        if event.at and event.at.timestamp() - self._logged >= LOG_EVERY_S:
+            percent = percent_of(event)
+            done = "" if percent is None else f", {percent:.0f} %"
+            self.line(event, f"  {activity(event)}{done}", "dim")
 
     def line(self, event: Event, text: str, style: str) -> None:
         """Print a line with the seconds since the job was accepted."""
         at = event.at.timestamp() if event.at else self._began
-        self._began = self._began or at
+        self._began, self._logged = self._began or at, at
         line = Text(f"  {at - self._began:6.1f} s  ") + plain(text, style)
         if isinstance(event, StatusEvent) and event.detail:
             line += plain(f"  {event.detail}", "dim")

@@ -44,7 +44,7 @@ def _parts(job: dict[str, Any], *, transcript: bool) -> Iterator[RenderableType]
             yield transcript_table(result)
         yield from speaker_lines(result)
         yield from candidate_line(result)
-        yield from assessment_parts(result["assessment"])
+        yield from assessment_parts(result["assessment"], competency_names(result))
 
 
 def input_warnings(result: dict[str, Any]) -> list[str]:
@@ -75,12 +75,17 @@ def without_result(job: dict[str, Any]) -> Text:
     return plain("It has no result yet." if job["status"] != "canceled" else "It was canceled.", "dim")
 
 
-def assessment_parts(assessment: dict[str, Any]) -> Iterator[RenderableType]:
+def competency_names(result: dict[str, Any]) -> dict[str, str]:
+    """The name of each competency of the rubric, by slug."""
+    return {each["slug"]: each["name"] for each in result.get("rubric", {}).get("competencies", ())}
+
+
+def assessment_parts(assessment: dict[str, Any], names: dict[str, str]) -> Iterator[RenderableType]:
     """The parts of the assessment."""
     recommendation = assessment["recommendation"]
     title = plain(f"Recommendation: {words(recommendation)}", f"bold {RECOMMENDATIONS.get(recommendation, '')}".strip())
     yield Panel(plain(assessment["summary"]), title=title, title_align="left")
-    yield score_table(assessment["scores"])
+    yield score_table(assessment["scores"], names)
     yield from listing("Highlights", [plain(text) for text in assessment["highlights"]])
     yield from listing("Flags", [flag(each) for each in assessment["red_flags"]])
     yield from listing("Questions for the next round", [plain(text) for text in assessment["questions_for_next_round"]])
@@ -106,14 +111,14 @@ def measured_at(fitness: dict[str, Any]) -> str:
 VERSIONS = {"rubric": "rubric_version", "prompt": "prompt_version"}
 
 
-def score_table(scores: dict[str, dict[str, Any]]) -> Table:
+def score_table(scores: dict[str, dict[str, Any]], names: dict[str, str]) -> Table:
     """Scores with their evidence."""
     table = Table(box=box.SIMPLE_HEAD, show_lines=True, title="Scores", title_justify="left", title_style="bold")
     table.add_column("competency", no_wrap=True)
     table.add_column("score", no_wrap=True)
     table.add_column("rationale and evidence", ratio=1)
     for slug, score in scores.items():
-        table.add_row(plain(words(slug).capitalize()), points(score), reasons(score))
+        table.add_row(plain(names.get(slug) or words(slug).capitalize()), points(score), reasons(score))
     return table
 
 
