@@ -35,7 +35,7 @@ async def test_a_recording_is_submitted_with_the_form_as_it_opens(docs: Page, cu
     optional = section.locator("tr[data-property-name]:not([data-property-name=role_title])")
     for field in await optional.locator("input[type=text], select, textarea").all():
         await expect(field).to_have_value("")
-    await section.locator("tr[data-property-name=file] input").set_input_files(
+    await section.locator("tr[data-property-name=file] input[type=file]").set_input_files(
         {"name": "call.wav", "mimeType": "audio/wav", "buffer": tone(2)}
     )
     await section.get_by_role("button", name="Execute").click()
