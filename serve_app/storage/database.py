@@ -80,8 +80,9 @@ class Database:
         self._publish = publish
         self._timeout_s = timeout_s
         self.engine = create_async_engine(
-            driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
-        )
+            driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged, and a statement's values are names and transcripts
+        )  # fmt: skip
         event.listen(self.engine.sync_engine, "connect", _read_every_time)
 
     @asynccontextmanager

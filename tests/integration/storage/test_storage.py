@@ -4,10 +4,13 @@ import asyncio
 import io
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from scripts.launcher.embedded import valkey
 from serve_app import migrate as schema
 from serve_app.storage.blobs import Blobs
+from serve_app.storage.database import Database
 from serve_app.storage.redis import Bus
 
 
@@ -101,3 +104,12 @@ def test_migrating_twice_changes_nothing(database_url: str) -> None:
     """A second migration leaves the schema unchanged."""
     schema.migrate(database_url)
     assert schema.differences(database_url) == []
+
+
+async def test_errors_of_the_database_name_no_values(database: Database) -> None:
+    """They are logged, and the values of a statement are names and transcripts."""
+    with pytest.raises(DataError) as raised:
+        async with database.transaction() as session:
+            connection = await session.connection()
+            await connection.execute(text("SELECT 1 / 0, CAST(:name AS text)"), {"name": "Carol Candidate"})
+    assert "Carol" not in str(raised.value)
