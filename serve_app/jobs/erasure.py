@@ -18,7 +18,7 @@ async def find_candidate(session: AsyncSession, actor: Actor, name: str) -> Sequ
     Further assessments are listed, too; erased interviews are not. Raises `NotPermitted` for a viewer.
     """
     actor.must_be(Role.RECRUITER)
-    if not storable(name):
+    if not name or not storable(name):  # an empty `candidate` in the metadata names nobody
         return []
     named = (col(Job.label) == name) | (col(Job.labels)["candidate"].astext == name)
     mine = (col(Job.account_id) == actor.account_id, col(Job.erased_at).is_(None))

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.jobs.models import Job, JobState
 from serve_app.jobs.queries import Filter
 from serve_app.storage.pagination import Page, Position, older_than, page
+from serve_app.storage.text import storable
 
 MAX_ROWS = 10_000
 """Rows of a list as a file."""
@@ -58,7 +59,8 @@ async def list_overviews(
 
 async def get_overviews(session: AsyncSession, account_id: str, job_ids: Sequence[str]) -> list[Overview]:
     """Those of the named interviews that the account owns, in the order of the names."""
-    rows = await _read(session, _query().where(col(Job.account_id) == account_id, col(Job.id).in_(job_ids)))
+    named = col(Job.id).in_(list(filter(storable, job_ids)))
+    rows = await _read(session, _query().where(col(Job.account_id) == account_id, named))
     return sorted(rows, key=lambda row: job_ids.index(row.id))
 
 

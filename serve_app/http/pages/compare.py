@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.accounts.actors import Actor
 from serve_app.errors import JobNotFound
 from serve_app.http.deps import Services
-from serve_app.http.pages.judgement import RECOMMENDATIONS, Judgement, in_short
+from serve_app.http.pages.judgement import Judgement, in_short
 from serve_app.http.pages.scorecard import Level, Scorecard
 from serve_app.http.pages.templates import PRIVATE, SCRIPT_POLICY, render
 from serve_app.http.pages.visitors import CurrentVisitor
@@ -67,12 +67,12 @@ async def compare_interviews(
     async with services.database.transaction() as session:
         found = [await _find(session, visitor.account_id, one) for one in dict.fromkeys(selected or ())]
         finished = [job for job in found if job is not None and job.result is not None]
+        if not LEAST <= len(finished) <= MOST:
+            context = {"visitor": visitor, "finished": len(finished), "chosen": len(found)}
+            return render("cannot_compare.html", context, status=422, headers=PRIVATE)
         for job in finished:
             await reading.note_seen(session, visitor.actor, job)
         candidates = [await _candidate(session, job, visitor.actor) for job in finished]
-    if not LEAST <= len(finished) <= MOST:
-        context = {"visitor": visitor, "finished": len(finished), "chosen": len(found)}
-        return render("cannot_compare.html", context, status=422, headers=PRIVATE)
     if sort:
         candidates.sort(key=lambda one: -one.value(sort))
     names = {slug: level.name for one in candidates for slug, level in one.levels.items()}
@@ -103,7 +103,7 @@ async def _candidate(session: AsyncSession, job: Job, actor: Actor) -> Candidate
         job=job,
         hidden=hidden,
         levels={} if hidden else {level.slug: level for level in card.levels},
-        model="" if hidden else RECOMMENDATIONS[card.assessment["recommendation"]],
+        model="" if hidden else card.recommendation,
         people="" if hidden else in_short(job.reviews),
         judgement=Judgement.of(job.reviews, actor.name, hidden=hidden),
     )

@@ -2,7 +2,18 @@
 
 import re
 
-BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+BROWSERS = {
+    "Edg": "Edge",
+    "EdgA": "Edge",
+    "EdgiOS": "Edge",
+    "OPR": "Opera",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "Chrome": "Chrome",
+    "HeadlessChrome": "Chrome",
+    "CriOS": "Chrome",
+    "Safari": "Safari",
+}
 """By the mark in a User-Agent. Chrome's has Safari's mark, Edge's has both, so the order counts."""
 SYSTEMS = {
     "Android": "Android",

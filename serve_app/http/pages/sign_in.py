@@ -87,8 +87,10 @@ def sign_in_page(message: str = "", status: int = 200, page: str = HOME, email: 
 
 
 def ask_to_sign_in(request: Request, _: Exception) -> HTMLResponse:
-    """The answer to a visitor who is not signed in."""
-    return sign_in_page(page=request.url.path if request.method == "GET" else HOME)
+    """The answer to a visitor who is not signed in. A form or a script that sends something gets 401: it was lost."""
+    if request.method == "GET":
+        return sign_in_page(page=request.url.path)
+    return sign_in_page("Your session has ended, and nothing was saved. Sign in and send it again.", 401)
 
 
 async def _identify(services: app_services.Services, fields: dict[str, str]) -> Actor:

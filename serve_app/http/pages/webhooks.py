@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 
 from serve_app import services as app_services
-from serve_app.errors import RecruitScreenError
+from serve_app.errors import Invalid, RecruitScreenError
 from serve_app.http.api import webhooks as api
 from serve_app.http.api.webhooks import ReplayRequest, WebhookRequest
 from serve_app.http.deps import Services
@@ -17,6 +17,7 @@ from serve_app.http.errors import message_of
 from serve_app.http.pages.templates import PRIVATE, SCRIPT_POLICY, render
 from serve_app.http.pages.visitors import CurrentVisitor, FormFields, FormSender, Visitor
 from serve_app.storage.pagination import Position
+from serve_app.storage.text import Storable
 from serve_app.webhooks import endpoints, log
 from serve_app.webhooks.endpoints import EndpointTerms, Rotation
 from serve_app.webhooks.models import DeliveryState, DisabledReason, Endpoint, EventType
@@ -42,14 +43,14 @@ class LogView(BaseModel):
     """Which part of the log is shown, and what has just been done."""
 
     status: DeliveryState | None = None
-    event: Annotated[str, Field(max_length=32)] | None = None
+    event: Annotated[Storable, Field(max_length=32)] | None = None
     cursor: Annotated[str, Field(max_length=500)] | None = None
     done: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the page tells about the last action: a message, or a new secret."""
+class Outcome:
+    """What came of the last action: a message, or a new secret."""
 
     message: str = ""
     secret: str = ""
@@ -92,7 +93,7 @@ async def create_webhook(visitor: FormSender, services: Services, fields: FormFi
         return await _list_page(visitor, services, _message(error), fields)
     except RecruitScreenError as error:
         return await _list_page(visitor, services, error.message, fields)
-    return await _endpoint_page(visitor, services, endpoint.id, LogView(), Said(secret=keys.secret))
+    return await _endpoint_page(visitor, services, endpoint.id, LogView(), Outcome(secret=keys.secret))
 
 
 @router.get("/{webhook_id}")
@@ -100,7 +101,7 @@ async def show_webhook(
     visitor: CurrentVisitor, services: Services, webhook_id: str, view: Annotated[LogView, Query()]
 ) -> HTMLResponse:
     """One endpoint with its deliveries, or with the attempts at one of them."""
-    return await _endpoint_page(visitor, services, webhook_id, view, Said(DONE.get(view.done, "")))
+    return await _endpoint_page(visitor, services, webhook_id, view, Outcome(DONE.get(view.done, "")))
 
 
 @router.post("/{webhook_id}/rotate")
@@ -111,8 +112,8 @@ async def rotate_secret(visitor: FormSender, services: Services, webhook_id: str
             endpoint = await endpoints.get_owned(session, visitor.actor, webhook_id, lock=True)
             keys = await endpoints.rotate(session, visitor.actor, endpoint, _secret_key(services), Rotation(OVERLAP_S))
     except RecruitScreenError as error:
-        return await _endpoint_page(visitor, services, webhook_id, LogView(), Said(error.message))
-    return await _endpoint_page(visitor, services, webhook_id, LogView(), Said(secret=keys.secret))
+        return await _endpoint_page(visitor, services, webhook_id, LogView(), Outcome(error.message))
+    return await _endpoint_page(visitor, services, webhook_id, LogView(), Outcome(secret=keys.secret))
 
 
 @router.post("/{webhook_id}/test")
@@ -126,7 +127,10 @@ async def send_test(_: FormSender, services: Services, endpoint: OwnedEndpoint) 
 async def replay(_: FormSender, services: Services, endpoint: OwnedEndpoint, fields: FormFields) -> Response:
     """Send one event again, or all that were missed."""
     event_id = fields.get("event_id")
-    request = ReplayRequest(event_id=event_id) if event_id else ReplayRequest(missed=True)
+    try:
+        request = ReplayRequest(event_id=event_id) if event_id else ReplayRequest(missed=True)
+    except ValidationError as error:
+        raise Invalid(_message(error)) from None
     answer = await api.replay_webhook_events(endpoint, services, request)
     return _to(endpoint.id, "replayed" if answer.replayed else "nothing")
 
@@ -173,13 +177,13 @@ async def _list_page(
 
 
 async def _endpoint_page(
-    visitor: Visitor, services: app_services.Services, webhook_id: str, view: LogView, said: Said
+    visitor: Visitor, services: app_services.Services, webhook_id: str, view: LogView, outcome: Outcome
 ) -> HTMLResponse:
     after = Position.read(view.cursor)
     async with services.database.transaction() as session:
         endpoint = await endpoints.get_owned(session, visitor.actor, webhook_id)
-        context: dict[str, Any] = {"visitor": visitor, "endpoint": endpoint, "view": view, "message": said.message}
-        context |= {"secret": said.secret, "states": list(DeliveryState), "deliveries": None, "attempts": None}
+        context: dict[str, Any] = {"visitor": visitor, "endpoint": endpoint, "view": view, "message": outcome.message}
+        context |= {"secret": outcome.secret, "states": list(DeliveryState), "deliveries": None, "attempts": None}
         if view.event:
             context["attempts"] = await log.list_attempts(session, endpoint.id, view.event, after, PAGE)
         else:

@@ -16,10 +16,7 @@ function duration(seconds) {
 function note(event) {
   if (event.status === "queued" && event.queue_position) return `place ${event.queue_position} in the queue`;
   if (event.download) return event.detail;
-  if (event.loading) {
-    const names = Object.keys(event.loading).map((role) => ROLES[role] ?? role);
-    return names.join(", ");
-  }
+  if (event.loading) return event.loading.roles.map((role) => ROLES[role] ?? role).join(", ");
   if (event.stage) return `${STAGES[event.stage] ?? event.stage}${event.percent == null ? "" : `, ${event.percent} % done`}`;
   return "";
 }

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from deployments.replica.local_pool import LocalPool
-from serve_app.accounts import preferences
+from serve_app.accounts import audit, preferences
 from serve_app.accounts.actors import Actor, Role
+from serve_app.accounts.audit import Action, AuditFilter
 from serve_app.accounts.preferences import Preferences
 from serve_app.executor import Executor
 from serve_app.jobs.review import Rating, ReviewRequest, review
@@ -80,7 +81,7 @@ async def test_different_roles_are_said(
 async def test_only_two_to_five_finished_interviews_of_ones_own_are_compared(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer, chosen: list[str]
 ) -> None:
-    """One, one that waits, or one of another account is not enough; the page says what to choose."""
+    """One, one that waits, or one of another account is not enough; the page says what to choose, and is no reading."""
     waiting = str((await submit(client, customer)).json()["job_id"])
     await Executor(services, pool).run_next()
     stranger = await new_customer(services.database)
@@ -91,6 +92,9 @@ async def test_only_two_to_five_finished_interviews_of_ones_own_are_compared(
         answer = await client.get(COMPARE, params={"job": jobs})
         assert answer.status_code == 422
         assert "Choose two to five finished interviews" in answer.text
+    async with services.database.transaction() as session:
+        seen = AuditFilter(Action.INTERVIEW_SEEN)
+        assert not (await audit.list_entries(session, customer.actor, seen, None, 1)).rows
     assert (await client.get(COMPARE, params={"job": [*chosen, waiting]})).status_code == 200
 
 

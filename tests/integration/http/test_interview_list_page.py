@@ -118,5 +118,6 @@ async def test_several_interviews_are_erased_after_a_question(
     text = (await client.get("/interviews")).text
     assert text.count("Erased interview") == 2
     assert (await client.get("/interviews/delete")).status_code == 303
+    assert (await client.get("/interviews/delete", params={"job": "\0"})).status_code == 303
     async with services.database.transaction() as session:
         assert (await queries.get_job(session, foreign)).result is not None

@@ -67,6 +67,17 @@ async def test_nobody_sees_pages_without_signing_in(
     assert "alert(1)" not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/review", "/assessments", "/delete"])
+async def test_what_is_sent_after_a_session_has_ended_is_refused(
+    client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer, path: str
+) -> None:
+    """401, not the sign-in page with 200: a script must not take it for saved."""
+    page = await finished(client, services, pool, customer)
+    answer = await client.post(f"{page}{path}", json={"recommendation": "hold"})
+    assert answer.status_code == 401
+    assert "nothing was saved" in answer.text
+
+
 async def test_another_accounts_interview_does_not_exist(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:

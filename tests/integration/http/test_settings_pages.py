@@ -146,6 +146,7 @@ async def test_the_log_says_who_did_what_and_names_no_candidate(
     token = await as_actor(client, services, member.actor)
     for path in ("", "", "/transcript.txt", "/scorecard.pdf"):
         await client.get(f"/interviews/{job_id}{path}")
+    await client.get("/interviews/list.csv")
     await client.post(f"/interviews/{job_id}/delete", data={"form_token": token})
     who = "ada@example.com"
     (_, *told) = await logged(services, customer)  # the customer's key
@@ -154,11 +155,13 @@ async def test_the_log_says_who_did_what_and_names_no_candidate(
         (who, "interview.seen", job_id),
         (who, "interview.exported", job_id),
         (who, "interview.exported", job_id),
+        (who, "interview.exported", None),
         (who, "interview.erased", job_id),
     ]
     page = (await client.get("/settings/log")).text
     assert "scorecard as pdf" in page
     assert "Carol" not in page
+    assert "None" not in page
 
 
 async def test_the_log_is_filtered_paged_and_only_the_accounts(
@@ -203,7 +206,10 @@ async def test_a_candidate_is_erased_everywhere(
         await submit(client, customer, label="ada"),
         await submit(client, await new_customer(services.database), label="Ada"),
     ]
+    others.append(await submit(client, customer, metadata='{"candidate": ""}'))
     token = await as_role(client, services, customer.account_id, Role.RECRUITER)
+    nameless = await client.post("/settings/erase", data={"form_token": token, "confirmed": "on"})
+    assert "0 interviews erased." in nameless.text
     assert "3 interviews of Ada" in (await client.get("/settings/erase?candidate=Ada")).text
     unconfirmed = await client.post("/settings/erase", data={"form_token": token, "candidate": "Ada"})
     assert unconfirmed.status_code == 422

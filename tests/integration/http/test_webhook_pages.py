@@ -101,6 +101,8 @@ async def test_an_endpoint_is_switched_off_on_and_deleted(client: httpx.AsyncCli
     assert "counts as missed" in (await client.get(off.headers["location"])).text
     assert (await client.post(f"{page}/test", data=form)).status_code == 409
     await client.post(f"{page}/on", data=form)
+    assert (await client.post(f"{page}/replay", data=form | {"event_id": "e" * 33})).status_code == 422
+    assert (await client.get(page, params={"event": "\0"})).status_code == 422
     replayed = await client.post(f"{page}/replay", data=form)
     assert "nothing to replay" in (await client.get(replayed.headers["location"])).text
     await client.post(f"{page}/delete", data=form)
