@@ -133,7 +133,7 @@ def _row(utterance: Utterance, names: Names, *, words: bool) -> Row:
 def to_text(utterances: Sequence[Utterance], names: Names = _NO_NAMES) -> str:
     """Return plain text: time, speaker and words, one paragraph per utterance."""
     return "\n".join(
-        f"[{_clock(u.start)}] {_one_line(names.get(u.speaker, u.speaker))}: {_one_line(marked_text(u))}\n"
+        f"[{_full_clock(u.start)}] {_one_line(names.get(u.speaker, u.speaker))}: {_one_line(marked_text(u))}\n"
         for u in utterances
     )
 
@@ -231,7 +231,14 @@ def _stamp(seconds: float, mark: str) -> str:
     return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}{mark}{ms % 1000:03}"
 
 
-def _clock(seconds: float) -> str:
+def _full_clock(seconds: float) -> str:
     """Return `hh:mm:ss`, cut down to whole seconds."""
     whole = max(0, int(seconds))
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def clock(seconds: float) -> str:
+    """A position or length in a recording, as people read it: `4:07`, or `1:02:09` from one hour."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

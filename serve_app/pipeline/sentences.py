@@ -18,6 +18,11 @@ def ends_sentence(text: str) -> bool:
     return bool(_END.search(text)) and not _ABBREVIATION.match(text)
 
 
+def bare(word: str) -> str:
+    """A word without the punctuation around it, for a sentence of ours. `C++` and `.NET` stay whole."""
+    return word.rstrip(',.;:?!…"”’»)]').lstrip('"“‘«([')
+
+
 def is_question(text: str) -> bool:
     """Tell whether a word closes a question."""
     return "?" in text[-3:] or "？" in text[-3:]

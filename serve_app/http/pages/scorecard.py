@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from serve_app.http.pages.judgement import RECOMMENDATIONS
 from serve_app.http.pages.ribbon import Ribbon, draw
 from serve_app.pipeline.assessment.unassessed import notices
+from serve_app.pipeline.sentences import bare
 
 HIGH_CONFIDENCE = 0.75
 MEDIUM_CONFIDENCE = 0.5
@@ -17,12 +19,13 @@ REASONS = {
     "no_speech": "No speech was recognised.",
     "language_unsupported": "The language of the recording is not assessed.",
 }
-RECOMMENDATIONS = {
-    "advance": ("Advance", "The scored levels average 3.5 or more, none is below 2, and no red flag is severe."),
-    "hold": ("Hold", "The scores do not clearly speak for either answer."),
-    "reject": ("Reject", "The scored levels average less than 2.5."),
-    "insufficient_evidence": ("Not enough evidence", "Fewer than half of the competencies could be scored."),
+RULES = {
+    "advance": "The scored levels average 3.5 or more, none is below 2, and no red flag is severe.",
+    "hold": "The scores do not clearly speak for either answer.",
+    "reject": "The scored levels average less than 2.5.",
+    "insufficient_evidence": "Fewer than half of the competencies could be scored.",
 }
+"""Why the model recommends what it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,8 @@ class Scorecard:
             Flag(flag["text"], flag["severity"], self._quotes(flag["evidence"]))
             for flag in self.assessment["red_flags"]
         ]
-        self.recommendation, self.rule = RECOMMENDATIONS[self.assessment["recommendation"]]
+        self.recommendation = RECOMMENDATIONS[self.assessment["recommendation"]]
+        self.rule = RULES[self.assessment["recommendation"]]
         self.warnings: Sequence[str] = [*notices(result), *result.get("input", {}).get("warnings", ())]
 
     @property
@@ -202,7 +206,7 @@ class Scorecard:
                 one["quote"],
                 one["start"],
                 self._marks.target(one),
-                tuple(word["text"] for word in one.get("doubtful", ())),
+                tuple(bare(word["text"]) for word in one.get("doubtful", ())),
             )
             for one in evidence
         )

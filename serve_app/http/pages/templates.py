@@ -8,6 +8,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 
+from serve_app.pipeline.exports import clock
+
 WEB = Path(__file__).parents[2] / "web"
 STATIC = StaticFiles(directory=WEB / "static")
 """Style sheet and scripts, mounted at `/static`."""
@@ -27,13 +29,6 @@ def _minute(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
 
 
-def _clock(seconds: float) -> str:
-    """A position or length in a recording: `4:07` or `1:02:09`."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
 _templates = Environment(
     loader=FileSystemLoader(WEB / "templates"),
     autoescape=True,
@@ -41,7 +36,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters |= {"minute": _minute, "clock": _clock}
+_templates.filters |= {"minute": _minute, "clock": clock}
 
 
 def render(

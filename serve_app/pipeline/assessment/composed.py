@@ -6,7 +6,7 @@ not sure of stand in `[?…]`.
 
 from collections.abc import Mapping, Sequence
 
-from serve_app.pipeline.exports import SUSPECT
+from serve_app.pipeline.exports import SUSPECT, clock
 from serve_app.pipeline.types import Competency, CompetencyScore, Evidence, Rubric
 
 STRONG = 4
@@ -20,9 +20,7 @@ Scores = Mapping[str, CompetencyScore]
 
 def highlights(rubric: Rubric, scores: Scores) -> tuple[str, ...]:
     """Return the strong competencies, each with the candidate's words and their time."""
-    return tuple(
-        f"{c.name}, {_clock(_first(c, scores))}: {_quoted(_first(c, scores))}" for c in _strong(rubric, scores)
-    )
+    return tuple(f"{c.name}, {_at(_first(c, scores))}: {_quoted(_first(c, scores))}" for c in _strong(rubric, scores))
 
 
 def next_questions(rubric: Rubric, scores: Scores) -> tuple[str, ...]:
@@ -113,7 +111,7 @@ def _gaps(rubric: Rubric, scores: Scores) -> list[str]:
 
 
 def _evidence(competency: Competency, scores: Scores) -> str:
-    return f"{competency.name.lower()}, {_clock(_first(competency, scores))}: {_quoted(_first(competency, scores))}"
+    return f"{competency.name.lower()}, {_at(_first(competency, scores))}: {_quoted(_first(competency, scores))}"
 
 
 def _quoted(evidence: Evidence) -> str:
@@ -141,8 +139,8 @@ def _first(competency: Competency, scores: Scores) -> Evidence:
     return scores[competency.slug].evidence[0]
 
 
-def _clock(evidence: Evidence) -> str:
-    return f"at {int(evidence.start) // 60}:{int(evidence.start) % 60:02}"
+def _at(evidence: Evidence) -> str:
+    return f"at {clock(evidence.start)}"
 
 
 def _enumerate(names: Sequence[str], last: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from serve_app.pipeline import exports
 from serve_app.pipeline.assessment.unassessed import notices
+from serve_app.pipeline.sentences import bare
 
 NOTICE = "A person decides about the candidate. This scorecard shows what the decision can rest on."
 HIDDEN = "[name]"
@@ -184,7 +185,7 @@ def make_scorecard(
         candidate=None if hide_name else one_line(candidate) or None,
         label=None if hide_name else one_line(heading.label) or None,
         created_at=heading.created_at,
-        duration=clock(result["duration_s"]),
+        duration=exports.clock(result["duration_s"]),
         notice=NOTICE,
         model=one_line(assessment.get("model", "unknown")),
         rubric_version=one_line(assessment.get("rubric_version", "unknown")),
@@ -202,13 +203,6 @@ def one_line(text: Any) -> str:
     """The text on one line, without control characters and changes of direction."""
     kept = DIRECTION_OVERRIDES.sub("", " ".join(str(text).split()))
     return "".join(letter for letter in kept if unicodedata.category(letter) not in REMOVED)
-
-
-def clock(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss` from one hour."""
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def words(code: str) -> str:
@@ -235,10 +229,10 @@ def _quotes(evidence: Iterable[Mapping[str, Any]], clean: Clean) -> list[Quote]:
     return [
         Quote(
             start=one["start"],
-            at=clock(one["start"]),
+            at=exports.clock(one["start"]),
             speaker=clean(one["speaker"]),
             text=clean(one["quote"]),
-            unsure=[clean(word["text"]) for word in one.get("doubtful", ())],
+            unsure=[clean(bare(word["text"])) for word in one.get("doubtful", ())],
         )
         for one in evidence
     ]
@@ -291,7 +285,7 @@ def _turns(result: Mapping[str, Any], clean: Clean) -> list[Turn]:
     return [
         Turn(
             start=utterance.start,
-            at=clock(utterance.start),
+            at=exports.clock(utterance.start),
             speaker=clean(_speaker(result, utterance.speaker)),
             text=clean(exports.marked_text(utterance)),
         )

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from serve_app.pipeline.scorecard.document import Flag, Quote, Score, Scorecard, clock, words
+from serve_app.pipeline.exports import clock
+from serve_app.pipeline.scorecard.document import Flag, Quote, Score, Scorecard, words
 
 INLINE = re.compile(r"[\\`*_\[\]<>~|&#!$]")
 """Characters that may begin markup inside a line."""

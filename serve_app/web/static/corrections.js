@@ -1,4 +1,6 @@
 // Collects corrections of speakers, lines, role and rubric, and asks for another assessment.
+import {newKey} from "./request_key.js";
+
 const form = document.getElementById("again");
 const opener = document.getElementById("correct");
 const transcript = document.querySelector(".transcript");
@@ -8,7 +10,6 @@ const ownRubric = form.querySelector(".own-rubric");
 const edited = new Map();
 const shown = new Map([...form.querySelectorAll("[data-speaker]")].map(({dataset}) => [dataset.speaker, dataset.name]));
 const labels = [...shown.keys()];
-const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 let sent = {body: "", key: ""};  // a repeat of the same request carries the same key, so that it is charged once
 
 const nameOf = (label) => form.elements.namedItem(`name-${label}`)?.value.trim() || shown.get(label) || label;

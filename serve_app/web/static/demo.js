@@ -1,4 +1,6 @@
 // Uploads one recording as a demo, and opens its page.
+import {measure, megabytes, onDrop} from "./recordings.js";
+
 const form = document.getElementById("demo");
 const drop = document.getElementById("drop");
 const input = document.getElementById("file");
@@ -10,19 +12,6 @@ const maxBytes = Number(form.dataset.maxBytes);
 const maxSeconds = Number(form.dataset.maxSeconds);
 let file = null;
 
-const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
-
-function length(recording) {
-  return new Promise((resolve) => {
-    const media = document.createElement("audio");
-    const done = (seconds) => { URL.revokeObjectURL(media.src); resolve(seconds); };
-    media.preload = "metadata";
-    media.onloadedmetadata = () => done(Number.isFinite(media.duration) ? media.duration : null);
-    media.onerror = () => done(null);
-    media.src = URL.createObjectURL(recording);
-  });
-}
-
 async function choose(recording) {
   file = null;
   notice.textContent = chosen.textContent = "";
@@ -30,7 +19,7 @@ async function choose(recording) {
     notice.textContent = `The file has ${megabytes(recording.size)}; a demo takes ${megabytes(maxBytes)}. Choose a shorter one.`;
     return;
   }
-  const seconds = await length(recording);
+  const seconds = await measure(recording);
   if (seconds > maxSeconds) {
     notice.textContent = `The recording has ${Math.ceil(seconds / 60)} minutes; a demo takes ${maxSeconds / 60}. Choose a shorter one.`;
     return;
@@ -65,13 +54,7 @@ function refuse(text) {
   send.disabled = false;
 }
 
-drop.ondragover = (event) => { event.preventDefault(); drop.classList.add("over"); };
-drop.ondragleave = () => drop.classList.remove("over");
-drop.ondrop = (event) => {
-  event.preventDefault();
-  drop.classList.remove("over");
-  if (event.dataTransfer.files.length) choose(event.dataTransfer.files[0]);
-};
+onDrop(drop, ([first]) => { if (first) choose(first); });
 input.onchange = () => { if (input.files.length) choose(input.files[0]); };
 document.getElementById("sample").onclick = async () => {
   try {

@@ -1,4 +1,7 @@
 // The form of a new interview: a queue of recordings, the price of each, and their upload with progress.
+import {measure, megabytes, onDrop} from "./recordings.js";
+import {newKey} from "./request_key.js";
+
 const form = document.getElementById("new-interview");
 const drop = document.getElementById("drop");
 const files = document.getElementById("files");
@@ -9,20 +12,6 @@ const template = document.getElementById("file-row");
 const {token, product, consent} = form.dataset;
 const maxBytes = Number(form.dataset.maxBytes);
 const rows = new Map();
-
-const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-const key = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-
-function measure(file) {
-  return new Promise((resolve) => {
-    const media = document.createElement(file.type.startsWith("video/") ? "video" : "audio");
-    media.preload = "metadata";
-    const done = (seconds) => { URL.revokeObjectURL(media.src); resolve(seconds); };
-    media.onloadedmetadata = () => done(Number.isFinite(media.duration) ? media.duration : null);
-    media.onerror = () => done(null);
-    media.src = URL.createObjectURL(file);
-  });
-}
 
 async function quote(row) {
   const seconds = await measure(row.file);
@@ -50,7 +39,7 @@ function fail(row, text) {
 function add(file) {
   const element = template.content.firstElementChild.cloneNode(true);
   const row = {
-    file, element, state: "waiting", key: key(), status: element.querySelector(".status"),
+    file, element, state: "waiting", key: newKey(), status: element.querySelector(".status"),
     bar: element.querySelector("progress"), label: element.querySelector(".label"),
   };
   element.querySelector(".name").textContent = file.name;
@@ -109,13 +98,7 @@ function accepted(row, jobId) {
   row.status.replaceChildren(link);
 }
 
-drop.ondragover = (event) => { event.preventDefault(); drop.classList.add("over"); };
-drop.ondragleave = () => drop.classList.remove("over");
-drop.ondrop = (event) => {
-  event.preventDefault();
-  drop.classList.remove("over");
-  [...event.dataTransfer.files].forEach(add);
-};
+onDrop(drop, (dropped) => dropped.forEach(add));
 files.onchange = () => { [...files.files].forEach(add); files.value = ""; };
 
 form.onsubmit = async (event) => {

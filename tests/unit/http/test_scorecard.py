@@ -42,6 +42,13 @@ def test_equal_quotes_share_a_mark_and_overlapping_ones_link_to_the_utterance() 
     assert targets[2] == "u-0"
 
 
+def test_doubtful_words_are_named_without_their_punctuation() -> None:
+    """The note that lists them ends with one stop."""
+    doubtful = [{"start": 1, "end": 2, "text": "milliseconds.", "confidence": 0.3}]
+    card = Scorecard(result([row("In milliseconds.")], [quoted("In milliseconds.", 1) | {"doubtful": doubtful}]))
+    assert card.levels[0].quotes[0].doubtful == ("milliseconds",)
+
+
 def test_words_of_another_speaker_are_no_target() -> None:
     """The interviewer repeats the words at the same time; the link goes to the candidate's utterance."""
     rows = [row("I fixed it.", 0, "SPEAKER_00"), row("I fixed it.", 0.5)]
