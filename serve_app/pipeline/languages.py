@@ -1,7 +1,7 @@
 """Languages of recordings: which ones are assessed, and their names."""
 
 JUDGED = frozenset({"en"})
-"""Assessed languages: the rubric's cues, the guard against instructions and the shipped judges know English."""
+"""Assessed languages: the rubric's cues, the injection tagger and the shipped judges know English."""
 UNKNOWN = "und"
 """ISO 639-2 for "undetermined": speech that an English-only model did not understand."""
 _NAMES = {

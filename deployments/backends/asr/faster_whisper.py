@@ -25,7 +25,7 @@ from faster_whisper.transcribe import Segment
 
 from deployments.backends import LoadProgress
 from deployments.backends.asr.hallucination import Decoded, credible, failed, guessed
-from deployments.backends.asr.language import ENGLISH, heard_language, understood
+from deployments.backends.asr.language import ENGLISH, detect_language, understood
 from deployments.backends.audio.channel_turns import portion, speech_by_channel
 from deployments.backends.audio.voice_activity import (
     Span,
@@ -184,7 +184,7 @@ class FasterWhisper:
         if not model.model.is_multilingual or not speech or language not in {None, ENGLISH}:
             return language or ENGLISH
         with job_failures(self.name):
-            return heard_language(model, samples, windows(speech, len(samples) / SAMPLE_RATE), language)
+            return detect_language(model, samples, windows(speech, len(samples) / SAMPLE_RATE), language)
 
     def _first_pass(
         self, model: WhisperModel, samples: Waveform, work: WorkSpans, language: str, progress: Progress

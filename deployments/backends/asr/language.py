@@ -25,7 +25,7 @@ Measured: Spanish and French with tiny.en 0.37 to 0.48, German taken for English
 Chinese accent 0.60 or more, conversations 0.75 or more."""
 
 
-def heard_language(model: Any, samples: Waveform, spans: Sequence[Span], stated: str | None) -> str:
+def detect_language(model: Any, samples: Waveform, spans: Sequence[Span], stated: str | None) -> str:
     """Return the likeliest language of the longest windows; English unless that is very unlikely.
 
     `model` is a multilingual `WhisperModel`. A translation must not pass for what was said, so English that the caller

@@ -122,7 +122,7 @@ async def download_transcript(
     visitor: CurrentVisitor, services: Services, interview: Interview, format_: TranscriptFormat
 ) -> Response:
     """The transcript as a file."""
-    return await export_transcript(interview, visitor.actor, services, format_)
+    return _private(await export_transcript(interview, visitor.actor, services, format_))
 
 
 class FileQuery(BaseModel):
@@ -142,4 +142,10 @@ async def download_scorecard(
 ) -> Response:
     """The scorecard as a file."""
     query = ScorecardQuery(format=format_, **{name: value for name, value in chosen if value})
-    return await export_scorecard(interview, visitor.actor, services, query)
+    return _private(await export_scorecard(interview, visitor.actor, services, query))
+
+
+def _private(answer: Response) -> Response:
+    """The same answer, which no cache keeps."""
+    answer.headers.update(PRIVATE)
+    return answer

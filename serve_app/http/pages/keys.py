@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from serve_app.credits import ledger
 from serve_app.errors import RecruitScreenError
 from serve_app.http.deps import Services
+from serve_app.http.errors import message_of
 from serve_app.http.pages.templates import PRIVATE, SCRIPT_POLICY, render
 from serve_app.http.pages.visitors import CurrentVisitor, FormFields, FormSender, Visitor
 from serve_app.jobs import queries as jobs
@@ -56,7 +57,7 @@ async def create_key(visitor: FormSender, services: Services, fields: FormFields
         services.catalog.check_scope(form.scope)
     except ValidationError as error:
         first = error.errors()[0]
-        return await _refusal(services, visitor, f"{first['loc'][0]}: {first['msg']}")
+        return await _refusal(services, visitor, f"{first['loc'][0]}: {message_of(first)}.")
     except RecruitScreenError as error:
         return await _refusal(services, visitor, error.message)
     async with services.database.transaction() as session:

@@ -94,7 +94,9 @@ async def download_usage(visitor: CurrentOwner, services: Services, view: Annota
     """The period by day, key, product and state, as the API gives it."""
     period = Period.read(view.from_, view.to)
     async with services.database.transaction() as session:
-        return as_csv(period, await usage.get_usage(session, visitor.account_id, period, list(Grouping)))
+        answer = as_csv(period, await usage.get_usage(session, visitor.account_id, period, list(Grouping)))
+    answer.headers.update(PRIVATE)
+    return answer
 
 
 def _period(view: UsageView) -> tuple[Period, str]:

@@ -124,13 +124,15 @@ async def test_a_scorecard_shows_every_competency_and_links_to_words_that_are_th
 async def test_a_scorecard_is_saved_from_its_page(
     client: httpx.AsyncClient, services: Services, pool: LocalPool, customer: Customer
 ) -> None:
-    """Every link to a document leads to one."""
+    """Every link to a document leads to one, which no cache keeps."""
     page = await finished(client, services, pool, customer)
     await signed_in(client, customer)
     links = re.findall(rf'href="({page}/scorecard[^"]+)"', (await client.get(page)).text)
     assert len(links) == 6
     for link in links:
-        assert (await client.get(link)).content[:2] in {b"%P", b"PK", b"jo", b'{"'}
+        answer = await client.get(link)
+        assert answer.content[:2] in {b"%P", b"PK", b"jo", b'{"'}
+        assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_an_upload_needs_the_pages_token(client: httpx.AsyncClient, customer: Customer) -> None:
