@@ -14,6 +14,9 @@ from serve_app.http.pages.visitors import CurrentVisitor, FormFields, FormSender
 
 router = APIRouter(prefix="/settings", include_in_schema=False)
 
+PASSWORDS_PER_SESSION = "10 per 10 minute"
+"""Whoever has found a browser signed in must not try out its owner's password."""
+
 
 @router.get("")
 async def show_settings(visitor: CurrentVisitor, services: Services) -> HTMLResponse:
@@ -23,7 +26,8 @@ async def show_settings(visitor: CurrentVisitor, services: Services) -> HTMLResp
 
 @router.post("/password")
 async def change_password(visitor: FormSender, services: Services, fields: FormFields) -> HTMLResponse:
-    """Set the visitor's password, and end their other sessions."""
+    """Set the visitor's password, and end their other sessions. Raises `RateLimited`."""
+    await services.limiter.hit("password", PASSWORDS_PER_SESSION, visitor.session_id)
     present, new = fields.get("present", ""), fields.get("password", "")
     try:
         await members.change_password(services.database, visitor.actor, present, new, visitor.session_id)

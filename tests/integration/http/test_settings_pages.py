@@ -116,6 +116,16 @@ async def test_a_member_changes_the_password_and_other_browsers_are_out(
     assert again.status_code == 303
 
 
+async def test_a_present_password_cannot_be_tried_out(
+    client: httpx.AsyncClient, services: Services, customer: Customer
+) -> None:
+    """The eleventh try of a browser within ten minutes gets 429."""
+    token = await as_role(client, services, customer.account_id, Role.VIEWER)
+    form = {"form_token": token, "present": "a guess", "password": "short"}
+    answers = [(await client.post("/settings/password", data=form)).status_code for _ in range(11)]
+    assert answers == [422] * 10 + [429]
+
+
 async def test_sessions_are_listed_and_ended(client: httpx.AsyncClient, services: Services, customer: Customer) -> None:
     """A member sees and ends their own; an owner those of the account, and nobody those of another account."""
     viewer = await new_member(services, customer.account_id, Role.VIEWER)
