@@ -30,7 +30,7 @@ async def test_the_documentation_is_served(client: httpx.AsyncClient) -> None:
     assert (await client.get("/redoc")).status_code == 404
     schema = (await client.get("/openapi.json")).json()
     form = schema["paths"]["/v1/{vertical}/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert form["required"] == ["file", "role_title"]
+    assert form["required"] == ["role_title"]  # the recording is a file or a source_url
 
 
 async def test_the_documentation_loads_nothing_from_other_hosts(client: httpx.AsyncClient) -> None:
