@@ -60,7 +60,7 @@ async def page(
     """A signed-in visitor's page, wide and narrow. Errors of scripts and of the policy fail the test."""
     context = await browser.new_context(base_url=base_url, viewport={"width": request.param, "height": 900})
     page = await context.new_page()
-    page.set_default_timeout(6000)
+    page.set_default_timeout(20_000)  # a page may wait for two busy cores
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if "Security Policy" in message.text else None)
