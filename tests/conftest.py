@@ -1,8 +1,10 @@
 """Fixtures: one PostgreSQL and one Valkey for the whole run, a new database and new services per test."""
 
+import asyncio
 import itertools
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,7 @@ from pydantic import SecretStr
 
 from deployments.replica.local_pool import LocalPool
 from scripts.launcher.embedded import postgres, valkey
+from serve_app.executor import Executor
 from serve_app.http.app import create_app
 from serve_app.migrate import migrate
 from serve_app.model_pool.status import RosterEntry
@@ -103,6 +106,22 @@ async def pool(services: Services) -> AsyncIterator[LocalPool]:
     pool = local_pool(services.database)
     yield pool
     await pool.close()
+
+
+@pytest.fixture
+async def executor(services: Services, pool: LocalPool) -> AsyncIterator[None]:
+    """Runs jobs one after the other, as they come."""
+
+    async def run() -> None:
+        while True:
+            if not await Executor(services, pool).run_next():
+                await asyncio.sleep(0.1)
+
+    task = asyncio.create_task(run())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 @pytest.fixture

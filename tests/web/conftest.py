@@ -1,15 +1,11 @@
 """A Chromium from the PATH, and the app with fake models on a real server."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from deployments.replica.local_pool import LocalPool
-from serve_app.executor import Executor
 from serve_app.http.app import create_app
 from serve_app.services import Services
 from tests.support.asgi import served
@@ -28,22 +24,6 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=path, args=OFFLINE)
         yield browser
         await browser.close()
-
-
-@pytest.fixture
-async def executor(services: Services, pool: LocalPool) -> AsyncIterator[None]:
-    """Runs jobs one after the other."""
-
-    async def run() -> None:
-        while True:
-            if not await Executor(services, pool).run_next():
-                await asyncio.sleep(0.1)
-
-    task = asyncio.create_task(run())
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 @pytest.fixture

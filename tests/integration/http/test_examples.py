@@ -4,14 +4,10 @@ import asyncio
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from deployments.replica.local_pool import LocalPool
-from serve_app.executor import Executor
 from serve_app.http.app import create_app
 from serve_app.services import Services
 from tests.support.asgi import served
@@ -26,22 +22,6 @@ def example(heading: str) -> str:
     found = re.search(rf"^##+ {heading}\n.*?```\w+\n(.*?)```", PAGE, flags=re.DOTALL | re.MULTILINE)
     assert found
     return found[1]
-
-
-@pytest.fixture
-async def executor(services: Services, pool: LocalPool) -> AsyncIterator[None]:
-    """Runs jobs as they come."""
-
-    async def run() -> None:
-        while True:
-            if not await Executor(services, pool).run_next():
-                await asyncio.sleep(0.1)
-
-    task = asyncio.create_task(run())
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def run(command: list[str], folder: Path, services: Services, customer: Customer) -> str:
